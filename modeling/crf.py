@@ -1,0 +1,467 @@
+"""A linear-chain conditional random field over tags: loss, Viterbi decoding, exact token and span posteriors.
+
+The model (Lafferty, McCallum and Pereira 2001) has the form that Yang, Salakhutdinov and Cohen (2016) give it: a START
+vector and a transition matrix, no END vector. The loss is the softmax-margin of Gimpel and Smith (2010).
+
+All sums are in float64, as scaled probabilities (Rabiner 1989, section V.A): a step is then one small matrix product,
+and a sentence may have any length. The price is a bound: emissions of one word that lie more than some 350 apart count
+as 350 apart in sums. Viterbi decoding adds scores as they are, and has no such bound.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from transformers import initialization as init
+
+PADDING = -100
+ILLEGAL = -1e30  # for Viterbi: outweighs any sum of scores, and stays finite however often it is added
+REDUCTIONS = ("none", "sum", "mean", "token_mean")
+
+
+class _Grammar(NamedTuple):
+    """A tag scheme's rules by prefix."""
+
+    prefixes: str
+    continuing: str  # legal only right after a B or an I of the same label
+    unfinished: str  # must be followed by a continuing tag of the same label
+    shapes: tuple[str, ...]  # the ways to write a span: its first, inner and last tag, and the tag of a one-word span
+
+
+_GRAMMARS = {
+    "IOB1": _Grammar("BI", "B", "", ("BIIB", "IIII")),
+    "IOB2": _Grammar("BI", "I", "", ("BIIB",)),
+    "BIOES": _Grammar("BIES", "IE", "BI", ("BIES",)),
+    "BILOU": _Grammar("BILU", "IL", "BI", ("BILU",)),
+}
+
+
+def _split_tags(labels: list[str], scheme: str) -> list[tuple[str, str]]:
+    """Prefix and label of each tag; `("O", "")` for the outside tag, `("", tag)` for every tag of the plain scheme."""
+    if scheme == "plain":
+        return [("", tag) for tag in labels]
+    if scheme not in _GRAMMARS:
+        raise ValueError(f"Unknown tag scheme {scheme!r}. Use one of {', '.join([*_GRAMMARS, 'plain'])}.")
+    parts = []
+    for tag in labels:
+        prefix, _, label = tag.partition("-")
+        if tag != "O" and not (label and len(prefix) == 1 and prefix in _GRAMMARS[scheme].prefixes):
+            expected = ", ".join(f"{letter}-LABEL" for letter in _GRAMMARS[scheme].prefixes)
+            raise ValueError(
+                f"The tag {tag!r} does not belong to the scheme {scheme}, whose tags are O, {expected}. "
+                "Convert the tags, or name the scheme that they are in ('plain' for tags without spans)."
+            )
+        parts.append((prefix, label))
+    return parts
+
+
+def legal_transitions(labels: list[str], scheme: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Which tags may begin, follow one another in, and end a sentence.
+
+    Args:
+        labels: tag names in the order of the tag ids, such as `"O"` and `"B-PER"`.
+        scheme: `"IOB1"`, `"IOB2"`, `"BIOES"`, `"BILOU"`, or `"plain"` (everything is legal).
+
+    Returns:
+        Three bool tensors on the CPU: start `(tags,)`, transitions `(tags, tags)` as [from, to], end `(tags,)`.
+
+    Raises:
+        ValueError: the scheme is unknown, or a tag is not one of the scheme's.
+    """
+    tags = _split_tags(labels, scheme)
+    continuing, unfinished = ("", "") if scheme == "plain" else _GRAMMARS[scheme][1:3]
+
+    def follows(before: tuple[str, str], after: tuple[str, str]) -> bool:
+        if after[0] and after[0] in continuing:
+            return before[0] in ("B", "I") and before[1] == after[1]
+        return not (before[0] and before[0] in unfinished)
+
+    outside = ("O", "")  # a sentence begins and ends as if an O stood on either side of it
+    rows = [[follows(before, after) for after in tags] for before in tags]
+    start, end = [follows(outside, tag) for tag in tags], [follows(tag, outside) for tag in tags]
+    cpu = torch.device("cpu")  # named, because a model may be built under a device context: the meta device, say
+    return torch.tensor(start, device=cpu), torch.tensor(rows, device=cpu), torch.tensor(end, device=cpu)
+
+
+def forward_recursion(potentials: Tensor, start: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Sum over all prefixes of the sequences, from left to right.
+
+    Args:
+        potentials: exponentiated emissions `(time, batch, tags)`.
+        start: exponentiated start scores `(tags,)`.
+        transitions: exponentiated transitions `(tags, tags)`, [from, to].
+
+    Returns:
+        filtered `(time, batch, tags)`, the distribution of a word's tag given the words up to it; arrivals, of the
+        same shape, the mass that comes to a tag before the word's own potential; scales `(time, batch, 1)`, whose
+        product up to a word is the sum over the prefixes. Where no sequence has any mass, filtered is 0.
+    """
+    filtered, arrivals = torch.empty_like(potentials), torch.empty_like(potentials)
+    scales = potentials.new_empty(*potentials.shape[:2], 1)
+    smallest = _smallest(potentials.dtype)
+    arrivals[:1] = start
+    previous = None
+    for potential, here, arriving, scale in zip(potentials, filtered, arrivals, scales, strict=True):
+        if previous is not None:
+            torch.mm(previous, transitions, out=arriving)
+        torch.mul(arriving, potential, out=here)
+        torch.sum(here, 1, keepdim=True, out=scale)
+        previous = here.div_(scale.clamp_(min=smallest))
+    return filtered, arrivals, scales
+
+
+def backward_recursion(
+    filtered: Tensor, arrivals: Tensor, transitions: Tensor, final: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Token and pair marginals, from right to left, out of what `forward_recursion` left.
+
+    A step is the chance of the tag before given the tag after: P(i | j) = filtered_i transition_ij / arrival_j.
+
+    Args:
+        filtered: `(time, batch, tags)`.
+        arrivals: `(time, batch, tags)`.
+        transitions: `(tags, tags)`, those of the forward recursion.
+        final: `(time, batch, tags)`, at each row's last word the distribution of its tag, elsewhere 0. The result is
+            linear in it, so that rows may be weighted.
+
+    Returns:
+        Token marginals `(time, batch, tags)`, 0 at padding; pair marginals summed over words and rows, `(tags, tags)`.
+    """
+    marginals, ratios = final.clone(), torch.zeros_like(final)
+    transposed = transitions.t().contiguous()
+    divisors, message = arrivals.clamp(min=_smallest(final.dtype)), final.new_empty(final.shape[1:])
+    for step in range(len(final) - 1, 0, -1):
+        torch.div(marginals[step], divisors[step], out=ratios[step])
+        torch.mm(ratios[step], transposed, out=message)
+        marginals[step - 1].addcmul_(message, filtered[step - 1])
+    pairs = filtered[:-1].flatten(0, 1).t() @ ratios[1:].flatten(0, 1)
+    return marginals, pairs * transitions
+
+
+def _smallest(dtype: torch.dtype) -> float:
+    """What divisors are held above: small, but of a reciprocal that may still be summed over tags."""
+    return torch.finfo(dtype).tiny * 1024
+
+
+def _result_type(emissions: Tensor) -> torch.dtype:
+    return torch.promote_types(emissions.dtype, torch.float32)
+
+
+def _potentials(emissions: Tensor) -> tuple[Tensor, Tensor]:
+    """Exponentials of at most 1 `(time, batch, tags)`, and the highest emissions that they lack `(time, batch)`."""
+    highest = emissions.amax(2, keepdim=True)
+    # A tag far below the best keeps some mass: the scheme may leave no other.
+    floor = math.log(torch.finfo(emissions.dtype).tiny) / 2
+    scores = (emissions - highest).clamp_(min=floor).exp_()
+    return scores.transpose(0, 1).contiguous(), highest.squeeze(2).t()
+
+
+def _ends(mask: Tensor) -> Tensor:
+    """True at each row's last word: `(batch, time)` to `(time, batch, 1)`."""
+    ends = mask.clone()
+    ends[:, :-1] &= ~mask[:, 1:]
+    return ends.t().unsqueeze(2)
+
+
+class _LogPartition(torch.autograd.Function):
+    """The log partition, whose gradient is the marginals: two recursions, and no graph of the steps."""
+
+    @staticmethod
+    def forward(ctx: Any, emissions: Tensor, start: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
+        potentials, highest = _potentials(emissions)
+        top_start, top = start.max(), transitions.max()
+        weights = (transitions - top).exp()
+        filtered, arrivals, scales = forward_recursion(potentials, (start - top_start).exp(), weights)
+        ctx.save_for_backward(filtered, arrivals, weights, mask)
+        words = (scales.squeeze(2).log() + highest + top) * mask.t()
+        return words.sum(0) + (top_start - top) * mask[:, :1].sum(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        filtered, arrivals, weights, mask = ctx.saved_tensors
+        final = filtered * (_ends(mask) * gradient.unsqueeze(1))
+        marginals, pairs = backward_recursion(filtered, arrivals, weights, final)
+        return marginals.transpose(0, 1), marginals[:1].sum((0, 1)), pairs, None
+
+
+def _best_path(emissions: Tensor, start: Tensor, transitions: Tensor, end: Tensor, mask: Tensor) -> Tensor:
+    """Viterbi: the tags `(batch, time)` with the highest score, meaningless at padding."""
+    emissions = emissions.transpose(0, 1).contiguous()
+    time, batch, tags = emissions.shape
+    scores, pairs = torch.empty_like(emissions), emissions.new_empty(tags, batch, tags)
+    scores[:1] = start
+    for step in range(time):
+        if step:  # the maximum runs over the outer axis: several times faster than over a short inner one
+            torch.add(scores[step - 1].t().unsqueeze(2), transitions.unsqueeze(1), out=pairs)
+            torch.amax(pairs, 0, out=scores[step])
+        scores[step] += emissions[step]
+    paths = (scores + end).argmax(2)
+    ends, columns = _ends(mask).squeeze(2), transitions.t().contiguous()
+    # Only the path's own back-pointers are wanted: each is the best tag before one known tag.
+    for step in range(time - 2, -1, -1):
+        inner = (scores[step] + columns.index_select(0, paths[step + 1])).argmax(1)
+        torch.where(ends[step], paths[step], inner, out=paths[step])
+    return paths.t()
+
+
+class _LegalChain(NamedTuple):
+    """The distribution over legal tag sequences, as a chain from right to left."""
+
+    filtered: Tensor  # these, but for the transitions, (time, batch, tags)
+    arrivals: Tensor
+    transitions: Tensor
+    marginals: Tensor
+
+    def before(self, word: Tensor, row: Tensor, previous: Tensor, tag: Tensor) -> Tensor:
+        """P(word - 1 has the tag `previous` | word has `tag`); the arguments broadcast."""
+        mass = self.filtered[word - 1, row, previous] * self.transitions[previous, tag]
+        return mass / self.arrivals[word, row, tag].clamp(min=_smallest(mass.dtype))
+
+
+class ConditionalRandomField(nn.Module):
+    """Scores of tag sequences: start + emissions + transitions.
+
+    Every mask is bool `(batch, time)`, True at words, padding at the right of a row; a row may be empty. Left out, all
+    positions are words. Emissions may be of any floating type; results are in float32, or in float64 for float64.
+    A mask with padding before a word, and shapes that disagree, raise ValueError.
+
+    The loss sums over all sequences, legal or not. Decoding and posteriors know only the legal ones. Where the tags
+    allow no legal sequence of a sentence's length (say `B-X` alone in BIOES), posteriors are 0, and decoding returns a
+    sequence with as few illegal steps as can be.
+
+    Args:
+        num_tags: number of tags.
+        labels: tag names in the order of the tag ids; may be left out in the plain scheme.
+        scheme: tag scheme of the labels, as for `legal_transitions`.
+        cost: softmax-margin cost of a wrong tag; 0 gives the negative log likelihood.
+
+    Raises:
+        ValueError: the labels are not `num_tags` distinct names, or not of the scheme.
+    """
+
+    legal_start: Tensor
+    legal_transitions: Tensor
+    legal_end: Tensor
+
+    def __init__(
+        self, num_tags: int, labels: list[str] | None = None, scheme: str = "plain", cost: float = 0.0
+    ) -> None:
+        super().__init__()
+        if labels is None and scheme != "plain":
+            raise ValueError(f"The scheme {scheme!r} is about tag names. Pass labels, or the scheme 'plain'.")
+        self.labels = [str(tag) for tag in range(num_tags)] if labels is None else list(labels)
+        distinct = len(set(self.labels))
+        if not 1 <= num_tags == len(self.labels) == distinct:
+            raise ValueError(f"{num_tags} tags, {len(self.labels)} labels, {distinct} distinct: pass one for each.")
+        self.num_tags, self.scheme, self.cost = num_tags, scheme, cost
+        self.start = nn.Parameter(torch.empty(num_tags))
+        self.transitions = nn.Parameter(torch.empty(num_tags, num_tags))
+        for name, like in (("start", self.start), ("transitions", self.transitions), ("end", self.start)):
+            self.register_buffer(f"legal_{name}", torch.empty_like(like, dtype=torch.bool), persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters that no checkpoint filled (Glorot and Bengio 2010), and fill the masks of legality.
+
+        The masks are not saved, and `from_pretrained` leaves such buffers as raw memory: `_init_weights` calls this.
+        """
+        bound = math.sqrt(6 / (1 + self.num_tags))  # Glorot's for a matrix of one row
+        init.uniform_(self.start, -bound, bound)
+        init.xavier_uniform_(self.transitions)
+        buffers = (self.legal_start, self.legal_transitions, self.legal_end)
+        for buffer, legal in zip(buffers, legal_transitions(self.labels, self.scheme), strict=True):
+            init.copy_(buffer, legal)
+
+    def extra_repr(self) -> str:
+        return f"num_tags={self.num_tags}, scheme={self.scheme!r}, cost={self.cost}"
+
+    @property
+    def span_labels(self) -> tuple[str, ...]:
+        """The labels of spans, sorted; in the plain scheme the tags themselves, in the order of their ids."""
+        if self.scheme == "plain":
+            return tuple(self.labels)
+        return tuple(sorted({label for _, label in _split_tags(self.labels, self.scheme) if label}))
+
+    def forward(self, emissions: Tensor, tags: Tensor, mask: Tensor | None = None, reduction: str = "mean") -> Tensor:
+        """The softmax-margin loss: log partition, with `cost` on each wrong tag, less the score of the given tags.
+
+        Args:
+            emissions: `(batch, time, tags)`.
+            tags: `(batch, time)` ids, -100 at padding.
+            mask: `(batch, time)`; a word is where it is True and the tag is not -100.
+            reduction: `"none"` for a loss a row `(batch,)`, 0 for an empty one; `"sum"`; `"mean"` over the rows that
+                have words; `"token_mean"`, the sum over the number of words. The means of nothing are 0.
+
+        Raises:
+            ValueError: an unknown reduction, a tag id out of range, or what the class says of masks and shapes.
+        """
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"Unknown reduction {reduction!r}. Use one of {', '.join(REDUCTIONS)}.")
+        scores, words = self._prepare(emissions, mask, tags)
+        gold = tags.long().masked_fill(~words, 0)
+        charged = scores
+        if self.cost:
+            charged = scores + self.cost * (gold.unsqueeze(2) != torch.arange(self.num_tags, device=gold.device))
+        losses = self._partition(charged, words) - self._score(scores, gold, words)
+        if reduction != "none":
+            losses = losses.sum()
+        if reduction in ("mean", "token_mean"):
+            losses = losses / (words[:, :1] if reduction == "mean" else words).sum().clamp(min=1)
+        return losses.to(_result_type(emissions))
+
+    def log_partition(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Log of the summed exponentiated scores of all sequences, legal or not: `(batch,)`, 0 for an empty row.
+
+        Differentiable once, by the emissions `(batch, time, tags)` and by the parameters.
+        """
+        return self._partition(*self._prepare(emissions, mask)).to(_result_type(emissions))
+
+    @torch.no_grad()
+    def decode(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The best legal tag sequences (Viterbi): ids `(batch, time)`, -100 at padding.
+
+        Of equally good sequences it takes the one whose last tag has the lowest id, then the tag before, and so on.
+        """
+        scores, mask = self._prepare(emissions, mask)
+        start = self.start.to(scores.dtype).masked_fill(~self.legal_start, ILLEGAL)
+        transitions = self.transitions.to(scores.dtype).masked_fill(~self.legal_transitions, ILLEGAL)
+        end = torch.zeros_like(start).masked_fill(~self.legal_end, ILLEGAL)
+        return _best_path(scores, start, transitions, end, mask).masked_fill(~mask, PADDING)
+
+    @torch.no_grad()
+    def marginals(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """P(word has tag) among the legal sequences, of the shape of the emissions, 0 at padding."""
+        chain = self._legal_chain(*self._prepare(emissions, mask))
+        return chain.marginals.transpose(0, 1).to(_result_type(emissions))
+
+    @torch.no_grad()
+    def span_posteriors(self, emissions: Tensor, mask: Tensor | None, spans: Tensor) -> Tensor:
+        """P(the words [start, end) are exactly one span of a label) among the legal sequences.
+
+        Args:
+            emissions: `(batch, time, tags)`.
+            mask: `(batch, time)`.
+            spans: `(spans, 4)` ids: row of the batch, first word, word after the last, index into `span_labels`.
+
+        Returns:
+            `(spans,)` in [0, 1]. In the plain scheme every word is a span of its tag, and a longer span has 0.
+
+        Raises:
+            ValueError: a span is empty, or its row, words or label do not exist.
+        """
+        scores, mask = self._prepare(emissions, mask)
+        spans = spans.to(scores.device).long()
+        self._check_spans(spans, mask)
+        total = scores.new_zeros(len(spans))
+        if len(spans):
+            chain, lengths = self._legal_chain(scores, mask), mask.sum(1)[spans[:, 0]]
+            for shape, ids in self._shapes():
+                tags = torch.tensor(ids, device=spans.device)[spans[:, 3]]
+                total += self._shape_posteriors(chain, lengths, spans, shape, tags)
+        return total.clamp(0, 1).to(_result_type(emissions))
+
+    def _shapes(self) -> list[tuple[str, list[list[int]]]]:
+        """The ways to write a span, and by label the ids of its first, inner, last and only tag (-1 for none)."""
+        if self.scheme == "plain":
+            return [("", [[-1, -1, -1, tag] for tag in range(self.num_tags)])]
+        ids = {tag: index for index, tag in enumerate(self.labels)}
+        shapes = _GRAMMARS[self.scheme].shapes
+        return [(s, [[ids.get(f"{p}-{label}", -1) for p in s] for label in self.span_labels]) for s in shapes]
+
+    def _shape_posteriors(
+        self, chain: _LegalChain, lengths: Tensor, spans: Tensor, shape: str, tags: Tensor
+    ) -> Tensor:
+        """P(a span is there, written in this shape), by the chain from its last word back to its first."""
+        row, first, end, label = spans.unbind(1)
+        begin, inner, last, only = tags.unbind(1)
+        size = end - first
+        written = torch.where(size == 1, only >= 0, (begin >= 0) & (last >= 0) & ((size == 2) | (inner >= 0)))
+        last = torch.where(size == 1, only, last).clamp(min=0)
+        result = chain.marginals[end - 1, row, last]
+        every = torch.arange(self.num_tags, device=spans.device)
+        if shape in ("BIIB", "IIII"):  # no tag closes a span here: the word after must not go on with it
+            word = end.clamp(max=len(chain.marginals) - 1)
+            chance = chain.before(word.unsqueeze(1), row.unsqueeze(1), last.unsqueeze(1), every)
+            chance = chance * chain.marginals[word, row] * (every != inner.unsqueeze(1))
+            result = torch.where(end < lengths, chance.sum(1), result)
+        begin, inner = begin.clamp(min=0), inner.clamp(min=0)
+        for back in range(1, int(size.max())):
+            word = (end - back).clamp(min=1)
+            previous = torch.where(word - 1 == first, begin, inner)
+            chance = chain.before(word, row, previous, last if back == 1 else inner)
+            result = torch.where(back < size, result * chance, result)
+        if shape == "IIII":  # an I opens a span only where its label does not stand right before it
+            names = [name for _, name in _split_tags(self.labels, self.scheme)]
+            others = [[name != own for name in names] for own in self.span_labels]
+            chance = chain.before(first.unsqueeze(1), row.unsqueeze(1), every, begin.unsqueeze(1))
+            chance = (chance * torch.tensor(others, device=spans.device)[label]).sum(1)
+            result = torch.where(first > 0, result * chance, result)
+        return result * written
+
+    def _prepare(self, emissions: Tensor, mask: Tensor | None, tags: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Emissions in the type of the sums, 0 at padding, and a bool mask; checked, at one host transfer."""
+        if emissions.dim() != 3 or emissions.shape[2] != self.num_tags:
+            raise ValueError(f"emissions are {tuple(emissions.shape)}, not (batch, time, {self.num_tags} tags).")
+        for name, tensor in (("mask", mask), ("tags", tags)):
+            if tensor is not None and tensor.shape != emissions.shape[:2]:
+                raise ValueError(f"{name}: {tuple(tensor.shape)}, not {tuple(emissions.shape[:2])} as the emissions.")
+        # Apple's GPUs have no float64.
+        scores = emissions.to(torch.float32 if emissions.device.type == "mps" else torch.float64)
+        words = torch.ones_like(scores[:, :, 0], dtype=torch.bool) if mask is None else mask.bool()
+        if mask is None and tags is None:
+            return scores, words
+        ids = torch.zeros_like(words, dtype=torch.long) if tags is None else tags
+        words = words & (ids != PADDING)
+        holes = ~words[:, :-1] & words[:, 1:]
+        strange = words & ((ids < 0) | (ids >= self.num_tags))
+        if torch.cat([holes, strange], 1).any():
+            for row, position in holes.nonzero().tolist():
+                raise ValueError(
+                    f"Row {row} of the mask (or of the tags, by their -100) has padding at position {position} and a "
+                    f"word at position {position + 1}. Move all padding to the right end of the row."
+                )
+            row, position = strange.nonzero()[0].tolist()
+            raise ValueError(
+                f"Row {row} of the tags has the id {int(ids[row, position])} at position {position}. "
+                f"Use ids from 0 to {self.num_tags - 1}, and -100 for padding."
+            )
+        return scores.masked_fill(~words.unsqueeze(2), 0.0), words
+
+    def _check_spans(self, spans: Tensor, mask: Tensor) -> None:
+        if spans.dim() != 2 or spans.shape[1] != 4:
+            raise ValueError(f"spans are {tuple(spans.shape)}, not (spans, 4): row, first word, end word, label.")
+        row, first, end, label = spans.unbind(1)
+        exists = (row >= 0) & (row < len(mask)) & (label >= 0) & (label < len(self.span_labels)) & (first >= 0)
+        lengths = nn.functional.pad(mask.sum(1), (0, 1))  # the row that does not exist has no words
+        exists &= (first < end) & (end <= lengths[row.where(exists, len(mask))])
+        if not exists.all():
+            found = int((~exists).nonzero()[0])
+            raise ValueError(
+                f"Span {found} is {tuple(spans[found].tolist())} (row, first word, end word, label): empty, or not "
+                f"inside a row. Pass rows below {len(mask)} and labels below {len(self.span_labels)}."
+            )
+
+    def _partition(self, scores: Tensor, mask: Tensor) -> Tensor:
+        return _LogPartition.apply(scores, self.start.to(scores.dtype), self.transitions.to(scores.dtype), mask)
+
+    def _score(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """Score of one tag sequence a row: `(batch,)`."""
+        words = scores.gather(2, tags.unsqueeze(2)).squeeze(2) * mask
+        steps = self.transitions.flatten()[tags[:, :-1] * self.num_tags + tags[:, 1:]] * mask[:, 1:]
+        return (self.start[tags[:, :1]] * mask[:, :1]).sum(1) + words.sum(1) + steps.to(scores.dtype).sum(1)
+
+    def _legal_chain(self, scores: Tensor, mask: Tensor) -> _LegalChain:
+        potentials, _ = _potentials(scores)
+        start, transitions = self.start.to(scores.dtype), self.transitions.to(scores.dtype)
+        start = (start - start.max()).exp() * self.legal_start
+        transitions = (transitions - transitions.max()).exp() * self.legal_transitions
+        filtered, arrivals, _ = forward_recursion(potentials, start, transitions)
+        final = filtered * _ends(mask) * self.legal_end
+        final /= final.sum(2, keepdim=True).clamp(min=_smallest(final.dtype))
+        marginals, _ = backward_recursion(filtered, arrivals, transitions, final)
+        return _LegalChain(filtered, arrivals, transitions, marginals)

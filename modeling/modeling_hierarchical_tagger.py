@@ -1,0 +1,287 @@
+"""The hierarchical tagger: characters into words, words into a sentence, a sentence into tags through a CRF.
+
+Yang, Salakhutdinov, Cohen (2016), *Multi-Task Cross-Lingual Sequence Tagging from Scratch*, sections 3.1 to 3.3; by
+its configuration also the BiLSTM taggers that it grew out of (Lample et al. 2016; Ma and Hovy 2016).
+
+    characters (batch, words, characters)
+        | distinct words only            embedding, encoder
+        v
+    (distinct words, 2 * character_hidden_size)     words (batch, words)
+        |                                                |  embedding
+        +-----------------------+------------------------+
+                                v  one row a word, no padding
+                     word encoder, both ways
+                                v  gazetteer features join here
+                     emissions (batch, words, tags)
+                                v
+                     CRF: loss, tags, posteriors
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_outputs import ModelOutput
+
+from .configuration_hierarchical_tagger import HierarchicalTaggerConfig
+from .crf import ConditionalRandomField
+from .recurrent import BidirectionalEncoder, BidirectionalLayer, Packing
+from .tag_spans import span_labels, spans_of_tags
+
+
+@dataclass
+class HierarchicalTaggerOutput(ModelOutput):
+    """What the tagger gives for a batch.
+
+    Attributes:
+        loss: a scalar, the mean over sentences (over words for softmax), if labels were given.
+        logits: emissions, `(batch, words, tags)`, zeros at padding.
+        tags: the best legal tag of each word, `(batch, words)` long, -100 at padding; None while training.
+        hidden_states: the word encoder's states, `(batch, words, 2 * hidden_size)`, zeros at padding.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    tags: Tensor | None = None
+    hidden_states: Tensor | None = None
+
+
+class CharacterEncoder(nn.Module):
+    """The spelling of words: `(words, characters)` ids to `(words, output_size)`."""
+
+    def __init__(self, config: HierarchicalTaggerConfig) -> None:
+        super().__init__()
+        width = config.character_embedding_size
+        self.embedding = nn.Embedding(config.character_vocab_size, width, padding_idx=0)
+        self.dropout = nn.Dropout(config.character_dropout)
+        self.convolution, self.recurrent = None, None
+        if config.character_encoder == "cnn":
+            window, self.output_size = config.character_window, config.character_filters
+            self.convolution = nn.Conv1d(width, self.output_size, window, padding=window // 2)
+        else:
+            self.recurrent = BidirectionalEncoder(
+                config.character_encoder, width, config.character_hidden_size, config.character_num_layers
+            )
+            self.output_size = self.recurrent.output_size
+
+    def forward(self, character_ids: Tensor) -> Tensor:
+        mask = character_ids > 0
+        if self.recurrent is not None:
+            packing = Packing.of(mask)
+            return self.recurrent.summarize(self.dropout(self.embedding(packing.pack(character_ids))), packing)
+        assert self.convolution is not None
+        features = self.convolution(self.dropout(self.embedding(character_ids)).transpose(1, 2))
+        return features.masked_fill(~mask[:, None], torch.finfo(features.dtype).min).amax(2)
+
+
+class HierarchicalTaggerPreTrainedModel(PreTrainedModel):
+    """Loading, saving and initialisation, for the encoder and the tagger alike."""
+
+    config_class = HierarchicalTaggerConfig
+    config: HierarchicalTaggerConfig
+    base_model_prefix = "encoder"
+    main_input_name = "input_ids"
+    accepts_loss_kwargs = False  # the loss is a mean over sentences: Trainer must divide by accumulation steps
+    _keep_in_fp32_modules_strict = ["crf"]  # noqa: RUF012
+    _no_split_modules = ["BidirectionalLayer", "ConditionalRandomField"]  # noqa: RUF012
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Embedding):
+            bound = math.sqrt(3 / module.embedding_dim)  # unit variance over a word's coordinates
+            init.uniform_(module.weight, -bound, bound)
+            if module.padding_idx is not None and not getattr(module.weight, "_is_hf_initialized", False):
+                module.weight[module.padding_idx].zero_()
+        elif isinstance(module, BidirectionalLayer):
+            module.reset_parameters(self.config.recurrent_initializer)
+        elif isinstance(module, ConditionalRandomField):
+            module.reset_parameters()
+        elif isinstance(module, nn.Linear | nn.Conv1d):
+            init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+
+
+class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
+    """Words in their sentence as vectors: everything below the output."""
+
+    def __init__(self, config: HierarchicalTaggerConfig) -> None:
+        super().__init__(config)
+        self.words, self.characters = None, None
+        width = config.word_embedding_size
+        if width:
+            self.words = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_token_id)
+        if config.character_encoder != "none":
+            self.characters = CharacterEncoder(config)
+            width += self.characters.output_size
+        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.recurrent = BidirectionalEncoder(
+            config.word_encoder, width, config.hidden_size, config.num_hidden_layers, config.hidden_dropout
+        )
+        self.output_size = self.recurrent.output_size
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The word embeddings."""
+        if self.words is None:
+            raise NotImplementedError("This tagger has no word embeddings (word_embedding_size is 0).")
+        return self.words
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        """Put other word embeddings in place."""
+        self.words = value
+
+    @torch.no_grad()
+    def set_word_vectors(self, ids: Tensor, vectors: Tensor) -> None:
+        """Start words from pretrained vectors; they go on learning.
+
+        Args:
+            ids: `(n,)` word ids.
+            vectors: `(n, word_embedding_size)`.
+        """
+        embeddings = self.get_input_embeddings()
+        if vectors.shape[1] != self.config.word_embedding_size:
+            raise ValueError(
+                f"The vectors have {vectors.shape[1]} dimensions, the model's words "
+                f"{self.config.word_embedding_size}. Set word_embedding_size to {vectors.shape[1]}."
+            )
+        weight: Tensor = embeddings.weight  # type: ignore[assignment]
+        weight[ids] = vectors.to(weight)
+
+    def forward(
+        self, input_ids: Tensor, character_ids: Tensor | None = None, attention_mask: Tensor | None = None
+    ) -> Tensor:
+        """Encode sentences.
+
+        Args:
+            input_ids: `(batch, words)`.
+            character_ids: `(batch, words, characters)`, 0 where a word is shorter.
+            attention_mask: `(batch, words)`, 1 for words, right-padded by 0; by default where ids are not PAD.
+
+        Returns:
+            `(batch, words, 2 * hidden_size)`, zeros at padding.
+        """
+        packing = Packing.of(self.valid(input_ids, attention_mask))
+        return packing.unpack(self.encode(input_ids, character_ids, packing))
+
+    def valid(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """Where words stand: `(batch, words)` bool."""
+        if attention_mask is None:
+            return input_ids != self.config.pad_token_id
+        return attention_mask.bool()
+
+    def encode(self, input_ids: Tensor, character_ids: Tensor | None, packing: Packing) -> Tensor:
+        """Words to states, packed: `(steps, 2 * hidden_size)`."""
+        parts = []
+        if self.words is not None:
+            parts.append(self.words(self._forget_rare(packing.pack(input_ids))))
+        if self.characters is not None:
+            if character_ids is None:
+                raise ValueError("This tagger reads characters: pass character_ids, which its tokenizer gives.")
+            # A word that recurs in the batch is spelled once.
+            distinct, inverse = torch.unique(packing.pack(character_ids), dim=0, return_inverse=True)
+            parts.append(self.characters(distinct)[inverse])
+        return self.recurrent(self.dropout(torch.cat(parts, dim=-1)), packing)
+
+    def _forget_rare(self, ids: Tensor) -> Tensor:
+        """While training, read some rare words as UNK; drawn here, as dropout is, so that a resumed run draws
+        alike."""
+        rate, first = self.config.rare_word_dropout, self.config.rare_word_id
+        if not self.training or not rate or first is None:
+            return ids
+        forgotten = (ids >= first) & (torch.rand(ids.shape, device=ids.device) < rate)
+        return ids.masked_fill(forgotten, self.config.unk_token_id)
+
+
+class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel):
+    """The tagger: words in their sentence, a linear layer, and a CRF (or a softmax for each word by itself)."""
+
+    def __init__(self, config: HierarchicalTaggerConfig) -> None:
+        super().__init__(config)
+        self.encoder = HierarchicalTaggerModel(config)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.output = nn.Linear(self.encoder.output_size + config.gazetteer_size, len(config.id2label))
+        self.crf = None
+        if config.output == "crf":
+            self.crf = ConditionalRandomField(len(config.id2label), config.tags, config.tag_scheme, config.cost)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        character_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        gazetteer_features: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> HierarchicalTaggerOutput:
+        """Tag sentences.
+
+        Args:
+            input_ids: `(batch, words)`.
+            character_ids: `(batch, words, characters)`, 0 where a word is shorter.
+            attention_mask: `(batch, words)`, 1 for words, right-padded by 0; by default where ids are not PAD.
+            gazetteer_features: `(batch, words, gazetteer_size)`, for a tagger with a gazetteer.
+            labels: `(batch, words)` tag ids, -100 at padding.
+        """
+        mask = self.encoder.valid(input_ids, attention_mask)
+        packing = Packing.of(mask)
+        states = self.encoder.encode(input_ids, character_ids, packing)
+        top = self.dropout(states)
+        if self.config.gazetteer_size:
+            if gazetteer_features is None:
+                raise ValueError("This tagger has a gazetteer: pass gazetteer_features, which its tokenizer gives.")
+            top = torch.cat([top, packing.pack(gazetteer_features).to(top)], dim=-1)
+        logits = packing.unpack(self.output(top))
+        return HierarchicalTaggerOutput(
+            loss=None if labels is None else self.loss(logits, labels, mask),
+            logits=logits,
+            tags=None if self.training else self.decode(logits, mask),
+            hidden_states=packing.unpack(states),
+        )
+
+    def loss(self, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+        """The objective: softmax-margin or likelihood of the sentences' tags; cross entropy of words for softmax."""
+        if self.crf is not None:
+            return self.crf(logits, labels, mask)
+        return nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=-100)
+
+    def decode(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """The best tags, `(batch, words)` long, -100 at padding: Viterbi over legal paths, or each word's best."""
+        if self.crf is not None:
+            return self.crf.decode(logits, mask)
+        return logits.argmax(-1).masked_fill(~mask, -100)
+
+    @torch.no_grad()
+    def predict_spans(self, input_ids: Tensor, **inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """The spans of a batch of sentences and how probable each is.
+
+        With a CRF a score is exact: the probability, over all legal taggings, that just this span stands there with
+        just this label. With a softmax words are independent, and it is the product of its tags' probabilities.
+
+        Args:
+            input_ids: `(batch, words)`.
+            **inputs: what else `forward` takes, labels aside.
+
+        Returns:
+            `(spans, 4)` long on the CPU: row, first word, end word (exclusive), index into `span_labels`, in order;
+            and `(spans,)` scores in [0, 1].
+        """
+        outputs = self(input_ids, **inputs)
+        logits, tags = outputs.logits, outputs.tags
+        mask = self.encoder.valid(input_ids, inputs.get("attention_mask"))
+        spans = spans_of_tags(tags, tuple(self.config.tags), self.config.tag_scheme)
+        if self.crf is not None:
+            return spans, self.crf.span_posteriors(logits, mask, spans.to(logits.device)).cpu()
+        chosen = logits.double().log_softmax(-1).gather(-1, tags.clamp(min=0)[..., None])[..., 0].masked_fill(~mask, 0)
+        total = nn.functional.pad(chosen.cumsum(1), (1, 0)).cpu()
+        return spans, (total[spans[:, 0], spans[:, 2]] - total[spans[:, 0], spans[:, 1]]).exp()
+
+    @property
+    def span_labels(self) -> tuple[str, ...]:
+        """The labels of spans, as `predict_spans` counts them."""
+        return span_labels(tuple(self.config.tags), self.config.tag_scheme)

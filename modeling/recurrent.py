@@ -1,0 +1,307 @@
+"""Bidirectional recurrent layers over ragged batches: GRU, LSTM and the plain (Elman) RNN.
+
+A right-padded batch is *packed* first: one row for each valid step, time-major, the longest sequence first, so that
+step `t` is a contiguous block of the sequences still running. Nothing is computed for padding. Both directions run
+in one batched matrix product a step: the backward direction reads each sequence mirrored within its own length,
+which leaves it packed in the same way.
+
+The loop over time is one `torch.autograd.Function` for all cells. Its backward pass walks the steps in reverse and
+leaves the weights' gradient to a single product at the end, where autograd would make one a step.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import initialization as init
+
+
+class Packing(NamedTuple):
+    """Where each valid step of a right-padded `(batch, time)` mask lies once packed.
+
+    Attributes:
+        gather: `(steps,)`, positions in the flattened `(batch * time)` grid.
+        mirror: `(steps,)`, the row of the same sequence counted from its other end.
+        last: `(batch,)`, the row of each sequence's last step; 0 for an empty sequence.
+        sizes: how many sequences are still running, for each time step.
+        shape: `(batch, time)` of the padded grid.
+    """
+
+    gather: Tensor
+    mirror: Tensor
+    last: Tensor
+    sizes: list[int]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, mask: Tensor) -> Packing:
+        """Pack a bool mask `(batch, time)` of right-padded sequences; the one point where sizes reach the host."""
+        batch, time = mask.shape
+        lengths = mask.sum(1)
+        lengths_sorted, order = lengths.sort(descending=True, stable=True)
+        steps = torch.arange(time, device=mask.device)
+        running = steps[:, None] < lengths_sorted  # (time, batch), longest first
+        sizes = running.sum(1)
+        offsets = sizes.cumsum(0) - sizes
+        step, place = running.nonzero(as_tuple=True)
+        mirror = offsets[lengths_sorted[place] - 1 - step] + place
+        rank = torch.empty_like(order).scatter_(0, order, torch.arange(batch, device=mask.device))
+        last = (
+            torch.where(lengths > 0, offsets[(lengths - 1).clamp(min=0)] + rank, 0) if time else torch.zeros_like(rank)
+        )
+        gather = order[place] * time + step
+        return cls(gather, mirror, last, [n for n in sizes.tolist() if n], (batch, time))
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """`(batch, time, ...)` to `(steps, ...)`."""
+        return padded.flatten(0, 1)[self.gather]
+
+    def unpack(self, packed: Tensor) -> Tensor:
+        """`(steps, ...)` to `(batch, time, ...)`, zeros at padding."""
+        batch, time = self.shape
+        padded = packed.new_zeros(batch * time, *packed.shape[1:])
+        return padded.index_copy(0, self.gather, packed).unflatten(0, (batch, time))
+
+
+class GRUCell:
+    """Gated recurrent unit (Cho et al. 2014), reset gate after the product, as cuDNN and PyTorch compute it."""
+
+    gates = 3
+    states = 1
+    saved = 4  # reset, update, candidate, and the candidate's recurrent part
+
+    @staticmethod
+    def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
+        size = out[0].shape[-1]
+        gates = kept[..., : 2 * size]
+        torch.add(x[..., : 2 * size], recurrent[..., : 2 * size], out=gates).sigmoid_()
+        reset, update = gates[..., :size], gates[..., size:]
+        candidate, hidden = kept[..., 2 * size : 3 * size], kept[..., 3 * size :]
+        hidden.copy_(recurrent[..., 2 * size :])
+        torch.addcmul(x[..., 2 * size :], reset, hidden, out=candidate).tanh_()
+        torch.lerp(candidate, state[0], update, out=out[0])
+
+    @staticmethod
+    def backward(
+        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
+    ) -> list[Tensor]:
+        size = out[0].shape[-1]
+        reset, update, candidate, hidden = kept.split(size, -1)
+        dh = grad[0]
+        keep = dh * update
+        d_candidate = dx[..., 2 * size :]
+        torch.mul(dh - keep, 1 - candidate * candidate, out=d_candidate)
+        d_update = dx[..., size : 2 * size]
+        torch.mul(keep * (1 - update), state[0] - candidate, out=d_update)
+        d_reset = dx[..., :size]
+        torch.mul(d_candidate * hidden, reset * (1 - reset), out=d_reset)
+        dr[..., : 2 * size] = dx[..., : 2 * size]
+        torch.mul(d_candidate, reset, out=dr[..., 2 * size :])
+        return [keep]
+
+
+class LSTMCell:
+    """Long short-term memory with a forget gate (Gers et al. 2000); gates in the order input, forget, cell, output."""
+
+    gates = 4
+    states = 2
+    saved = 5  # the four gates and tanh of the cell
+
+    @staticmethod
+    def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
+        size = out[0].shape[-1]
+        gates = kept[..., : 4 * size]
+        torch.add(x, recurrent, out=gates)
+        gates[..., : 2 * size].sigmoid_()
+        gates[..., 2 * size : 3 * size].tanh_()
+        gates[..., 3 * size :].sigmoid_()
+        enter, forget, cell, leave, cell_tanh = kept.split(size, -1)
+        torch.mul(forget, state[1], out=out[1]).addcmul_(enter, cell)
+        torch.tanh(out[1], out=cell_tanh)
+        torch.mul(leave, cell_tanh, out=out[0])
+
+    @staticmethod
+    def backward(
+        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
+    ) -> list[Tensor]:
+        size = out[0].shape[-1]
+        enter, forget, cell, leave, cell_tanh = kept.split(size, -1)
+        dh, dc = grad
+        dc = dc + dh * leave * (1 - cell_tanh * cell_tanh)
+        dx[..., :size] = dc * cell * enter * (1 - enter)
+        dx[..., size : 2 * size] = dc * state[1] * forget * (1 - forget)
+        dx[..., 2 * size : 3 * size] = dc * enter * (1 - cell * cell)
+        dx[..., 3 * size :] = dh * cell_tanh * leave * (1 - leave)
+        dr.copy_(dx)
+        return [torch.zeros_like(dh), dc * forget]
+
+
+class RNNCell:
+    """The plain recurrence `h_t = tanh(W x_t + U h_{t-1} + b)` (Elman 1990)."""
+
+    gates = 1
+    states = 1
+    saved = 0
+
+    @staticmethod
+    def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
+        torch.add(x, recurrent, out=out[0]).tanh_()
+
+    @staticmethod
+    def backward(
+        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
+    ) -> list[Tensor]:
+        torch.mul(grad[0], 1 - out[0] * out[0], out=dx)
+        dr.copy_(dx)
+        return [torch.zeros_like(dx)]
+
+
+CELLS: dict[str, Any] = {"gru": GRUCell, "lstm": LSTMCell, "rnn": RNNCell}
+
+
+class _Scan(torch.autograd.Function):
+    """The loop over time. `x` is `(directions, steps, gates * size)`, the weight `(directions, size, gates * size)`.
+
+    Returns the hidden states `(directions, steps, size)`; sequences start from zeros.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: Any) -> Tensor:
+        directions, steps, _ = x.shape
+        size = weight.shape[1]
+        out = [x.new_empty(directions, steps, size) for _ in range(cell.states)]
+        kept = x.new_empty(directions, steps, cell.saved * size)
+        state = [x.new_zeros(directions, sizes[0], size) for _ in range(cell.states)]
+        start = 0
+        for n in sizes:
+            rows = slice(start, start + n)
+            state = [s[:, :n] for s in state]
+            recurrent = torch.baddbmm(bias, state[0], weight)
+            cell.forward(x[:, rows], recurrent, state, [o[:, rows] for o in out], kept[:, rows])
+            state = [o[:, rows] for o in out]
+            start += n
+        ctx.save_for_backward(weight, kept, *out)
+        ctx.sizes, ctx.cell = sizes, cell
+        return out[0]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        weight, kept, *out = ctx.saved_tensors
+        sizes, cell = ctx.sizes, ctx.cell
+        directions, steps, size = out[0].shape
+        dx = grad.new_empty(directions, steps, cell.gates * size)
+        dr = torch.empty_like(dx)
+        previous = torch.zeros_like(out[0])  # the state that each step started from
+        carry = [grad.new_zeros(directions, sizes[0], size) for _ in range(cell.states)]
+        transposed = weight.transpose(1, 2)
+        zeros = [torch.zeros_like(c) for c in carry]
+        end = steps
+        for t in range(len(sizes) - 1, -1, -1):
+            n = sizes[t]
+            rows = slice(end - n, end)
+            before = slice(end - n - sizes[t - 1], end - sizes[t - 1]) if t else None
+            state = [o[:, before] for o in out] if before else zeros
+            if before:
+                previous[:, rows] = state[0]
+            incoming = [c[:, :n] for c in carry]
+            incoming[0] = incoming[0] + grad[:, rows]
+            now = [o[:, rows] for o in out]
+            passed = cell.backward(incoming, state, now, kept[:, rows], dx[:, rows], dr[:, rows])
+            passed[0].baddbmm_(dr[:, rows], transposed)
+            for c, p in zip(carry, passed, strict=True):
+                c[:, :n] = p
+            end -= n
+        d_weight = torch.bmm(previous.transpose(1, 2), dr)
+        return dx, d_weight, dr.sum(1, keepdim=True), None, None
+
+
+def scan(x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: str) -> Tensor:
+    """Run a cell over packed sequences.
+
+    Args:
+        x: `(directions, steps, gates * size)`, the inputs' share of the gates.
+        weight: `(directions, size, gates * size)`, recurrent.
+        bias: `(directions, 1, gates * size)`, of the recurrent product.
+        sizes: sequences running at each time step, never rising.
+        cell: "gru", "lstm" or "rnn".
+
+    Returns:
+        Hidden states `(directions, steps, size)`.
+    """
+    if not sizes:
+        return x.new_zeros(x.shape[0], 0, weight.shape[1])
+    if torch.is_autocast_enabled(x.device.type):  # the loop writes into buffers of one type
+        with torch.autocast(x.device.type, enabled=False):
+            return _Scan.apply(x.float(), weight.float(), bias.float(), sizes, CELLS[cell])
+    return _Scan.apply(x, weight, bias, sizes, CELLS[cell])
+
+
+class BidirectionalLayer(nn.Module):
+    """One layer read both ways: packed `(steps, input_size)` to `(steps, 2 * hidden_size)`, forward half first."""
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.cell = cell
+        width = CELLS[cell].gates * hidden_size
+        self.input_weight = nn.Parameter(torch.empty(2, input_size, width))
+        self.input_bias = nn.Parameter(torch.empty(2, 1, width))
+        self.recurrent_weight = nn.Parameter(torch.empty(2, hidden_size, width))
+        self.recurrent_bias = nn.Parameter(torch.empty(2, 1, width))
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self, initializer: str = "uniform") -> None:
+        """Start the weights: "uniform", "orthogonal" or "normal", as the configuration describes them."""
+        size = self.recurrent_weight.shape[1]
+        if initializer == "uniform":
+            for parameter in self.parameters():
+                init.uniform_(parameter, -math.sqrt(1 / size), math.sqrt(1 / size))
+            return
+        for weight, start in ((self.input_weight, init.xavier_uniform_), (self.recurrent_weight, init.orthogonal_)):
+            if initializer == "normal":
+                init.normal_(weight, 0.0, 0.1)
+            elif not getattr(weight, "_is_hf_initialized", False):  # a block for each direction and gate
+                for direction in weight:
+                    for block in direction.split(size, dim=1):
+                        start(block)
+        init.zeros_(self.input_bias)
+        init.zeros_(self.recurrent_bias)
+        forgets = self.cell == "lstm" and initializer == "orthogonal"
+        if forgets and not getattr(self.input_bias, "_is_hf_initialized", False):
+            self.input_bias[..., size : 2 * size] = 1.0  # remember at first (Jozefowicz et al. 2015)
+
+    def forward(self, packed: Tensor, packing: Packing) -> Tensor:
+        both = torch.stack([packed, packed[packing.mirror]])
+        x = torch.baddbmm(self.input_bias, both, self.input_weight)
+        hidden = scan(x, self.recurrent_weight, self.recurrent_bias, packing.sizes, self.cell)
+        return torch.cat([hidden[0], hidden[1][packing.mirror]], dim=-1)
+
+
+class BidirectionalEncoder(nn.Module):
+    """A stack of bidirectional layers, dropout before each but the first."""
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int, num_layers: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        widths = [input_size] + [2 * hidden_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(BidirectionalLayer(cell, width, hidden_size) for width in widths)
+        self.dropout = nn.Dropout(dropout)
+        self.output_size = 2 * hidden_size
+
+    def forward(self, packed: Tensor, packing: Packing) -> Tensor:
+        """Packed `(steps, input_size)` to `(steps, 2 * hidden_size)`."""
+        for index, layer in enumerate(self.layers):
+            packed = layer(self.dropout(packed) if index else packed, packing)
+        return packed
+
+    def summarize(self, packed: Tensor, packing: Packing) -> Tensor:
+        """Each sequence as `[forward last; backward first]`: `(batch, 2 * hidden_size)`; zeros if it is empty."""
+        forward, backward = self(packed, packing).chunk(2, dim=-1)
+        if not packing.sizes:
+            return packed.new_zeros(packing.shape[0], self.output_size)
+        # Rows of step 0 stand at the top, in the packed order; mirroring the last step leads back to them.
+        first = packing.mirror[packing.last]
+        return torch.cat([forward[packing.last], backward[first]], dim=-1)

@@ -1,0 +1,319 @@
+"""Words and their characters as ids, for the hierarchical tagger.
+
+A text is split into words with exact offsets; each word becomes the id of its normalised form (digits to 0, case
+folded) and the ids of its characters as they stand. No word is cut, and no text is truncated.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import BatchEncoding, PreTrainedTokenizer
+from transformers.tokenization_utils_base import AddedToken
+
+from .gazetteers import Gazetteer
+from .words import SPLITTERS, Word, cut_sentence, iterate_sentences, split_words
+
+PAD_ID, UNK_ID = 0, 1
+_CACHED_WORDS = 100_000  # most words of a text recur; beyond this many distinct ones the cache starts anew
+
+
+class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
+    """Splits text into words and gives word ids and character ids.
+
+    Args:
+        vocab_file: JSON with "words" and "characters", each in the order of their ids, which begin at 2.
+        gazetteer_file: JSON of a `Gazetteer`; None for a tagger without.
+        words: the vocabulary itself, in place of a file; normalised, most frequent first.
+        characters: likewise the characters.
+        gazetteer: likewise the gazetteer.
+        lowercase: fold case in words (characters always keep it).
+        zero_digits: replace each digit of a word by 0.
+        splitter: how text becomes words: "words", "punctuation" or "whitespace" (see `split_words`).
+        rare_word_id: the first id of words that occurred once in training, for the model's `rare_word_dropout`.
+    """
+
+    vocab_files_names = {"vocab_file": "vocab.json", "gazetteer_file": "gazetteer.json"}  # noqa: RUF012
+    model_input_names = ["input_ids", "character_ids", "attention_mask"]  # noqa: RUF012
+    padding_side = "right"
+
+    def __init__(
+        self,
+        vocab_file: str | None = None,
+        gazetteer_file: str | None = None,
+        *,
+        words: Sequence[str] | None = None,
+        characters: Sequence[str] | None = None,
+        gazetteer: Gazetteer | None = None,
+        lowercase: bool = True,
+        zero_digits: bool = True,
+        splitter: str = "words",
+        rare_word_id: int | None = None,
+        pad_token: str = "[PAD]",
+        unk_token: str = "[UNK]",
+        **kwargs: Any,
+    ) -> None:
+        if splitter not in SPLITTERS:
+            raise ValueError(f"Unknown splitter {splitter!r}; choose one of {', '.join(SPLITTERS)}.")
+        if vocab_file is not None:
+            words, characters = _read_vocabulary(vocab_file)
+        if words is None or characters is None:
+            raise ValueError(
+                f"{type(self).__name__} needs its vocabulary: {self.vocab_files_names['vocab_file']} is missing from "
+                "the model's folder, and no words and characters were given."
+            )
+        if gazetteer_file is not None:
+            gazetteer = Gazetteer.from_json(Path(gazetteer_file).read_text(encoding="utf-8"))
+        self.lowercase, self.zero_digits, self.splitter = lowercase, zero_digits, splitter
+        self.rare_word_id = rare_word_id
+        self.words, self.characters, self.gazetteer = list(words), list(characters), gazetteer
+        # PAD and UNK are not looked up, so that a text which spells them is only text.
+        self._word_ids = {word: index for index, word in enumerate(self.words, 2)}
+        self._character_ids = {character: index for index, character in enumerate(self.characters, 2)}
+        self._cache: dict[str, tuple[int, list[int]]] = {}
+        self._added_tokens_decoder = {
+            PAD_ID: AddedToken(str(pad_token), special=True),
+            UNK_ID: AddedToken(str(unk_token), special=True),
+        }
+        super().__init__(
+            pad_token=pad_token,
+            unk_token=unk_token,
+            lowercase=lowercase,
+            zero_digits=zero_digits,
+            splitter=splitter,
+            rare_word_id=rare_word_id,
+            **kwargs,
+        )
+
+    @classmethod
+    def train(
+        cls,
+        sentences: Iterable[Sequence[str]],
+        *,
+        min_count: int = 1,
+        extra_words: Iterable[str] = (),
+        lowercase: bool = True,
+        zero_digits: bool = True,
+        **kwargs: Any,
+    ) -> HierarchicalTaggerTokenizer:
+        """Build the vocabularies from training sentences, each a sequence of words.
+
+        Args:
+            sentences: the training data's words.
+            min_count: how often a word must occur to get an id; characters always get one.
+            extra_words: words to add beside them, of a vectors file for one.
+            lowercase: as in the constructor.
+            zero_digits: as in the constructor.
+            **kwargs: the constructor's other options.
+        """
+        surface = Counter(chain.from_iterable(sentences))
+        words: Counter[str] = Counter()
+        characters: Counter[str] = Counter()
+        for word, count in surface.items():
+            words[normalize(word, lowercase, zero_digits)] += count
+            for character in word:
+                characters[character] += count
+        kept = {word: count for word, count in words.most_common() if count >= min_count}
+        rare_word_id = 2 + sum(count > 1 for count in kept.values())
+        for word in extra_words:
+            kept.setdefault(normalize(word, lowercase, zero_digits), 0)
+        return cls(
+            words=list(kept),
+            characters=[character for character, _ in characters.most_common()],
+            lowercase=lowercase,
+            zero_digits=zero_digits,
+            rare_word_id=rare_word_id,
+            **kwargs,
+        )
+
+    def normalize(self, word: str) -> str:
+        """The form under which a word is looked up."""
+        return normalize(word, self.lowercase, self.zero_digits)
+
+    def split(self, text: str) -> list[Word]:
+        """Split a text into words with character offsets."""
+        return split_words(text, self.splitter)
+
+    def sentences(self, text: str, max_words: int) -> Iterator[list[Word]]:
+        """A text's words, line by line, a longer line in stretches of at most `max_words`; constant memory."""
+        return iterate_sentences(text, self.splitter, max_words)
+
+    def cut(self, words: Sequence[str], max_words: int) -> int:
+        """Where to end a stretch of at most `max_words` of a sentence given as words."""
+        return cut_sentence(words, max_words)
+
+    def encode_words(self, words: Sequence[str]) -> dict[str, Any]:
+        """One sentence, already split, to `input_ids` (words), `character_ids` (words, characters) and features."""
+        if len(self._cache) > _CACHED_WORDS:
+            self._cache.clear()
+        known = self._cache
+        pairs = [known.get(word) or self._look_up(word) for word in words]
+        encoded: dict[str, Any] = {
+            "input_ids": [pair[0] for pair in pairs],
+            "character_ids": [pair[1] for pair in pairs],
+        }
+        if self.gazetteer is not None:
+            encoded["gazetteer_features"] = self.gazetteer.match(words)
+        return encoded
+
+    def _look_up(self, word: str) -> tuple[int, list[int]]:
+        if not word:
+            raise ValueError("A word is empty. Leave empty strings out of the sentence.")
+        unknown = UNK_ID
+        pair = (
+            self._word_ids.get(self.normalize(word), unknown),
+            [self._character_ids.get(character, unknown) for character in word],
+        )
+        self._cache[word] = pair
+        return pair
+
+    def __call__(  # type: ignore[override]
+        self,
+        text: str | Sequence[str] | Sequence[Sequence[str]],
+        *,
+        is_split_into_words: bool = False,
+        padding: bool = True,
+        return_tensors: str | None = None,
+        return_offsets_mapping: bool = False,
+    ) -> BatchEncoding:
+        """Encode a text or a batch of texts (or, if split, a sentence or a batch of sentences of words).
+
+        Args:
+            text: one text or several; with `is_split_into_words`, one list of words or several.
+            is_split_into_words: the text is already split.
+            padding: pad a batch to its longest sentence and longest word, as arrays.
+            return_tensors: "pt" or "np"; None leaves lists.
+            return_offsets_mapping: give each word's `(start, end)` in characters too; not for words given split.
+
+        Returns:
+            `input_ids` (batch, words), `character_ids` (batch, words, characters), `attention_mask` (batch, words)
+            and, with a gazetteer, `gazetteer_features`; without the batch axis for a single text as lists.
+        """
+        single = isinstance(text, str) or (is_split_into_words and bool(text) and isinstance(text[0], str))
+        batch: Sequence[Any] = [text] if single else text
+        offsets = None
+        if is_split_into_words:
+            if return_offsets_mapping:
+                raise ValueError("Words given split have no offsets. Pass the text itself, or leave the offsets out.")
+        else:
+            split = [self.split(item) for item in batch]
+            offsets = [[(word.start, word.end) for word in words] for words in split]
+            batch = [[word.text for word in words] for words in split]
+        features = [self.encode_words(words) for words in batch]
+        if single and return_tensors is None:
+            data: dict[str, Any] = {**features[0], "attention_mask": [1] * len(batch[0])}
+        elif padding:
+            data = self.pad_sentences(features)
+        else:
+            data = {key: [feature[key] for feature in features] for key in features[0]}
+        if return_offsets_mapping and offsets is not None:
+            data["offset_mapping"] = offsets[0] if single else offsets
+        tensors = {key: value for key, value in data.items() if key != "offset_mapping"}
+        encoding = BatchEncoding(tensors, tensor_type=return_tensors)
+        if "offset_mapping" in data:
+            encoding["offset_mapping"] = data["offset_mapping"]
+        return encoding
+
+    def pad_sentences(self, features: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+        """Right-pad encoded sentences to arrays: the one place that does.
+
+        Returns:
+            int64 `input_ids` (batch, words), `character_ids` (batch, words, characters), `attention_mask`
+            (batch, words) and, where given, `labels` (batch, words) padded by -100 and float32 `gazetteer_features`.
+        """
+        lengths = np.array([len(feature["input_ids"]) for feature in features], dtype=np.int64)
+        shape = (len(features), int(lengths.max(initial=0)))
+        mask = np.arange(shape[1]) < lengths[:, None]
+        padded = {"input_ids": np.full(shape, PAD_ID, dtype=np.int64), "attention_mask": mask.astype(np.int64)}
+        padded["input_ids"][mask] = _flat([feature["input_ids"] for feature in features])
+
+        words = list(chain.from_iterable(feature["character_ids"] for feature in features))
+        sizes = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
+        inner = np.arange(int(sizes.max(initial=0))) < sizes[:, None]
+        rows = np.full(inner.shape, PAD_ID, dtype=np.int64)
+        rows[inner] = _flat(words)
+        padded["character_ids"] = np.full((*shape, inner.shape[1]), PAD_ID, dtype=np.int64)
+        padded["character_ids"][mask] = rows
+
+        if features and "labels" in features[0]:
+            padded["labels"] = np.full(shape, -100, dtype=np.int64)
+            padded["labels"][mask] = _flat([feature["labels"] for feature in features])
+        if self.gazetteer is not None:
+            padded["gazetteer_features"] = np.zeros((*shape, self.gazetteer.num_features), dtype=np.float32)
+            given = [np.asarray(f["gazetteer_features"]).reshape(-1, self.gazetteer.num_features) for f in features]
+            padded["gazetteer_features"][mask] = np.concatenate(given)
+        return padded
+
+    # What PreTrainedTokenizer asks of every tokenizer.
+
+    @property
+    def vocab_size(self) -> int:
+        """How many word ids there are, PAD and UNK among them."""
+        return len(self.words) + 2
+
+    @property
+    def character_vocab_size(self) -> int:
+        """How many character ids there are, PAD and UNK among them."""
+        return len(self.characters) + 2
+
+    def get_vocab(self) -> dict[str, int]:
+        """Words and special tokens with their ids."""
+        return {str(self.pad_token): PAD_ID, str(self.unk_token): UNK_ID, **self._word_ids}
+
+    def tokenize(self, text: str, **kwargs: Any) -> list[str]:  # type: ignore[override]
+        """The words of a text, as they stand in it."""
+        return [word.text for word in self.split(text)]
+
+    def _convert_token_to_id_with_added_voc(self, token: str) -> int:
+        if token == self.pad_token:
+            return PAD_ID
+        return self._word_ids.get(self.normalize(token), UNK_ID)
+
+    def _convert_id_to_token(self, index: int) -> str:
+        return self.words[index - 2] if index >= 2 else (str(self.pad_token), str(self.unk_token))[index]
+
+    def convert_tokens_to_string(self, tokens: list[str]) -> str:
+        """Words joined by spaces: how the text of a corpus given only as words is made."""
+        return " ".join(tokens)
+
+    def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str, ...]:
+        """Write vocab.json and, if there is one, gazetteer.json."""
+        prefix = f"{filename_prefix}-" if filename_prefix else ""
+        vocabulary = {"words": self.words, "characters": self.characters}
+        contents = {"vocab_file": json.dumps(vocabulary, ensure_ascii=False, indent=0)}
+        if self.gazetteer is not None:
+            contents["gazetteer_file"] = self.gazetteer.to_json()
+        paths = []
+        for key, content in contents.items():
+            paths.append(Path(save_directory) / (prefix + self.vocab_files_names[key]))
+            paths[-1].write_text(content, encoding="utf-8")
+        return tuple(map(str, paths))
+
+
+def normalize(word: str, lowercase: bool, zero_digits: bool) -> str:
+    """A word's form in the vocabulary."""
+    if zero_digits:
+        word = _DIGIT.sub("0", word)
+    return word.lower() if lowercase else word
+
+
+_DIGIT = re.compile(r"\d")
+
+
+def _flat(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
+
+
+def _read_vocabulary(path: str) -> tuple[list[str], list[str]]:
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        return list(content["words"]), list(content["characters"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a vocabulary of words and characters: {error}.") from error

@@ -1,0 +1,307 @@
+"""Corpora as `datasets`: from column files, JSON lines, the Hub, or a data set in memory, all with the same columns.
+
+A row is a sentence: its document's number, its text and whether that is the file's own, tokens with character offsets,
+tags (IOB2, or plain tags as they are) and character spans. Everything is backed by Arrow files, or streamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeAlias, TypedDict
+
+import datasets
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, List, Value
+from datasets.data_files import DataFilesDict, DataFilesList
+from datasets.exceptions import DatasetGenerationError
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tag_schemes import has_prefix
+
+from .column_reader import read_sentences
+from .json_lines import read_json_lines
+from .reading_report import Report, Sentence
+from .tagged_datasets import convert_dataset
+
+FEATURES = Features(
+    {
+        "document": Value("int64"),
+        "text": Value("string"),
+        "raw": Value("bool"),
+        "tokens": List(Value("string")),
+        "starts": List(Value("int32")),
+        "ends": List(Value("int32")),
+        "tags": List(Value("string")),
+        "spans": List({"start": Value("int32"), "end": Value("int32"), "label": Value("string")}),
+    }
+)
+
+Corpus: TypeAlias = DatasetDict | IterableDatasetDict
+
+
+class ReaderOptions(TypedDict, total=False):
+    """The keyword arguments that say how files are read; see `read_sentences`."""
+
+    tag_column: int | str | None
+    encoding: str
+    scheme: str
+    on_error: str
+    separator: str
+
+
+def open_sentences(
+    path: str | Path,
+    *,
+    tag_column: int | str | None = None,
+    encoding: str = "utf-8",
+    scheme: str = "auto",
+    on_error: str = "convert",
+    separator: str = "auto",
+    report: Report | None = None,
+) -> Iterator[Sentence]:
+    """The sentences of a file: JSON lines if its name ends in `.jsonl`, else columns; see `read_sentences`."""
+    if Path(path).suffix.lower() in (".jsonl", ".ndjson"):
+        return read_json_lines(path, encoding=encoding, scheme=scheme, on_error=on_error, report=report)
+    return read_sentences(
+        path,
+        tag_column=tag_column,
+        encoding=encoding,
+        scheme=scheme,
+        on_error=on_error,
+        separator=separator,
+        report=report,
+    )
+
+
+def sentence_row(sentence: Sentence) -> dict[str, Any]:
+    """A sentence as a row of a corpus, the columns of `FEATURES`."""
+    row = sentence._asdict()
+    del row["line"]
+    row["spans"] = [{"start": start, "end": end, "label": label} for start, end, label in sentence.spans]
+    return row
+
+
+@dataclass
+class ColumnCorpusConfig(datasets.BuilderConfig):
+    """How to read a corpus' files: the arguments of `read_sentences`."""
+
+    tag_column: int | str | None = None
+    encoding: str = "utf-8"
+    scheme: str = "auto"
+    on_error: str = "convert"
+    separator: str = "auto"
+
+
+class ColumnCorpus(datasets.GeneratorBasedBuilder):
+    """Builds a corpus from column files or JSON lines, one file a split: `data_files={"train": path}`."""
+
+    VERSION = datasets.Version("1.0.0")
+    BUILDER_CONFIG_CLASS = ColumnCorpusConfig
+
+    def _info(self) -> datasets.DatasetInfo:
+        return datasets.DatasetInfo(features=FEATURES)
+
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        self._reports: dict[str, dict[str, Any]] = {}
+        return [
+            datasets.SplitGenerator(name=split, gen_kwargs={"split": str(split), "paths": list(paths)})
+            for split, paths in self.config.data_files.items()
+        ]
+
+    def _generate_examples(self, split: str, paths: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+        if len(paths) != 1:
+            raise InputError(f"{len(paths)} files for the split {split!r}", fix="Give one file a split.")
+        config, report = self.config, Report()
+        sentences = open_sentences(
+            paths[0],
+            tag_column=config.tag_column,
+            encoding=config.encoding,
+            scheme=config.scheme,
+            on_error=config.on_error,
+            separator=config.separator,
+            report=report,
+        )
+        for number, sentence in enumerate(sentences):
+            yield number, sentence_row(sentence)
+        # The description is what the cache keeps beside the data and hands back with it.
+        self._reports[split] = report.to_dict()
+        self.info.description = json.dumps(self._reports)
+
+
+def load_corpus(
+    files: Mapping[str, str | Path] | str | Path | Dataset | DatasetDict | IterableDataset | IterableDatasetDict,
+    *,
+    streaming: bool = False,
+    tag_column: int | str | None = None,
+    encoding: str = "utf-8",
+    scheme: str = "auto",
+    on_error: str = "convert",
+    separator: str = "auto",
+    revision: str | None = None,
+    cache_dir: str | Path | None = None,
+) -> Corpus:
+    """Load a corpus in one call.
+
+    Args:
+        files: a file for each split (`{"train": "train.conll", "dev": "dev.jsonl"}`), one file (the split `train`), a
+            data set's id on the Hub (`owner/name`), or a data set. Files are column files, or JSON lines if their
+            names end in `.jsonl`. Data sets have `tokens` and `ner_tags`, `tags`, `chunk_tags`, `pos_tags` or `upos`.
+        streaming: read while iterating instead of building an Arrow file first.
+        tag_column: see `read_sentences`; for a data set the column's name.
+        encoding: of files.
+        scheme: of the tags, or `auto`: each split's own.
+        on_error: see `read_sentences`.
+        separator: of column files.
+        revision: of a data set on the Hub.
+        cache_dir: where Arrow files go; by default the usual cache of `datasets`, where a file that has not changed is
+            found again.
+
+    Raises:
+        InputError: bad input, with its place; a streamed corpus raises while iterating.
+    """
+    if isinstance(files, (Dataset, DatasetDict, IterableDataset, IterableDatasetDict)):
+        return convert_dataset(files, FEATURES, tag_column, scheme, on_error)
+    if isinstance(files, (str, Path)) and not Path(files).exists() and _is_hub_id(str(files)):
+        hub = _load_from_hub(str(files), streaming, revision, cache_dir)
+        return convert_dataset(hub, FEATURES, tag_column, scheme, on_error)
+    if isinstance(files, (str, Path)):
+        files = {"train": files}
+    builder = ColumnCorpus(
+        cache_dir=None if cache_dir is None else str(cache_dir),
+        dataset_name="tagsmith_corpus",
+        hash=_code_hash(),
+        data_files=DataFilesDict({split: _data_files(path) for split, path in files.items()}),
+        tag_column=tag_column,
+        encoding=encoding,
+        scheme=scheme,
+        on_error=on_error,
+        separator=separator,
+    )
+    if streaming:
+        return IterableDatasetDict(builder.as_streaming_dataset())
+    with _no_progress_bars():
+        try:
+            builder.download_and_prepare()
+        except DatasetGenerationError as error:
+            if isinstance(error.__cause__, InputError):
+                raise error.__cause__ from None
+            raise
+        return builder.as_dataset()
+
+
+def _data_files(path: str | Path) -> DataFilesList:
+    """One file with what tells its versions apart, so that an edited file is read anew."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError("no such file", path=path, fix="Check the path; a data set's id on the Hub is 'owner/name'.")
+    if not path.is_file():
+        raise InputError("not a file", path=path, fix="Give one file a split.")
+    status = path.stat()
+    return DataFilesList([str(path.absolute())], [(str(status.st_mtime_ns), str(status.st_size))])
+
+
+def _is_hub_id(name: str) -> bool:
+    """`owner/name`, and no file name of ours: a mistyped path must not be looked up on the network."""
+    owner, slash, rest = name.partition("/")
+    endings = {
+        ".conll",
+        ".conllu",
+        ".conllup",
+        ".iob",
+        ".iob2",
+        ".bio",
+        ".tsv",
+        ".txt",
+        ".jsonl",
+        ".ndjson",
+        ".json",
+        ".csv",
+    }
+    plain = bool(slash) and "/" not in rest and "\\" not in name and owner not in ("", ".", "..", "~") and bool(rest)
+    return plain and Path(rest).suffix.lower() not in endings
+
+
+def _load_from_hub(name: str, streaming: bool, revision: str | None, cache_dir: str | Path | None) -> Any:
+    try:
+        return datasets.load_dataset(
+            name, revision=revision, streaming=streaming, cache_dir=None if cache_dir is None else str(cache_dir)
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        fix = "Check the name, or the network if it is a data set's id on the Hub."
+        raise InputError(f"no such file, and no data set of that name: {reason}", path=name, fix=fix) from error
+
+
+@lru_cache(maxsize=1)
+def _code_hash() -> str:
+    """A hash of the code that reads files: `datasets` finds a corpus again by it, so a changed reader builds anew."""
+    folder = Path(__file__).parent
+    names = [
+        "column_layout",
+        "column_reader",
+        "word_alignment",
+        "read_tags",
+        "reading_report",
+        "json_lines",
+        "corpora",
+    ]
+    files = [folder / f"{name}.py" for name in names] + [folder.parent / "tokenization" / "tag_schemes.py"]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    enabled = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if enabled:
+            datasets.enable_progress_bars()
+
+
+def reading_reports(corpus: Corpus) -> dict[str, Report]:
+    """The report of each split, also where the corpus came from the cache; empty for a streamed corpus."""
+    reports: dict[str, Report] = {}
+    for split, dataset in corpus.items():
+        try:
+            values = json.loads(dataset.info.description or "{}")
+        except json.JSONDecodeError:
+            continue
+        if split in values:
+            reports[split] = Report.from_dict(values[split])
+    return reports
+
+
+def label_names(dataset: Dataset | IterableDataset) -> list[str]:
+    """The distinct labels of a corpus' spans, sorted."""
+    if isinstance(dataset, IterableDataset):
+        return sorted({span["label"] for row in dataset for span in row["spans"]})
+    labels: set[str] = set()
+    for spans in _arrays(dataset, "spans"):
+        labels.update(pc.unique(pc.struct_field(pc.list_flatten(spans), "label")).to_pylist())
+    return sorted(labels)
+
+
+def is_plain(dataset: Dataset | IterableDataset) -> bool:
+    """Whether a corpus has one plain tag a word (parts of speech), not spans; a stream is judged by its start."""
+    tags: set[str] = set()
+    if isinstance(dataset, IterableDataset):
+        tags.update(tag for row in islice(dataset, 1000) for tag in row["tags"])
+    else:
+        for array in _arrays(dataset, "tags"):
+            tags.update(pc.unique(pc.list_flatten(array)).to_pylist())
+    return bool(tags) and not any(tag == "O" or has_prefix(tag) for tag in tags)
+
+
+def _arrays(dataset: Dataset, column: str) -> Iterator[pa.ChunkedArray]:
+    for table in dataset.select_columns([column]).with_format("arrow").iter(batch_size=1000):
+        yield table.column(column)

@@ -1,0 +1,114 @@
+"""Corpora into encoded sentences: words, tags and vocabularies, for training a hierarchical tagger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from datasets import Dataset, DatasetDict
+from datasets.fingerprint import Hasher
+
+from tagsmith.tokenization.spans import Span
+from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
+from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.tokenization.words import project_spans, split_words
+
+_SAMPLE = 2_000  # sentences that the splitter is chosen on
+
+
+@dataclass
+class PreparedSentence:
+    """A sentence's words and tags as the tagger will meet them, and how many spans did not align with words."""
+
+    words: list[str]
+    tags: list[str]
+    misaligned: int
+
+
+def prepare_sentence(row: Mapping[str, Any], splitter: str, scheme: str) -> PreparedSentence:
+    """A corpus row as words and tags.
+
+    Where the raw text is known, it is split as it will be at tagging, and the spans are projected onto the words. A
+    corpus given only as tokens, and one of plain tags, is used as given.
+
+    Args:
+        row: a row of a corpus (see `load_corpus`).
+        splitter: of the tokenizer.
+        scheme: in which the tags are wanted.
+    """
+    if scheme == "plain":
+        return PreparedSentence(list(row["tokens"]), list(row["tags"]), 0)
+    if not row["raw"]:
+        spans = tags_to_spans(row["tags"], "IOB2")
+        return PreparedSentence(list(row["tokens"]), spans_to_tags(spans, len(row["tokens"]), scheme), 0)
+    words = split_words(row["text"], splitter)
+    spans, misaligned = project_spans(
+        sorted(Span(span["start"], span["end"], span["label"]) for span in row["spans"]),
+        [word.start for word in words],
+        [word.end for word in words],
+    )
+    return PreparedSentence([word.text for word in words], spans_to_tags(spans, len(words), scheme), misaligned)
+
+
+def choose_splitter(rows: Iterable[Mapping[str, Any]], plain: bool) -> str:
+    """The splitter that suits a corpus: "words" or "punctuation", judged on its first 2,000 sentences.
+
+    With raw text and spans, the one whose words break fewest spans; otherwise the one whose words agree best with the
+    corpus's own tokens. "words" wins a draw.
+    """
+    costs = {"words": 0, "punctuation": 0}
+    for row in islice(rows, _SAMPLE):
+        for splitter in costs:
+            if row["raw"] and not plain:
+                costs[splitter] += prepare_sentence(row, splitter, "IOB2").misaligned
+            else:
+                found = {(word.start, word.end) for word in split_words(row["text"], splitter)}
+                costs[splitter] += len(found ^ set(zip(row["starts"], row["ends"], strict=True)))
+    return min(costs, key=lambda splitter: costs[splitter])
+
+
+def training_words(dataset: Dataset, splitter: str, scheme: str) -> Iterator[list[str]]:
+    """The words of each sentence, as the tagger will be trained on them."""
+    for row in dataset:
+        yield prepare_sentence(row, splitter, scheme).words
+
+
+def encode_corpus(
+    corpus: DatasetDict, tokenizer: HierarchicalTaggerTokenizer, tags: list[str], scheme: str
+) -> tuple[DatasetDict, dict[str, int]]:
+    """Every split as `input_ids`, `character_ids`, `labels` (and `gazetteer_features`) and `length`, memory-mapped.
+
+    Args:
+        corpus: splits of corpus rows.
+        tokenizer: gives the ids.
+        tags: in the order of their ids.
+        scheme: of the tags.
+
+    Returns:
+        The encoded splits, without sentences that have no words, and the number of misaligned spans of each split.
+    """
+    tag_ids = {tag: index for index, tag in enumerate(tags)}
+
+    def encode(row: dict[str, Any]) -> dict[str, Any]:
+        sentence = prepare_sentence(row, tokenizer.splitter, scheme)
+        return {
+            **tokenizer.encode_words(sentence.words),
+            "labels": [tag_ids[tag] for tag in sentence.tags],
+            "length": len(sentence.words),
+            "misaligned": sentence.misaligned,
+        }
+
+    # The tokenizer's cache grows while it works, so it cannot be part of the fingerprint.
+    options = [tokenizer.words, tokenizer.characters, tokenizer.init_kwargs, tokenizer.gazetteer, tags, scheme]
+    encoded, misaligned = DatasetDict(), {}
+    for name, split in corpus.items():
+        fingerprint = Hasher.hash([split._fingerprint, "encode_corpus", 1, options])
+        rows = split.map(
+            encode, remove_columns=split.column_names, new_fingerprint=fingerprint, desc=f"Encoding {name}"
+        )
+        misaligned[name] = sum(rows.with_format("numpy")["misaligned"])
+        rows = rows.remove_columns("misaligned")
+        encoded[name] = rows.filter(lambda length: length > 0, input_columns="length", desc=f"Reading {name}")
+    return encoded, misaligned

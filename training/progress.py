@@ -1,0 +1,65 @@
+"""What a person sees of a training run: a bar, and a line for each evaluation, on standard error."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+
+class ProgressReport(TrainerCallback):
+    """A bar over the steps where there is a terminal, and a line for each evaluation everywhere."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self.loss: float | None = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if not state.is_world_process_zero:
+            return
+        self.started = time.monotonic()
+        self.bar.start()
+        self.task = self.bar.add_task("training", total=state.max_steps, completed=state.global_step)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.is_world_process_zero:
+            self.bar.update(self.task, completed=state.global_step)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
+    ) -> None:
+        self.loss = (logs or {}).get("loss", self.loss)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **kwargs: Any
+    ) -> None:
+        if not state.is_world_process_zero or not metrics or not hasattr(self, "started"):
+            return
+        minutes = (time.monotonic() - self.started) / 60
+        parts = [f"epoch {state.epoch:5.1f}", f"{minutes:6.1f} min"]
+        if self.loss is not None:
+            parts.append(f"loss {self.loss:8.4f}")
+        parts += [f"dev {name} {metrics[f'eval_{name}'] * 100:6.2f}" for name in ("f1", "accuracy")]
+        self.console.print("  ".join(parts), highlight=False)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.bar.stop()

@@ -1,0 +1,128 @@
+"""What a reader found in a file: its format, its sizes, and everything that it had to interpret or leave aside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+
+class Sentence(NamedTuple):
+    """One sentence of a corpus.
+
+    `text[starts[i]:ends[i]] == tokens[i]`, save for the words of a multiword token that do not spell it: they share
+    its offsets. A row known only as text and spans has no tokens.
+    """
+
+    document: int
+    text: str
+    raw: bool  # the text is the file's own, not its tokens joined by spaces
+    tokens: list[str]
+    starts: list[int]  # characters
+    ends: list[int]
+    tags: list[str]  # IOB2, or plain tags as they are
+    spans: list[tuple[int, int, str]]  # characters; for plain tags every word is one
+    line: int  # of the file, where the sentence begins
+
+
+@dataclass
+class Finding:
+    """Something met once or often: how often, and where and what first."""
+
+    count: int
+    line: int
+    found: str
+
+
+@dataclass
+class Report:
+    """Filled while a file is read; complete when its last sentence has been yielded.
+
+    `irregular` holds what breaks the format or the scheme but could be read without doubt; `notes` what the format
+    allows and the reader left aside or had to settle (comments, empty nodes, multiword tokens). Columns are 0-based.
+    """
+
+    path: str = ""
+    encoding: str = ""
+    separator: str = ""
+    columns: int = 0
+    word_column: int = -1
+    tag_column: int = -1
+    column_name: str = ""
+    scheme: str = ""
+    documents: int = 0
+    sentences: int = 0
+    tokens: int = 0
+    raw_texts: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    irregular: dict[str, Finding] = field(default_factory=dict)
+    notes: dict[str, Finding] = field(default_factory=dict)
+
+    @property
+    def spans(self) -> int:
+        """Spans of all labels; for plain tags, the words."""
+        return self.labels.total()
+
+    def add_irregularity(self, kind: str, line: int, found: str) -> None:
+        """Count something that breaks the format or scheme and was read all the same."""
+        self._add(self.irregular, kind, line, found)
+
+    def add_note(self, kind: str, line: int, found: str) -> None:
+        """Count something that the format allows and that was left aside or settled."""
+        self._add(self.notes, kind, line, found)
+
+    @staticmethod
+    def _add(findings: dict[str, Finding], kind: str, line: int, found: str) -> None:
+        if kind in findings:
+            findings[kind].count += 1
+        else:
+            findings[kind] = Finding(1, line, found)
+
+    def add_sentence(self, sentence: Sentence) -> None:
+        """Count one sentence."""
+        self.documents = sentence.document + 1
+        self.sentences += 1
+        self.tokens += len(sentence.tokens)
+        self.raw_texts += sentence.raw
+        self.labels.update([span[2] for span in sentence.spans])
+
+    def lines(self) -> list[str]:
+        """The report for a person to read, a few short lines."""
+        what = "tags" if self.scheme == "plain" else "spans"
+        lines = [
+            f"{self.path}: {self._format()}",
+            f"  {self.sentences:,} sentences, {self.tokens:,} tokens, {self.spans:,} {what}, "
+            f"{self.documents:,} document{'s' * (self.documents != 1)}; raw text in {self.raw_texts:,}",
+            "  labels: " + (", ".join(f"{label} {n:,}" for label, n in self.labels.most_common()) or "none"),
+        ]
+        for findings, manner in ((self.irregular, "irregular"), (self.notes, "note")):
+            for kind, finding in findings.items():
+                place = f"{self.path}:{finding.line}"
+                lines.append(f"  {manner}: {kind}: {finding.count:,}, the first at {place}: {finding.found}")
+        return lines
+
+    def _format(self) -> str:
+        if not self.columns:
+            return f"JSON lines, {self.scheme or 'character spans'}"
+        name = f" ({self.column_name})" if self.column_name else ""
+        return (
+            f"{self.columns} columns by {self.separator}, words in column {self.word_column}, "
+            f"tags in column {self.tag_column}{name}, scheme {self.scheme}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        findings = {
+            name: {kind: asdict(finding) for kind, finding in getattr(self, name).items()}
+            for name in ("irregular", "notes")
+        }
+        return {**vars(self), "labels": dict(self.labels), **findings}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Report:
+        """The inverse of `to_dict`."""
+        report = cls(**values)
+        report.labels = Counter(report.labels)
+        report.irregular = {kind: Finding(**finding) for kind, finding in values["irregular"].items()}
+        report.notes = {kind: Finding(**finding) for kind, finding in values["notes"].items()}
+        return report

@@ -1,0 +1,185 @@
+"""Recipes: every choice of a training run in one YAML file."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from transformers import TrainingArguments
+
+from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
+from tagsmith.tokenization.input_error import InputError
+
+FOLDER = Path(__file__).parent / "recipes"
+
+# What a run decides by itself, out of the data and the vocabulary; a recipe cannot.
+_DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "id2label", "label2id"}
+
+
+@dataclass
+class TokenizerOptions:
+    """How words are made: see `HierarchicalTaggerTokenizer`. The splitter "auto" is chosen on the training data."""
+
+    splitter: str = "auto"
+    lowercase: bool = True
+    zero_digits: bool = True
+    min_count: int = 1
+
+
+@dataclass
+class VectorOptions:
+    """Pretrained word vectors: a GloVe or word2vec text file, whose first `extend` words join the vocabulary."""
+
+    path: str | None = None
+    extend: int = 0
+
+
+@dataclass
+class GazetteerOptions:
+    """Lists of names, a file for each label; what they match joins the top of the word encoder."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    encoding: str = "utf-8"
+    case_sensitive: bool = True
+
+
+@dataclass
+class Recipe:
+    """A training run's choices.
+
+    Attributes:
+        description: what the recipe is for, and where its numbers come from.
+        tag_scheme: in which spans are written as tags; data of plain tags (parts of speech) stay plain.
+        model: fields of `HierarchicalTaggerConfig`.
+        tokenizer: how words are made.
+        vectors: pretrained word vectors.
+        gazetteers: lists of names.
+        training: fields of `transformers.TrainingArguments`.
+        average_decay: of the moving average of the weights (see `TaggerTrainer`); 0 for none.
+        epoch_decay: if above 0, the learning rate is `lr / (1 + epoch_decay * epoch)`.
+        early_stopping_patience: epochs without a better dev score before training ends; 0 for never.
+    """
+
+    description: str = ""
+    tag_scheme: str = "BIOES"
+    model: dict[str, Any] = field(default_factory=dict)
+    tokenizer: TokenizerOptions = field(default_factory=TokenizerOptions)
+    vectors: VectorOptions = field(default_factory=VectorOptions)
+    gazetteers: GazetteerOptions = field(default_factory=GazetteerOptions)
+    training: dict[str, Any] = field(default_factory=dict)
+    average_decay: float = 0.0
+    epoch_decay: float = 0.0
+    early_stopping_patience: int = 0
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML, that `read_recipe` reads back."""
+        return yaml.safe_dump(dataclasses.asdict(self), sort_keys=False, allow_unicode=True, width=100)
+
+
+def bundled_recipes() -> dict[str, Path]:
+    """The recipes that come with the package, by name."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def read_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Read a bundled recipe by its name, or a YAML file by its path.
+
+    Args:
+        name_or_path: such as "ner" or "my/recipe.yaml".
+        settings: changes as `key=value`, keys with dots for inner ones (`model.hidden_size=200`), values in YAML.
+
+    Raises:
+        InputError: no such recipe, a file that is not YAML, an unknown key, a value of the wrong kind.
+    """
+    bundled = bundled_recipes()
+    path = bundled.get(str(name_or_path), Path(name_or_path))
+    if not path.is_file():
+        raise InputError(
+            f"there is no recipe {str(name_or_path)!r}",
+            fix=f"Give the path of a YAML file, or one of {', '.join(bundled)}.",
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        raise InputError(
+            f"this is not YAML: {getattr(error, 'problem', None) or error}", path=path, line=line, column=column
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError("a recipe is a mapping of keys to values", path=path, fix="Begin with 'description: ...'.")
+    for setting in settings:
+        _set(content, setting)
+    return _recipe(content, path)
+
+
+def _set(content: dict[str, Any], setting: str) -> None:
+    key, equals, value = setting.partition("=")
+    if not equals or not key:
+        raise InputError(f"the setting {setting!r} is not key=value", fix="Write it like model.hidden_size=200.")
+    *outer, last = key.split(".")
+    for name in outer:
+        inner = content.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"the setting {setting!r} reaches into {name!r}, which is a value")
+        content = inner
+    try:
+        content[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"the value of the setting {setting!r} is not YAML") from error
+
+
+def _recipe(content: dict[str, Any], path: Path) -> Recipe:
+    recipe = _fill(Recipe, content, path, "")
+    model_fields = {item.name for item in dataclasses.fields(HierarchicalTaggerConfig)} - _DECIDED - {"tag_scheme"}
+    _known(recipe.model, model_fields, path, "model.")
+    recipe.training = _numbers(recipe.training, path)
+    return recipe
+
+
+def _fill(cls: Any, content: Any, path: Path, prefix: str) -> Any:
+    """A dataclass out of a mapping, each value of its field's kind."""
+    if not isinstance(content, dict):
+        raise InputError(f"{prefix.rstrip('.')} must be a mapping, and is {content!r}", path=path)
+    fields = {item.name: item for item in dataclasses.fields(cls)}
+    _known(content, set(fields), path, prefix)
+    default, values = cls(), {}
+    for name, value in content.items():
+        start = getattr(default, name)
+        if dataclasses.is_dataclass(start):
+            values[name] = _fill(type(start), value, path, f"{prefix}{name}.")
+            continue
+        kinds = (int, float) if isinstance(start, float) else str if start is None else type(start)
+        wrong_bool = isinstance(value, bool) and not isinstance(start, bool)
+        if wrong_bool or not (isinstance(value, kinds) or (start is None and value is None)):
+            expected = "number" if isinstance(start, float) else getattr(kinds, "__name__", "value")
+            raise InputError(f"{prefix}{name} is {value!r}, and must be a {expected}", path=path)
+        values[name] = value
+    return cls(**values)
+
+
+def _numbers(training: dict[str, Any], path: Path) -> dict[str, Any]:
+    fields = {item.name: item for item in dataclasses.fields(TrainingArguments)}
+    _known(training, set(fields) - {"output_dir"}, path, "training.")
+    numbers = {}
+    for name, value in training.items():
+        if isinstance(value, str) and "float" in str(fields[name].type) and "str" not in str(fields[name].type):
+            try:
+                value = float(value)  # YAML takes 1e-3 for text, since it has no point
+            except ValueError:
+                raise InputError(f"training.{name} is {value!r}, and must be a number", path=path) from None
+        numbers[name] = value
+    return numbers
+
+
+def _known(content: dict[str, Any], names: set[str], path: Path, prefix: str) -> None:
+    for name in content:
+        if name not in names:
+            close = get_close_matches(str(name), names, n=3)
+            fix = f"Did you mean {' or '.join(prefix + c for c in close)}?" if close else None
+            fix = fix or (f"It has {', '.join(sorted(names))}." if len(names) < 15 else "Look it up in the README.")
+            raise InputError(f"a recipe has no {prefix}{name}", path=path, fix=fix)

@@ -1,0 +1,216 @@
+"""Tagged documents as JSON lines, CoNLL columns, coloured terminal text and a page of HTML.
+
+A document is a text and its entities as the pipelines give them: dicts with `entity_group`, `score`, `word`, `start`
+and `end`, in order and without overlap, where `text[start:end] == word`. Offsets count characters, end exclusive.
+Anything else is a ValueError: a tagged text must never show a span where it is not.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from rich.style import Style
+from rich.text import Text
+
+from tagsmith.tokenization.spans import Span
+from tagsmith.tokenization.tag_schemes import spans_to_tags
+
+Entity = Mapping[str, Any]
+
+# One hue in degrees for each colour of the page, and the terminal's background that is nearest to it.
+_HUES = tuple(range(0, 360, 30))
+_TERMINAL_COLOURS = (
+    "#ffb3b3",
+    "#ffd9b3",
+    "#ffffb3",
+    "#d9ffb3",
+    "#b3ffb3",
+    "#b3ffd9",
+    "#b3ffff",
+    "#b3d9ff",
+    "#b3b3ff",
+    "#d9b3ff",
+    "#ffb3ff",
+    "#ffb3d9",
+)
+
+_BOLD = Style(bold=True)
+
+# The start value of the checksum that picks a label's colour: with this one the labels of the CoNLL and Universal NER
+# sets and of CoNLL-2000 chunks do not share a colour.
+_CHECKSUM_START = 15697
+
+# A terminal obeys control characters, and the text is anybody's: they are shown as the pictures Unicode has for them.
+_VISIBLE_CONTROLS = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+
+_PAGE_HEAD = """<!DOCTYPE html>
+<html lang="">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ max-width: 50rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/2 system-ui, sans-serif; }}
+article {{ margin: 1rem 0; padding: .5rem 1rem; border: 1px solid #8888; border-radius: .5rem; min-height: 2rem;
+  white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }}
+mark {{ padding: .15rem .3rem; border-radius: .3rem; color: #111; background: hsl(var(--hue) 80% 85%);
+  -webkit-box-decoration-break: clone; box-decoration-break: clone; }}
+mark bdi {{ margin-inline-start: .4rem; font-size: .7rem; font-weight: 600; user-select: none; }}
+@media (prefers-color-scheme: dark) {{
+  mark {{ color: #fff; background: hsl(var(--hue) 55% 22%); }}
+}}
+</style>
+</head>
+<body>
+<h1 dir="auto">{title}</h1>
+"""
+
+_PAGE_TAIL = "</body>\n</html>\n"
+
+
+def to_jsonl(text: str, entities: Sequence[Entity]) -> str:
+    """One document as one line of JSON: `text`, and `entities` with the five keys of the pipelines.
+
+    Raises:
+        ValueError: entities that overlap, are out of order or do not fit the text.
+    """
+    _check(text, entities)
+    plain = [
+        {
+            "entity_group": entity["entity_group"],
+            "score": float(entity["score"]),  # a NumPy number is not JSON
+            "word": entity["word"],
+            "start": int(entity["start"]),
+            "end": int(entity["end"]),
+        }
+        for entity in entities
+    ]
+    return json.dumps({"text": text, "entities": plain}, ensure_ascii=False) + "\n"
+
+
+def to_conll(words: Sequence[tuple[str, int, int]], entities: Sequence[Entity], scheme: str = "IOB2") -> str:
+    """One sentence or document as CoNLL columns: a line of word, tab and tag for each word, then an empty line.
+
+    Args:
+        words: each word with its start and end in the text, in order.
+        entities: each must begin where a word begins and end where one ends.
+        scheme: of the tags; with `plain` (parts of speech) every word must be an entity.
+
+    Raises:
+        ValueError: entities that overlap, are out of order or do not begin and end with words; a word that holds a tab
+            or a line end, or nothing.
+    """
+    starts = {start: number for number, (_, start, _) in enumerate(words)}
+    ends = {end: number + 1 for number, (_, _, end) in enumerate(words)}
+    _check_order(entities)
+    spans = []
+    for entity in entities:
+        first, last = starts.get(entity["start"]), ends.get(entity["end"])
+        if first is None or last is None:
+            raise ValueError(f"{_described(entity)} does not begin and end where words do; columns cannot hold it")
+        spans.append(Span(first, last, entity["entity_group"]))
+    for word, start, _ in words:
+        if not word or any(separator in word for separator in "\t\n\r"):
+            raise ValueError(f"the word {word!r} at character {start} cannot stand in a column")
+    tags = spans_to_tags(spans, len(words), scheme)
+    return "".join(f"{word}\t{tag}\n" for (word, _, _), tag in zip(words, tags, strict=True)) + "\n"
+
+
+def to_rich(text: str, entities: Sequence[Entity]) -> Text:
+    """One document for a terminal: each span as `[Berlin LOC]`, in its label's colour where there are colours.
+
+    Control characters other than tab and line feed are replaced by visible ones.
+
+    Raises:
+        ValueError: entities that overlap, are out of order or do not fit the text.
+    """
+    _check(text, entities)
+    result = Text()
+    at = 0
+    for entity in entities:
+        result.append(_visible(text[at : entity["start"]]))
+        label = entity["entity_group"]
+        style = Style(color="#000000", bgcolor=_TERMINAL_COLOURS[_colour(label)])
+        result.append(f"[{_visible(entity['word'])} ", style=style)
+        result.append(_visible(label), style=style + _BOLD)
+        result.append("]", style=style)
+        at = entity["end"]
+    result.append(_visible(text[at:]))
+    return result
+
+
+def html_page(documents: Iterable[tuple[str, Sequence[Entity]]], title: str) -> Iterator[str]:
+    """Many documents as one self-contained page of HTML, in pieces, so that only one document is held at a time.
+
+    Each document is an `article` whose text is the document's, with every span in a `mark` that carries its label;
+    the score shows where the pointer rests. Without scripts or anything to fetch, legible in light and in dark, each
+    paragraph in its own direction. Characters that HTML cannot hold (NUL) become U+FFFD.
+
+    Raises:
+        ValueError: entities that overlap, are out of order or do not fit the text; raised when that document's turn
+            comes.
+    """
+    yield _PAGE_HEAD.format(title=_escaped(title))
+    for text, entities in documents:
+        yield _article(text, entities)
+    yield _PAGE_TAIL
+
+
+def _article(text: str, entities: Sequence[Entity]) -> str:
+    _check(text, entities)
+    pieces = ['<article dir="auto">']
+    at = 0
+    for entity in entities:
+        label = _escaped(entity["entity_group"])
+        pieces += [
+            _escaped(text[at : entity["start"]]),
+            f'<mark style="--hue:{_HUES[_colour(entity["entity_group"])]}" title="{label} {entity["score"]:.3f}">',
+            f"{_escaped(entity['word'])}<bdi>{label}</bdi></mark>",
+        ]
+        at = entity["end"]
+    pieces += [_escaped(text[at:]), "</article>\n"]
+    return "".join(pieces)
+
+
+def _escaped(text: str) -> str:
+    # A bare carriage return would be read as a line feed, and NUL is not allowed at all.
+    return escape(text).replace("\r", "&#13;").replace("\0", "\ufffd")
+
+
+def _visible(text: str) -> str:
+    return text.translate(_VISIBLE_CONTROLS)
+
+
+def _colour(label: str) -> int:
+    """A label's place among the colours, the same in every run and on every machine (unlike `hash`)."""
+    return zlib.crc32(label.encode("utf-8", errors="surrogatepass"), _CHECKSUM_START) % len(_HUES)
+
+
+def _check(text: str, entities: Sequence[Entity]) -> None:
+    _check_order(entities)
+    for entity in entities:
+        if entity["end"] > len(text) or text[entity["start"] : entity["end"]] != entity["word"]:
+            raise ValueError(f"{_described(entity)} is not what the text of {len(text)} characters holds there")
+
+
+def _check_order(entities: Sequence[Entity]) -> None:
+    at = 0
+    for entity in entities:
+        if entity["end"] <= entity["start"]:
+            raise ValueError(f"{_described(entity)} is empty")
+        if entity["start"] < at:
+            raise ValueError(f"{_described(entity)} overlaps the one before it, or is out of order")
+        at = entity["end"]
+
+
+def _described(entity: Entity) -> str:
+    return f"entity {entity['entity_group']} {entity['word']!r} at characters {entity['start']} to {entity['end']}"

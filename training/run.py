@@ -1,0 +1,206 @@
+"""A training run: corpus and recipe in, a folder with a tagger, its scores and its resolved recipe out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, DatasetDict, disable_progress_bars
+from rich.console import Console
+from transformers import EarlyStoppingCallback, TrainingArguments, set_seed
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.trainer_utils import get_last_checkpoint
+
+from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
+from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
+from tagsmith.tokenization.gazetteers import Gazetteer
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
+from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.tokenization.word_vectors import read_word_vectors
+from tagsmith.training.collator import TaggerCollator
+from tagsmith.training.corpora import is_plain, label_names
+from tagsmith.training.preparation import choose_splitter, encode_corpus, training_words
+from tagsmith.training.progress import ProgressReport
+from tagsmith.training.recipe import Recipe
+from tagsmith.training.scoring import score_tagger
+from tagsmith.training.tagger_trainer import TaggerTrainer
+
+CHECKPOINTS = "checkpoints"
+
+
+def train_tagger(
+    recipe: Recipe,
+    corpus: DatasetDict,
+    output_dir: str | Path,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Train a hierarchical tagger and write it to a folder.
+
+    The folder holds the model and its tokenizer as `from_pretrained` wants them, `recipe.yaml` (resolved: the very
+    numbers of this run), `results.json` (dev scores, minutes, sizes) and `checkpoints/`.
+
+    Args:
+        recipe: the run's choices.
+        corpus: "train" and, for scores and for choosing the best checkpoint, "dev".
+        output_dir: the folder, made where it is missing.
+        resume: go on from the last checkpoint in the folder, if there is one.
+        console: where progress is shown; standard error by default.
+
+    Returns:
+        What `results.json` holds.
+    """
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        disable_progress_bars()
+    folder = Path(output_dir)
+    arguments = training_arguments(recipe, folder, has_dev="dev" in corpus)
+    set_seed(arguments.seed)
+    recipe, tokenizer, tags = _vocabularies(recipe, corpus)
+    encoded, misaligned = encode_corpus(corpus, tokenizer, tags, recipe.tag_scheme)
+    model = _model(recipe, tokenizer, tags)
+    for name, count in misaligned.items():
+        if count:
+            console.print(
+                f"{name}: {count} spans do not end where words end, and were widened to them", style="yellow"
+            )
+    console.print(
+        f"{len(encoded['train']):,} training sentences, {tokenizer.vocab_size:,} words, {len(tags)} tags, "
+        f"{model.num_parameters():,} parameters",
+        highlight=False,
+    )
+    trainer = _trainer(recipe, arguments, model, tokenizer, encoded, console)
+    checkpoint = get_last_checkpoint(arguments.output_dir) if resume and Path(arguments.output_dir).is_dir() else None
+    started = time.monotonic()
+    trainer.train(resume_from_checkpoint=checkpoint)
+    results: dict[str, Any] = {
+        "minutes": round((time.monotonic() - started) / 60, 2),
+        "seed": arguments.seed,
+        "parameters": model.num_parameters(),
+        "train_sentences": len(encoded["train"]),
+        "best_epoch": _best_epoch(trainer),
+    }
+    if "dev" in corpus:
+        pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
+        results["dev"] = score_tagger(pipeline, corpus["dev"])
+    if trainer.is_world_process_zero():
+        trainer.save_model(str(folder))
+        Path(folder, "training_args.bin").unlink(missing_ok=True)  # a pickle, and the recipe says the same
+        Path(folder, "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+        Path(folder, "results.json").write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return results
+
+
+def training_arguments(recipe: Recipe, folder: Path, has_dev: bool) -> TrainingArguments:
+    """`TrainingArguments` of a recipe: by default a checkpoint an epoch, and the best on dev in the end."""
+    choices: dict[str, Any] = {
+        "train_sampling_strategy": "group_by_length",
+        "save_strategy": "epoch",
+        "logging_strategy": "epoch",
+        "save_total_limit": 2,
+        "eval_strategy": "epoch" if has_dev else "no",
+        "load_best_model_at_end": has_dev,
+        "metric_for_best_model": "f1" if has_dev else None,
+        "per_device_eval_batch_size": 64,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+    }
+    try:
+        return TrainingArguments(output_dir=str(folder / CHECKPOINTS), **{**choices, **recipe.training})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the recipe's training arguments do not fit: {error}") from error
+
+
+def _vocabularies(recipe: Recipe, corpus: DatasetDict) -> tuple[Recipe, HierarchicalTaggerTokenizer, list[str]]:
+    """The tokenizer and the tags that a corpus calls for, and the recipe with what was left open filled in."""
+    train = corpus["train"]
+    if not len(train):
+        raise InputError("the training data has no sentences")
+    plain = is_plain(train)
+    scheme = "plain" if plain else canonical_scheme(recipe.tag_scheme)
+    if "dev" in corpus and is_plain(corpus["dev"]) != plain:
+        raise InputError(
+            "train and dev do not have the same kind of tags: one has spans, the other a plain tag for each word",
+            fix="Name the column of the tags for both with --tag-column.",
+        )
+    options = dataclasses.asdict(recipe.tokenizer)
+    if options["splitter"] == "auto":
+        options["splitter"] = choose_splitter(train, plain)
+    recipe = dataclasses.replace(recipe, tag_scheme=scheme, tokenizer=dataclasses.replace(recipe.tokenizer, **options))
+    extra = []
+    if recipe.vectors.path and recipe.vectors.extend:
+        extra, _ = read_word_vectors(recipe.vectors.path, limit=recipe.vectors.extend)
+    gazetteer = None
+    if recipe.gazetteers.files:
+        lists = recipe.gazetteers
+        gazetteer = Gazetteer(dict(lists.files), encoding=lists.encoding, case_sensitive=lists.case_sensitive)
+    words = training_words(train, options["splitter"], scheme)
+    tokenizer = HierarchicalTaggerTokenizer.train(words, extra_words=extra, gazetteer=gazetteer, **options)
+    # Labels that only dev has can never be found, but they must have a tag to be counted as missed.
+    labels = sorted(set().union(*(label_names(split) for split in corpus.values())))
+    return recipe, tokenizer, tag_names(labels, scheme)
+
+
+def _model(
+    recipe: Recipe, tokenizer: HierarchicalTaggerTokenizer, tags: list[str]
+) -> HierarchicalTaggerForTokenClassification:
+    try:
+        config = HierarchicalTaggerConfig(
+            **recipe.model,
+            tag_scheme=recipe.tag_scheme,
+            vocab_size=tokenizer.vocab_size,
+            character_vocab_size=tokenizer.character_vocab_size,
+            rare_word_id=tokenizer.rare_word_id,
+            gazetteer_size=tokenizer.gazetteer.num_features if tokenizer.gazetteer else 0,
+            id2label=dict(enumerate(tags)),
+            label2id={tag: index for index, tag in enumerate(tags)},
+        )
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the recipe's model does not fit: {error}") from error
+    model = HierarchicalTaggerForTokenClassification(config)
+    if recipe.vectors.path:
+        words, vectors = read_word_vectors(recipe.vectors.path, tokenizer.words, normalize=tokenizer.normalize)
+        ids = torch.tensor(tokenizer.convert_tokens_to_ids(words), dtype=torch.long)
+        model.encoder.set_word_vectors(ids, torch.from_numpy(vectors))
+    return model
+
+
+def _trainer(
+    recipe: Recipe,
+    arguments: TrainingArguments,
+    model: HierarchicalTaggerForTokenClassification,
+    tokenizer: HierarchicalTaggerTokenizer,
+    encoded: Mapping[str, Dataset],
+    console: Console,
+) -> TaggerTrainer:
+    callbacks: list[Any] = [ProgressReport(console)]
+    if recipe.early_stopping_patience and "dev" in encoded:
+        callbacks.append(EarlyStoppingCallback(recipe.early_stopping_patience))
+    trainer = TaggerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=encoded["train"],
+        eval_dataset=encoded.get("dev"),
+        data_collator=TaggerCollator(tokenizer),
+        processing_class=tokenizer,
+        average_decay=recipe.average_decay,
+        epoch_decay=recipe.epoch_decay,
+        callbacks=callbacks,
+    )
+    for callback in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(callback)
+    return trainer
+
+
+def _best_epoch(trainer: TaggerTrainer) -> float | None:
+    """The epoch whose checkpoint was kept; None without dev data."""
+    best = trainer.state.best_global_step
+    return next((entry["epoch"] for entry in trainer.state.log_history if entry["step"] == best), None)

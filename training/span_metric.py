@@ -1,0 +1,141 @@
+"""Span precision, recall and F1: counted in one place, as a metric over tags and as a function over spans.
+
+A predicted span is correct where a gold span has the same start, end and label. Precision and recall are
+micro-averaged: over all spans of all sentences, as the scorer of the CoNLL shared tasks (conlleval) has them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import evaluate
+from datasets import Features, Value
+from datasets import Sequence as SequenceFeature
+
+from tagsmith.tokenization.spans import Span
+from tagsmith.tokenization.tag_schemes import tags_to_spans
+
+_DESCRIPTION = "Exact-match span precision, recall and F1, and tag accuracy, over tags as conlleval reads them."
+
+_INPUTS = """
+Args:
+    predictions: the predicted tags, one sequence of strings a sentence.
+    references: the gold tags, as many a sentence.
+    scheme: how tags spell spans: "IOB2" (the default), "IOB1", "BIOES", "BILOU", or "plain".
+Returns:
+    precision, recall, f1, accuracy: floats from 0 to 1.
+    labels: for each label its precision, recall, f1 and support (gold spans, an integer).
+"""
+
+_CITATION = """@inproceedings{tjong-kim-sang-de-meulder-2003,
+    title = "Introduction to the {C}o{NLL}-2003 Shared Task: Language-Independent Named Entity Recognition",
+    author = "Tjong Kim Sang, Erik F. and De Meulder, Fien",
+    booktitle = "Proceedings of {C}o{NLL}-2003",
+    year = "2003",
+}"""
+
+
+class SpanCounts:
+    """Gold, predicted and correct spans by label, summed over sentences or documents as they come."""
+
+    def __init__(self) -> None:
+        self.gold: Counter[str] = Counter()
+        self.predicted: Counter[str] = Counter()
+        self.correct: Counter[str] = Counter()
+
+    def add(self, gold: Collection[Span], predicted: Collection[Span]) -> None:
+        """Count one sentence or document; a span that is given twice counts once."""
+        expected, found = set(gold), set(predicted)
+        self.gold.update(span.label for span in expected)
+        self.predicted.update(span.label for span in found)
+        self.correct.update(span.label for span in expected & found)
+
+    def result(self) -> dict[str, Any]:
+        """`{"precision", "recall", "f1", "labels": {label: {"precision", "recall", "f1", "support"}}}`.
+
+        Scores are floats from 0 to 1, and 0 where there is nothing to divide by. `labels` holds every label seen, gold
+        or predicted, in alphabetical order; `support` is the number of its gold spans.
+        """
+        labels = {
+            label: {
+                **_scores(self.correct[label], self.predicted[label], self.gold[label]),
+                "support": self.gold[label],
+            }
+            for label in sorted(self.gold.keys() | self.predicted.keys())
+        }
+        overall = _scores(self.correct.total(), self.predicted.total(), self.gold.total())
+        return {**overall, "labels": labels}
+
+
+def score_spans(gold: Iterable[Collection[Span]], predicted: Iterable[Collection[Span]]) -> dict[str, Any]:
+    """Score predicted spans against gold ones, document by document, without holding the documents.
+
+    Args:
+        gold: the gold spans of each document, in any unit of offsets.
+        predicted: the predicted spans of the same documents, in the same order and unit.
+
+    Returns:
+        What `SpanCounts.result` gives.
+
+    Raises:
+        ValueError: one side has more documents than the other.
+    """
+    counts = SpanCounts()
+    for expected, found in zip(gold, predicted, strict=True):
+        counts.add(expected, found)
+    return counts.result()
+
+
+class SpanScore(evaluate.Metric):
+    """Span precision, recall and F1 of predicted tags, and their accuracy, as an `evaluate` metric without a network.
+
+    >>> metric = SpanScore(keep_in_memory=True)
+    >>> metric.compute(predictions=[["B-LOC", "O"]], references=[["B-LOC", "B-PER"]], scheme="IOB2")["recall"]
+    0.5
+
+    Tags are read as conlleval reads them: any sequence of tags with known prefixes has spans, whether or not its
+    scheme allows it. With `scheme="plain"` (parts of speech) every word is a span, so precision, recall and F1 are
+    all equal to the accuracy. Accuracy is the share of words whose tag is right, prefix included.
+
+    Raises:
+        ValueError: predictions and references differ in the number of sentences, or of tags in a sentence.
+        InputError: a tag without a known prefix (from `compute`), or an unknown scheme.
+    """
+
+    def _info(self) -> evaluate.MetricInfo:
+        tags = SequenceFeature(Value("string"))
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_INPUTS,
+            features=Features({"predictions": tags, "references": tags}),
+        )
+
+    def _compute(
+        self, predictions: Sequence[Sequence[str]], references: Sequence[Sequence[str]], scheme: str = "IOB2"
+    ) -> dict[str, Any]:
+        counts = SpanCounts()
+        right = words = 0
+        for number, (found, expected) in enumerate(zip(predictions, references, strict=True), 1):
+            if len(found) != len(expected):
+                raise ValueError(f"sentence {number} has {len(expected)} gold tags, but {len(found)} predicted ones")
+            counts.add(tags_to_spans(expected, scheme), tags_to_spans(found, scheme))
+            right += sum(map(str.__eq__, expected, found))
+            words += len(expected)
+        scores = counts.result()
+        labels = scores.pop("labels")
+        return {**scores, "accuracy": _ratio(right, words), "labels": labels}
+
+
+def _scores(correct: int, predicted: int, gold: int) -> dict[str, float]:
+    return {
+        "precision": _ratio(correct, predicted),
+        "recall": _ratio(correct, gold),
+        "f1": _ratio(2 * correct, predicted + gold),
+    }
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

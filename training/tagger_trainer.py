@@ -1,0 +1,150 @@
+"""`transformers.Trainer` with what a tagger wants: span scores, length-grouped batches, averaged weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.utils.data import Sampler, SequentialSampler
+from transformers import EvalPrediction, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from tagsmith.training.length_sampler import LengthGroupedSampler
+from tagsmith.training.span_metric import SpanScore
+from tagsmith.training.weight_average import WeightAverage
+
+AVERAGE_FILE = "weight_average.safetensors"
+
+
+class TaggerTrainer(Trainer):
+    """Trains a tagger with plain `TrainingArguments`.
+
+    Beyond `Trainer`: `train_sampling_strategy="group_by_length"` groups training batches only, in an order that a
+    resumed run repeats to the bit; evaluation gives span precision, recall and F1 of the best legal tags; the learning
+    rate can fall by epochs; evaluation and checkpoints can use an average of the weights.
+
+    Args:
+        average_decay: decay of the moving average of the weights with which the model is evaluated and saved; 0 for
+            none.
+        epoch_decay: if above 0, the learning rate is `lr / (1 + epoch_decay * epoch)`, in place of
+            `lr_scheduler_type`.
+        **kwargs: what `Trainer` takes. `compute_metrics` defaults to `span_scores` of the model's tags.
+    """
+
+    def __init__(self, *args: Any, average_decay: float = 0.0, epoch_decay: float = 0.0, **kwargs: Any) -> None:
+        self.average_decay, self.epoch_decay = average_decay, epoch_decay
+        self.average: WeightAverage | None = None
+        super().__init__(*args, **kwargs)
+        if self.compute_metrics is None:
+            config = self.model.config
+            self.compute_metrics = span_scores(config.tags, config.tag_scheme)
+        self.add_callback(_AverageCallback(self))
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        if self.args.train_sampling_strategy != "group_by_length" or not hasattr(dataset, "__len__"):
+            return super()._get_train_sampler(train_dataset)
+        column = self.args.length_column_name
+        lengths = dataset[column] if column in dataset.column_names else list(map(len, dataset["input_ids"]))
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return LengthGroupedSampler(np.asarray(lengths), batch, seed)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
+        # Predictions come in the order of the data set; packed layers lose nothing by mixed lengths.
+        if self.args.world_size <= 1 and hasattr(eval_dataset, "__len__"):
+            return SequentialSampler(eval_dataset)
+        return super()._get_eval_sampler(eval_dataset)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
+        """The learning rate over steps: by `epoch_decay` if that is set, else as the arguments say."""
+        if self.lr_scheduler is None and self.epoch_decay:
+            steps = num_training_steps / self.args.num_train_epochs
+            decay = self.epoch_decay
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: 1 / (1 + decay * (step // steps)))
+            self._created_lr_scheduler = True
+        return super().create_scheduler(num_training_steps, optimizer)
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return self.average.applied() if self.average is not None else nullcontext()
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """As `Trainer.evaluate`; while training, with the averaged weights."""
+        with self._averaged():
+            return super().evaluate(*args, **kwargs)
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        # The checkpoint's model is the averaged one, for use; the weights themselves are kept beside it, for resuming.
+        with self._averaged():
+            super()._save_checkpoint(model, trial)
+            folder = Path(self._get_output_dir(trial=trial), f"checkpoint-{self.state.global_step}")
+            if self.average is not None and self.args.should_save and folder.is_dir():
+                save_file(self.average.state(), folder / AVERAGE_FILE)
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
+        """As `Trainer.train`; the model ends with the averaged weights, or with the best checkpoint's."""
+        if self.average_decay:
+            self.average = WeightAverage(self.model, self.average_decay)
+            if resume_from_checkpoint is True:
+                resume_from_checkpoint = get_last_checkpoint(self.args.output_dir)
+        result = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        if self.average is not None and not (self.args.load_best_model_at_end and self.state.best_model_checkpoint):
+            self.average.swap()
+        self.average = None
+        return result
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self.average is None:
+            return
+        path = Path(resume_from_checkpoint, AVERAGE_FILE)
+        if not path.is_file():
+            raise ValueError(
+                f"{path} is missing: the run that wrote this checkpoint kept no average of its weights. Resume with "
+                "average_decay=0, or train anew."
+            )
+        # What the file calls the average is what stood in its place while the averaged model was saved: the weights.
+        self.average.load(load_file(path))
+        self.average.swap()
+
+
+class _AverageCallback(TrainerCallback):
+    """Keeps the average of the weights up to date."""
+
+    def __init__(self, trainer: TaggerTrainer) -> None:
+        self.trainer = trainer
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.trainer.average is not None:
+            self.trainer.average.update()
+
+
+def span_scores(tags: list[str], scheme: str) -> Callable[[EvalPrediction], dict[str, float]]:
+    """A `compute_metrics` for predicted tag ids: precision, recall, F1 of spans and accuracy of words.
+
+    Args:
+        tags: the tags in the order of their ids.
+        scheme: "BIOES", "BILOU", "IOB1", "IOB2" or "plain".
+    """
+    names = np.array(tags, dtype=object)
+
+    def compute(prediction: EvalPrediction) -> dict[str, float]:
+        predicted, gold = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+        valid = gold != -100
+        metric = SpanScore(keep_in_memory=True)
+        scores = metric.compute(
+            predictions=[names[row[keep]].tolist() for row, keep in zip(predicted, valid, strict=True)],
+            references=[names[row[keep]].tolist() for row, keep in zip(gold, valid, strict=True)],
+            scheme=scheme,
+        )
+        return {name: scores[name] for name in ("precision", "recall", "f1", "accuracy")}
+
+    return compute

@@ -1,0 +1,80 @@
+"""Text files through a tagger, to standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.rendering import html_page, to_conll, to_jsonl, to_rich
+
+Tagged = tuple[str, list[dict[str, Any]]]
+
+
+def read_texts(files: Iterable[str]) -> Iterator[str]:
+    """The lines of text files, one at a time, without their ends; "-" is standard input.
+
+    Raises:
+        InputError: a file is missing, unreadable, or not UTF-8; with its line.
+    """
+    for name in files:
+        if name == "-":
+            yield from _lines(sys.stdin.buffer, "standard input")
+            continue
+        if not Path(name).is_file():
+            raise InputError("there is no such file" if not Path(name).exists() else "this is no file", path=name)
+        with open(name, "rb") as file:
+            yield from _lines(file, name)
+
+
+def _lines(file: Any, name: str) -> Iterator[str]:
+    for number, line in enumerate(file, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"byte 0x{line[error.start]:02X} is not UTF-8",
+                path=name,
+                line=number,
+                column=error.start + 1,
+                fix="Convert the file to UTF-8, with iconv for one.",
+            ) from error
+
+
+def write_tagged(pipeline: Any, texts: Iterable[str], style: str, min_score: float, batch_size: int) -> None:
+    """Tag texts and write them to standard output as "text", "jsonl", "conll" or "html", in order, as they come."""
+    out = sys.stdout
+    if style == "html":
+        for piece in html_page(_tag(pipeline, texts, min_score, batch_size), "tagsmith"):
+            out.write(piece)
+        return
+    console = Console(file=out, soft_wrap=True)
+    for text, entities in _tag(pipeline, texts, min_score, batch_size):
+        if style == "jsonl":
+            _write_line(out, to_jsonl(text, entities))
+        elif style == "conll":
+            _write_line(out, to_conll([tuple(word) for word in pipeline.tokenizer.split(text)], entities))
+        else:
+            console.print(to_rich(text, entities))
+
+
+def _write_line(out: TextIO, line: str) -> None:
+    out.write(line if line.endswith("\n") else line + "\n")
+
+
+def _tag(pipeline: Any, texts: Iterable[str], min_score: float, batch_size: int) -> Iterator[Tagged]:
+    """Each text with its spans; the texts still under way are all that is held."""
+    waiting: deque[str] = deque()
+
+    def remember() -> Iterator[str]:
+        for text in texts:
+            waiting.append(text)
+            yield text
+
+    for entities in pipeline(remember(), min_score=min_score, batch_size=batch_size):
+        yield waiting.popleft(), entities

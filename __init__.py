@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULE_OF = {
-    "ColumnCorpus": "training.corpora",
+    "ColumnCorpus": "training.column_corpus",
     "ConditionalRandomField": "modeling.crf",
     "Gazetteer": "tokenization.gazetteers",
     "HierarchicalTaggerConfig": "modeling.configuration_hierarchical_tagger",
@@ -36,10 +36,14 @@ _MODULE_OF = {
     "SpanTaggingPipeline": "modeling.pipeline_span_tagging",
     "TaggerCollator": "training.collator",
     "TaggerTrainer": "training.tagger_trainer",
+    "encode_corpus": "training.preparation",
+    "label_names": "training.corpora",
     "load_corpus": "training.corpora",
     "read_recipe": "training.recipe",
     "score_tagger": "training.scoring",
+    "tag_names": "tokenization.tag_schemes",
     "train_tagger": "training.run",
+    "training_words": "training.preparation",
 }
 
 __all__ = ["__version__", "pipeline", *_MODULE_OF]

@@ -1,8 +1,108 @@
-"""Fixtures that several test files share."""
+"""Fixtures that several test files share, and a session without a network."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
+from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+
+TINY_TAGS = ["O", "B-LOC", "I-LOC", "E-LOC", "S-LOC", "B-PER", "I-PER", "E-PER", "S-PER"]
+TINY_SENTENCES = [
+    ("Ada Lovelace lived in London .", ["B-PER", "E-PER", "O", "O", "S-LOC", "O"]),
+    ("Grace went to New York City .", ["S-PER", "O", "O", "B-LOC", "I-LOC", "E-LOC", "O"]),
+    ("In Lund it rains .", ["O", "S-LOC", "O", "O", "O"]),
+    ("Juan de Vega saw Ada .", ["B-PER", "I-PER", "E-PER", "O", "S-PER", "O"]),
+    ("It rains in 1843 .", ["O", "O", "O", "O", "O"]),
+]
+
+
+def _is_local(address: Any) -> bool:
+    if not isinstance(address, tuple):  # a path: a unix socket
+        return True
+    if address[0] == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _only_locally(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if not _is_local(address):
+            raise OSError(f"A test asked for {address!r}; tests run without a network.")
+        return connect(self, address)
+
+    return guarded
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Sockets reach this machine alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _only_locally(getattr(socket.socket, name)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> HierarchicalTaggerTokenizer:
+    """A tokenizer of five sentences. Shared by the whole session: do not change it."""
+    return HierarchicalTaggerTokenizer.train(text.split() for text, _ in TINY_SENTENCES)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_tokenizer: HierarchicalTaggerTokenizer) -> HierarchicalTaggerForTokenClassification:
+    """A tagger of PER and LOC in BIOES that knows the five sentences. Shared: copy it before you change it."""
+    torch.manual_seed(1)
+    config = HierarchicalTaggerConfig(
+        vocab_size=tiny_tokenizer.vocab_size,
+        character_vocab_size=tiny_tokenizer.character_vocab_size,
+        word_embedding_size=12,
+        character_embedding_size=6,
+        character_hidden_size=5,
+        character_num_layers=1,
+        hidden_size=10,
+        num_hidden_layers=1,
+        id2label=dict(enumerate(TINY_TAGS)),
+        label2id={tag: index for index, tag in enumerate(TINY_TAGS)},
+    )
+    model = HierarchicalTaggerForTokenClassification(config)
+    features = [
+        {**tiny_tokenizer.encode_words(text.split()), "labels": [TINY_TAGS.index(tag) for tag in tags]}
+        for text, tags in TINY_SENTENCES
+    ]
+    batch = {key: torch.from_numpy(value) for key, value in tiny_tokenizer.pad_sentences(features).items()}
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+    for _ in range(40):
+        optimizer.zero_grad()
+        model(**batch).loss.backward()
+        optimizer.step()
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_model: HierarchicalTaggerForTokenClassification,
+    tiny_tokenizer: HierarchicalTaggerTokenizer,
+) -> Path:
+    """The tiny model and its tokenizer, saved. Shared: copy the folder before you change it."""
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_model.save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(folder)
+    return folder

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tagsmith.tokenization.input_error import InputError
 
-from .corpora import open_sentences
+from .annotated_files import open_sentences
 from .reading_report import Finding, Report, Sentence
 
 # Whitespace and invisible characters that words should not hold. Joiners (U+200C, U+200D) belong to many scripts.

@@ -10,39 +10,22 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, List, Value
+from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 from datasets.data_files import DataFilesDict, DataFilesList
 from datasets.exceptions import DatasetGenerationError
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.tag_schemes import has_prefix
 
-from .column_reader import read_sentences
-from .json_lines import read_json_lines
-from .reading_report import Report, Sentence
+from .column_corpus import FEATURES, ColumnCorpus
+from .reading_report import Report
 from .tagged_datasets import convert_dataset
-
-FEATURES = Features(
-    {
-        "document": Value("int64"),
-        "text": Value("string"),
-        "raw": Value("bool"),
-        "tokens": List(Value("string")),
-        "starts": List(Value("int32")),
-        "ends": List(Value("int32")),
-        "tags": List(Value("string")),
-        "spans": List({"start": Value("int32"), "end": Value("int32"), "label": Value("string")}),
-    }
-)
 
 Corpus: TypeAlias = DatasetDict | IterableDatasetDict
 
@@ -55,85 +38,6 @@ class ReaderOptions(TypedDict, total=False):
     scheme: str
     on_error: str
     separator: str
-
-
-def open_sentences(
-    path: str | Path,
-    *,
-    tag_column: int | str | None = None,
-    encoding: str = "utf-8",
-    scheme: str = "auto",
-    on_error: str = "convert",
-    separator: str = "auto",
-    report: Report | None = None,
-) -> Iterator[Sentence]:
-    """The sentences of a file: JSON lines if its name ends in `.jsonl`, else columns; see `read_sentences`."""
-    if Path(path).suffix.lower() in (".jsonl", ".ndjson"):
-        return read_json_lines(path, encoding=encoding, scheme=scheme, on_error=on_error, report=report)
-    return read_sentences(
-        path,
-        tag_column=tag_column,
-        encoding=encoding,
-        scheme=scheme,
-        on_error=on_error,
-        separator=separator,
-        report=report,
-    )
-
-
-def sentence_row(sentence: Sentence) -> dict[str, Any]:
-    """A sentence as a row of a corpus, the columns of `FEATURES`."""
-    row = sentence._asdict()
-    del row["line"]
-    row["spans"] = [{"start": start, "end": end, "label": label} for start, end, label in sentence.spans]
-    return row
-
-
-@dataclass
-class ColumnCorpusConfig(datasets.BuilderConfig):
-    """How to read a corpus' files: the arguments of `read_sentences`."""
-
-    tag_column: int | str | None = None
-    encoding: str = "utf-8"
-    scheme: str = "auto"
-    on_error: str = "convert"
-    separator: str = "auto"
-
-
-class ColumnCorpus(datasets.GeneratorBasedBuilder):
-    """Builds a corpus from column files or JSON lines, one file a split: `data_files={"train": path}`."""
-
-    VERSION = datasets.Version("1.0.0")
-    BUILDER_CONFIG_CLASS = ColumnCorpusConfig
-
-    def _info(self) -> datasets.DatasetInfo:
-        return datasets.DatasetInfo(features=FEATURES)
-
-    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        self._reports: dict[str, dict[str, Any]] = {}
-        return [
-            datasets.SplitGenerator(name=split, gen_kwargs={"split": str(split), "paths": list(paths)})
-            for split, paths in self.config.data_files.items()
-        ]
-
-    def _generate_examples(self, split: str, paths: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        if len(paths) != 1:
-            raise InputError(f"{len(paths)} files for the split {split!r}", fix="Give one file a split.")
-        config, report = self.config, Report()
-        sentences = open_sentences(
-            paths[0],
-            tag_column=config.tag_column,
-            encoding=config.encoding,
-            scheme=config.scheme,
-            on_error=config.on_error,
-            separator=config.separator,
-            report=report,
-        )
-        for number, sentence in enumerate(sentences):
-            yield number, sentence_row(sentence)
-        # The description is what the cache keeps beside the data and hands back with it.
-        self._reports[split] = report.to_dict()
-        self.info.description = json.dumps(self._reports)
 
 
 def load_corpus(
@@ -292,14 +196,18 @@ def label_names(dataset: Dataset | IterableDataset) -> list[str]:
 
 
 def is_plain(dataset: Dataset | IterableDataset) -> bool:
-    """Whether a corpus has one plain tag a word (parts of speech), not spans; a stream is judged by its start."""
-    tags: set[str] = set()
+    """Whether a corpus has one plain tag a word (parts of speech): then tags are the spans' labels, without prefixes.
+
+    A stream is judged by its first rows.
+    """
     if isinstance(dataset, IterableDataset):
-        tags.update(tag for row in islice(dataset, 1000) for tag in row["tags"])
-    else:
-        for array in _arrays(dataset, "tags"):
-            tags.update(pc.unique(pc.list_flatten(array)).to_pylist())
-    return bool(tags) and not any(tag == "O" or has_prefix(tag) for tag in tags)
+        rows = list(dataset.take(1000))
+        tags = {tag for row in rows for tag in row["tags"]}
+        return bool(tags) and tags == {span["label"] for row in rows for span in row["spans"]}
+    tags = set()
+    for array in _arrays(dataset, "tags"):
+        tags.update(pc.unique(pc.list_flatten(array)).to_pylist())
+    return bool(tags) and tags == set(label_names(dataset))
 
 
 def _arrays(dataset: Dataset, column: str) -> Iterator[pa.ChunkedArray]:

@@ -1,4 +1,7 @@
-"""Recipes: every choice of a training run in one YAML file."""
+"""Recipes: every choice of a training run in one YAML file.
+
+A recipe may begin with `base: NAME`, a bundled recipe or the path of one, and then say only what differs.
+"""
 
 from __future__ import annotations
 
@@ -95,15 +98,28 @@ def read_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] 
     Raises:
         InputError: no such recipe, a file that is not YAML, an unknown key, a value of the wrong kind.
     """
+    content, path = _read(name_or_path, ())
+    for setting in settings:
+        _set(content, setting)
+    return _recipe(content, path)
+
+
+def _read(name_or_path: Any, users: tuple[Path, ...]) -> tuple[dict[str, Any], Path]:
+    """A recipe's mapping laid over its base's; `users` are the recipes that this one is a base of."""
     bundled = bundled_recipes()
-    path = bundled.get(str(name_or_path), Path(name_or_path))
+    path = bundled.get(str(name_or_path), Path(str(name_or_path)))
+    if users and str(name_or_path) not in bundled:
+        path = users[-1].parent / path  # a base is named from where the recipe lies
     if not path.is_file():
         raise InputError(
             f"there is no recipe {str(name_or_path)!r}",
+            path=users[-1] if users else None,
             fix=f"Give the path of a YAML file, or one of {', '.join(bundled)}.",
         )
+    if path in users:
+        raise InputError("this recipe is its own base", path=path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
@@ -112,9 +128,18 @@ def read_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] 
         ) from error
     if not isinstance(content, dict):
         raise InputError("a recipe is a mapping of keys to values", path=path, fix="Begin with 'description: ...'.")
-    for setting in settings:
-        _set(content, setting)
-    return _recipe(content, path)
+    if "base" in content:
+        base, _ = _read(content.pop("base"), (*users, path))
+        content = _laid_over(base, content)
+    return content, path
+
+
+def _laid_over(base: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in content.items():
+        inner = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _laid_over(base[key], value) if inner else value
+    return merged
 
 
 def _set(content: dict[str, Any], setting: str) -> None:

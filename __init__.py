@@ -7,6 +7,7 @@ imported, else in the moment they are.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
@@ -46,7 +47,7 @@ _MODULE_OF = {
     "training_words": "training.preparation",
 }
 
-__all__ = ["__version__", "pipeline", *_MODULE_OF]
+__all__ = ["__version__", "check_folder", "pipeline", *_MODULE_OF]
 
 
 def __getattr__(name: str) -> Any:
@@ -65,10 +66,31 @@ def pipeline(model: Any, **kwargs: Any) -> SpanTaggingPipeline:
     Args:
         model: a folder, a name on the Hub, or a model (then give its `tokenizer` too).
         **kwargs: what `transformers.pipeline` takes, and the pipeline's own parameters.
+
+    Raises:
+        InputError: a folder that lacks a file of a tagger.
     """
+    if isinstance(model, str | os.PathLike) and os.path.exists(model):
+        check_folder(model)
     from transformers import pipeline as transformers_pipeline
 
     return transformers_pipeline("span-tagging", model=model, **kwargs)
+
+
+def check_folder(folder: str | os.PathLike[str]) -> None:
+    """See that a folder has the files of a tagger.
+
+    Where its words or their options are missing, transformers takes the defaults, and the tagger would read other
+    words than it was trained on.
+
+    Raises:
+        InputError: one of them is missing.
+    """
+    for name in ("config.json", "tokenizer_config.json", "vocab.json"):
+        if not os.path.isfile(os.path.join(folder, name)):
+            from tagsmith.tokenization.input_error import InputError
+
+            raise InputError(f"this is not the folder of a tagger: {name} is missing", path=os.fspath(folder))
 
 
 def _register_config(auto: ModuleType, ours: ModuleType) -> None:
@@ -157,6 +179,6 @@ class _RegisteringFinder(MetaPathFinder):
 
 if not any(isinstance(finder, _RegisteringFinder) for finder in sys.meta_path):
     sys.meta_path.insert(0, _RegisteringFinder())
-for _theirs, _, _ in _REGISTRATIONS:
-    if _theirs in sys.modules:
-        _register_after(_theirs)
+for _names in _REGISTRATIONS:
+    if _names[0] in sys.modules:
+        _register_after(_names[0])

@@ -1,8 +1,8 @@
 """The hierarchical tagger's shape."""
 
-from __future__ import annotations
+# ruff: noqa: I002 (`strict` checks fields by their types, which `from __future__ import annotations` makes mere text)
 
-from typing import Any, Literal
+from typing import Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -70,13 +70,10 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     pad_token_id: int | None = 0
     unk_token_id: int = 1
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        super().__post_init__(**kwargs)
-
     def validate_sizes(self) -> None:
         """Widths and depths that a network can have."""
-        sizes = ("hidden_size", "num_hidden_layers", "vocab_size", "character_vocab_size")
-        for name in (*sizes, "character_embedding_size", "character_hidden_size", "character_num_layers"):
+        parts = ("embedding_size", "hidden_size", "num_layers", "filters", "window", "vocab_size")
+        for name in ("vocab_size", "hidden_size", "num_hidden_layers", *(f"character_{part}" for part in parts)):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.word_embedding_size < 0 or self.gazetteer_size < 0:
@@ -93,6 +90,13 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1.")
         if self.cost < 0:
             raise ValueError(f"cost is {self.cost}; it cannot be negative.")
+
+    def validate_ids(self) -> None:
+        """The ids that the tokenizer gives, and tags without a gap in theirs."""
+        if (self.pad_token_id, self.unk_token_id) != (0, 1):
+            raise ValueError(f"PAD is 0 and UNK 1 for this tagger, not {self.pad_token_id} and {self.unk_token_id}.")
+        if self.id2label is not None and sorted(self.id2label) != list(range(len(self.id2label))):
+            raise ValueError(f"id2label has the ids {sorted(self.id2label)}; they must run from 0 without a gap.")
 
     @property
     def tags(self) -> list[str]:

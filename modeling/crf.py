@@ -18,73 +18,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from transformers import initialization as init
 
+from .tag_grammar import GRAMMARS, legal_transitions, span_labels, split_tags
+
 PADDING = -100
 ILLEGAL = -1e30  # for Viterbi: outweighs any sum of scores, and stays finite however often it is added
 REDUCTIONS = ("none", "sum", "mean", "token_mean")
-
-
-class _Grammar(NamedTuple):
-    """A tag scheme's rules by prefix."""
-
-    prefixes: str
-    continuing: str  # legal only right after a B or an I of the same label
-    unfinished: str  # must be followed by a continuing tag of the same label
-    shapes: tuple[str, ...]  # the ways to write a span: its first, inner and last tag, and the tag of a one-word span
-
-
-_GRAMMARS = {
-    "IOB1": _Grammar("BI", "B", "", ("BIIB", "IIII")),
-    "IOB2": _Grammar("BI", "I", "", ("BIIB",)),
-    "BIOES": _Grammar("BIES", "IE", "BI", ("BIES",)),
-    "BILOU": _Grammar("BILU", "IL", "BI", ("BILU",)),
-}
-
-
-def _split_tags(labels: list[str], scheme: str) -> list[tuple[str, str]]:
-    """Prefix and label of each tag; `("O", "")` for the outside tag, `("", tag)` for every tag of the plain scheme."""
-    if scheme == "plain":
-        return [("", tag) for tag in labels]
-    if scheme not in _GRAMMARS:
-        raise ValueError(f"Unknown tag scheme {scheme!r}. Use one of {', '.join([*_GRAMMARS, 'plain'])}.")
-    parts = []
-    for tag in labels:
-        prefix, _, label = tag.partition("-")
-        if tag != "O" and not (label and len(prefix) == 1 and prefix in _GRAMMARS[scheme].prefixes):
-            expected = ", ".join(f"{letter}-LABEL" for letter in _GRAMMARS[scheme].prefixes)
-            raise ValueError(
-                f"The tag {tag!r} does not belong to the scheme {scheme}, whose tags are O, {expected}. "
-                "Convert the tags, or name the scheme that they are in ('plain' for tags without spans)."
-            )
-        parts.append((prefix, label))
-    return parts
-
-
-def legal_transitions(labels: list[str], scheme: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Which tags may begin, follow one another in, and end a sentence.
-
-    Args:
-        labels: tag names in the order of the tag ids, such as `"O"` and `"B-PER"`.
-        scheme: `"IOB1"`, `"IOB2"`, `"BIOES"`, `"BILOU"`, or `"plain"` (everything is legal).
-
-    Returns:
-        Three bool tensors on the CPU: start `(tags,)`, transitions `(tags, tags)` as [from, to], end `(tags,)`.
-
-    Raises:
-        ValueError: the scheme is unknown, or a tag is not one of the scheme's.
-    """
-    tags = _split_tags(labels, scheme)
-    continuing, unfinished = ("", "") if scheme == "plain" else _GRAMMARS[scheme][1:3]
-
-    def follows(before: tuple[str, str], after: tuple[str, str]) -> bool:
-        if after[0] and after[0] in continuing:
-            return before[0] in ("B", "I") and before[1] == after[1]
-        return not (before[0] and before[0] in unfinished)
-
-    outside = ("O", "")  # a sentence begins and ends as if an O stood on either side of it
-    rows = [[follows(before, after) for after in tags] for before in tags]
-    start, end = [follows(outside, tag) for tag in tags], [follows(tag, outside) for tag in tags]
-    cpu = torch.device("cpu")  # named, because a model may be built under a device context: the meta device, say
-    return torch.tensor(start, device=cpu), torch.tensor(rows, device=cpu), torch.tensor(end, device=cpu)
 
 
 def forward_recursion(potentials: Tensor, start: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -259,6 +197,7 @@ class ConditionalRandomField(nn.Module):
         if not 1 <= num_tags == len(self.labels) == distinct:
             raise ValueError(f"{num_tags} tags, {len(self.labels)} labels, {distinct} distinct: pass one for each.")
         self.num_tags, self.scheme, self.cost = num_tags, scheme, cost
+        self.span_labels = span_labels(self.labels, scheme)
         self.start = nn.Parameter(torch.empty(num_tags))
         self.transitions = nn.Parameter(torch.empty(num_tags, num_tags))
         for name, like in (("start", self.start), ("transitions", self.transitions), ("end", self.start)):
@@ -279,13 +218,6 @@ class ConditionalRandomField(nn.Module):
 
     def extra_repr(self) -> str:
         return f"num_tags={self.num_tags}, scheme={self.scheme!r}, cost={self.cost}"
-
-    @property
-    def span_labels(self) -> tuple[str, ...]:
-        """The labels of spans, sorted; in the plain scheme the tags themselves, in the order of their ids."""
-        if self.scheme == "plain":
-            return tuple(self.labels)
-        return tuple(sorted({label for _, label in _split_tags(self.labels, self.scheme) if label}))
 
     def forward(self, emissions: Tensor, tags: Tensor, mask: Tensor | None = None, reduction: str = "mean") -> Tensor:
         """The softmax-margin loss: log partition, with `cost` on each wrong tag, less the score of the given tags.
@@ -370,7 +302,7 @@ class ConditionalRandomField(nn.Module):
         if self.scheme == "plain":
             return [("", [[-1, -1, -1, tag] for tag in range(self.num_tags)])]
         ids = {tag: index for index, tag in enumerate(self.labels)}
-        shapes = _GRAMMARS[self.scheme].shapes
+        shapes = GRAMMARS[self.scheme].shapes
         return [(s, [[ids.get(f"{p}-{label}", -1) for p in s] for label in self.span_labels]) for s in shapes]
 
     def _shape_posteriors(
@@ -396,7 +328,7 @@ class ConditionalRandomField(nn.Module):
             chance = chain.before(word, row, previous, last if back == 1 else inner)
             result = torch.where(back < size, result * chance, result)
         if shape == "IIII":  # an I opens a span only where its label does not stand right before it
-            names = [name for _, name in _split_tags(self.labels, self.scheme)]
+            names = [name for _, name in split_tags(self.labels, self.scheme)]
             others = [[name != own for name in names] for own in self.span_labels]
             chance = chain.before(first.unsqueeze(1), row.unsqueeze(1), every, begin.unsqueeze(1))
             chance = (chance * torch.tensor(others, device=spans.device)[label]).sum(1)

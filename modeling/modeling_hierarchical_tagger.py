@@ -31,7 +31,8 @@ from transformers.modeling_outputs import ModelOutput
 from .configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from .crf import ConditionalRandomField
 from .recurrent import BidirectionalEncoder, BidirectionalLayer, Packing
-from .tag_spans import span_labels, spans_of_tags
+from .tag_grammar import span_labels
+from .tag_spans import spans_of_tags
 
 
 @dataclass
@@ -52,7 +53,7 @@ class HierarchicalTaggerOutput(ModelOutput):
 
 
 class CharacterEncoder(nn.Module):
-    """The spelling of words: `(words, characters)` ids to `(words, output_size)`."""
+    """The spelling of words: `(words, characters)` ids to `(words, output_size)`, zeros for a word without any."""
 
     def __init__(self, config: HierarchicalTaggerConfig) -> None:
         super().__init__()
@@ -75,8 +76,11 @@ class CharacterEncoder(nn.Module):
             packing = Packing.of(mask)
             return self.recurrent.summarize(self.dropout(self.embedding(packing.pack(character_ids))), packing)
         assert self.convolution is not None
+        if not character_ids.numel():
+            return self.convolution.weight.new_zeros(len(character_ids), self.output_size)
         features = self.convolution(self.dropout(self.embedding(character_ids)).transpose(1, 2))
-        return features.masked_fill(~mask[:, None], torch.finfo(features.dtype).min).amax(2)
+        highest = features.masked_fill(~mask[:, None], torch.finfo(features.dtype).min).amax(2)
+        return highest * mask.any(1, keepdim=True)
 
 
 class HierarchicalTaggerPreTrainedModel(PreTrainedModel):
@@ -171,9 +175,7 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
 
     def valid(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         """Where words stand: `(batch, words)` bool."""
-        if attention_mask is None:
-            return input_ids != self.config.pad_token_id
-        return attention_mask.bool()
+        return input_ids.ne(0) if attention_mask is None else attention_mask.bool()  # PAD is 0
 
     def encode(self, input_ids: Tensor, character_ids: Tensor | None, packing: Packing) -> Tensor:
         """Words to states, packed: `(steps, 2 * hidden_size)`."""
@@ -183,14 +185,19 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         if self.characters is not None:
             if character_ids is None:
                 raise ValueError("This tagger reads characters: pass character_ids, which its tokenizer gives.")
-            # A word that recurs in the batch is spelled once.
-            distinct, inverse = torch.unique(packing.pack(character_ids), dim=0, return_inverse=True)
-            parts.append(self.characters(distinct)[inverse])
+            parts.append(self._spell(self.characters, packing.pack(character_ids)))
         return self.recurrent(self.dropout(torch.cat(parts, dim=-1)), packing)
 
+    @staticmethod
+    def _spell(characters: CharacterEncoder, ids: Tensor) -> Tensor:
+        """Packed words `(steps, characters)` to `(steps, features)`; one that recurs in the batch is spelled once."""
+        if not ids.numel():  # `unique` refuses what has no elements
+            return characters(ids)
+        distinct, inverse = torch.unique(ids, dim=0, return_inverse=True)
+        return characters(distinct)[inverse]
+
     def _forget_rare(self, ids: Tensor) -> Tensor:
-        """While training, read some rare words as UNK; drawn here, as dropout is, so that a resumed run draws
-        alike."""
+        """While training, read some rare words as UNK; drawn here as dropout is, so that a resumed run draws alike."""
         rate, first = self.config.rare_word_dropout, self.config.rare_word_id
         if not self.training or not rate or first is None:
             return ids
@@ -209,6 +216,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         self.crf = None
         if config.output == "crf":
             self.crf = ConditionalRandomField(len(config.id2label), config.tags, config.tag_scheme, config.cost)
+        self.span_labels = span_labels(config.tags, config.tag_scheme)  # what `predict_spans` counts
         self.post_init()
 
     def forward(
@@ -248,7 +256,9 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         """The objective: softmax-margin or likelihood of the sentences' tags; cross entropy of words for softmax."""
         if self.crf is not None:
             return self.crf(logits, labels, mask)
-        return nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=-100)
+        gold = labels.masked_fill(~mask, -100).flatten()
+        total = nn.functional.cross_entropy(logits.flatten(0, 1).float(), gold, ignore_index=-100, reduction="sum")
+        return total / (gold != -100).sum().clamp(min=1)
 
     def decode(self, logits: Tensor, mask: Tensor) -> Tensor:
         """The best tags, `(batch, words)` long, -100 at padding: Viterbi over legal paths, or each word's best."""
@@ -270,18 +280,18 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         Returns:
             `(spans, 4)` long on the CPU: row, first word, end word (exclusive), index into `span_labels`, in order;
             and `(spans,)` scores in [0, 1].
+
+        Raises:
+            RuntimeError: the tagger is in training mode.
         """
+        if self.training:
+            raise RuntimeError("The tagger is training, and dropout would blur its scores. Call eval() first.")
         outputs = self(input_ids, **inputs)
         logits, tags = outputs.logits, outputs.tags
         mask = self.encoder.valid(input_ids, inputs.get("attention_mask"))
         spans = spans_of_tags(tags, tuple(self.config.tags), self.config.tag_scheme)
         if self.crf is not None:
             return spans, self.crf.span_posteriors(logits, mask, spans.to(logits.device)).cpu()
-        chosen = logits.double().log_softmax(-1).gather(-1, tags.clamp(min=0)[..., None])[..., 0].masked_fill(~mask, 0)
-        total = nn.functional.pad(chosen.cumsum(1), (1, 0)).cpu()
+        chosen = logits.float().log_softmax(-1).gather(-1, tags.clamp(min=0)[..., None])[..., 0]
+        total = nn.functional.pad(chosen.cpu().double().cumsum(1), (1, 0))  # Apple's GPUs have no float64
         return spans, (total[spans[:, 0], spans[:, 2]] - total[spans[:, 0], spans[:, 1]]).exp()
-
-    @property
-    def span_labels(self) -> tuple[str, ...]:
-        """The labels of spans, as `predict_spans` counts them."""
-        return span_labels(tuple(self.config.tags), self.config.tag_scheme)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import GeneratorType
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from transformers import Pipeline
 Entity = dict[str, Any]
 
 _BUFFER = 16  # batches of sentences that are sorted by length together
+_CELLS = 4_000_000  # character ids that a batch may hold, padding included: a very long word gets a smaller batch
 
 
 @dataclass
@@ -22,6 +23,7 @@ class _Document:
     """A text on its way: how many of its sentences are still to be tagged, and the spans found so far."""
 
     text: str
+    words: list[str] | None = None  # where they were given
     pending: int = 0
     read: bool = False
     entities: list[Entity] = field(default_factory=list)
@@ -35,6 +37,11 @@ class _Sentence:
     words: list[str]
     starts: list[int]
     ends: list[int]
+
+    @property
+    def longest(self) -> int:
+        """Characters of the longest word."""
+        return max(map(len, self.words))
 
 
 class SpanTaggingPipeline(Pipeline):
@@ -58,55 +65,66 @@ class SpanTaggingPipeline(Pipeline):
     _load_processor = False
 
     def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        known = {"min_score", "is_split_into_words", "max_words"}
-        if unknown := parameters.keys() - known:
+        before, after = ("is_split_into_words", "max_words"), ("min_score",)
+        if unknown := parameters.keys() - {*before, *after}:
             raise TypeError(
-                f"span-tagging has no parameter {', '.join(sorted(unknown))}; it has batch_size, "
-                f"{', '.join(sorted(known))}."
+                f"span-tagging has no parameter {', '.join(sorted(unknown))}; it has "
+                f"{', '.join(['batch_size', *before, *after])}."
             )
         if parameters.get("max_words", 1) < 1:
             raise ValueError(f"max_words is {parameters['max_words']}; it must be at least 1.")
-        before = {name: parameters[name] for name in ("is_split_into_words", "max_words") if name in parameters}
-        after = {name: parameters[name] for name in ("min_score",) if name in parameters}
-        return before, {}, after
+        return (
+            {name: parameters[name] for name in before if name in parameters},
+            {},
+            {name: parameters[name] for name in after if name in parameters},
+        )
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self, inputs: Any, *, batch_size: int | None = None, num_workers: int | None = None, **kwargs: Any
     ) -> list[Entity] | list[list[Entity]] | Generator[list[Entity], None, None]:
-        """Tag a text, a list of texts, or an iterator of texts."""
+        """Tag a text, a list of texts, or an iterator of texts.
+
+        Raises:
+            TypeError: an unknown parameter, or something that is no text (or no list of words).
+            ValueError: a batch size or a `max_words` below 1, a lone surrogate, an empty word.
+        """
         before, _, after = self._sanitize_parameters(**kwargs)
         before, after = {**self._preprocess_params, **before}, {**self._postprocess_params, **after}
-        size = batch_size or self._batch_size or 32
-        split = before.get("is_split_into_words", False)
-        if isinstance(inputs, str) or (split and isinstance(inputs, list) and inputs and isinstance(inputs[0], str)):
-            return next(self._stream([inputs], size, before, after))
-        if isinstance(inputs, GeneratorType | Iterator):
-            return self._stream(inputs, size, before, after)
-        return list(self._stream(inputs, size, before, after))
+        size = batch_size if batch_size is not None else self._batch_size or 32
+        if size < 1:
+            raise ValueError(f"batch_size is {size}; it must be at least 1.")
+        split = before.pop("is_split_into_words", False)
+        words = split and isinstance(inputs, list | tuple) and inputs and isinstance(inputs[0], str)
+        if isinstance(inputs, str) or words:
+            return next(self._stream([inputs], split, size, before, after))
+        if not isinstance(inputs, Iterable) or isinstance(inputs, bytes | Mapping):
+            raise TypeError(f"span-tagging takes a str, or a list or an iterator of str, not {type(inputs).__name__}.")
+        stream = self._stream(inputs, split, size, before, after)
+        return stream if isinstance(inputs, Iterator) else list(stream)
 
     def _stream(
-        self, texts: Iterable[Any], batch_size: int, before: dict[str, Any], after: dict[str, Any]
+        self, texts: Iterable[Any], split: bool, batch_size: int, before: dict[str, Any], after: dict[str, Any]
     ) -> Generator[list[Entity], None, None]:
         documents: deque[_Document] = deque()
         buffer: list[_Sentence] = []
         for text in texts:
-            document = _Document(" ".join(text) if before.get("is_split_into_words") else text)
+            document = _given_words(text) if split else _given_text(text)
             documents.append(document)
-            for sentence in self.preprocess(text, document=document, **before):
+            for sentence in self.preprocess(document, **before):
                 document.pending += 1
                 buffer.append(sentence)
                 if len(buffer) >= batch_size * _BUFFER:
                     self._tag(buffer, batch_size, after)
             document.read = True
+            if len(documents) >= batch_size * _BUFFER:  # many without any words, behind one that waits
+                self._tag(buffer, batch_size, after)
             yield from self._finished(documents)
         self._tag(buffer, batch_size, after)
         yield from self._finished(documents)
 
     def _tag(self, buffer: list[_Sentence], batch_size: int, after: dict[str, Any]) -> None:
-        """Tag the sentences of the buffer, longest together, and empty it."""
-        buffer.sort(key=lambda sentence: len(sentence.words))
-        for first in range(0, len(buffer), batch_size):
-            batch = buffer[first : first + batch_size]
+        """Tag the sentences of the buffer, those of like length together, and empty it."""
+        for batch in _batches(buffer, batch_size):
             outputs = self.forward({"sentences": batch})
             self.postprocess({"sentences": batch, **outputs}, **after)
         buffer.clear()
@@ -117,41 +135,22 @@ class SpanTaggingPipeline(Pipeline):
             document = documents.popleft()
             yield sorted(document.entities, key=lambda entity: entity["start"])
 
-    def preprocess(  # type: ignore[override]
-        self,
-        input_: str | Sequence[str],
-        document: _Document | None = None,
-        is_split_into_words: bool = False,
-        max_words: int = 500,
-    ) -> Iterator[_Sentence]:
-        """A text to its sentences."""
-        if is_split_into_words:
-            if isinstance(input_, str):
-                raise TypeError("With is_split_into_words each input is a list of words, and this one is a text.")
-            yield from self._given_words(list(input_), document or _Document(" ".join(input_)), max_words)
+    def preprocess(self, input_: _Document, max_words: int = 500) -> Iterator[_Sentence]:
+        """A document to its sentences."""
+        if input_.words is None:
+            for words in self.tokenizer.sentences(input_.text, max_words):
+                yield _Sentence(input_, *map(list, zip(*words, strict=True)))
             return
-        if not isinstance(input_, str):
-            raise TypeError(
-                f"A text is a str, and this one is {type(input_).__name__}. For words already split, pass "
-                "is_split_into_words=True."
+        start = position = 0
+        while start < len(input_.words):
+            rest = input_.words[start : start + max_words]
+            if start + max_words < len(input_.words):
+                rest = rest[: self.tokenizer.cut(rest, max_words)]
+            starts = list(accumulate([len(word) + 1 for word in rest], initial=position))
+            yield _Sentence(
+                input_, rest, starts[:-1], [first + len(word) for first, word in zip(starts[:-1], rest, strict=True)]
             )
-        document = document or _Document(input_)
-        for words in self.tokenizer.sentences(input_, max_words):
-            yield _Sentence(document, *map(list, zip(*words, strict=True)))
-
-    def _given_words(self, words: list[str], document: _Document, max_words: int) -> Iterator[_Sentence]:
-        starts, ends, position = [], [], 0
-        for word in words:
-            starts.append(position)
-            ends.append(position + len(word))
-            position += len(word) + 1
-        start = 0
-        while start < len(words):
-            stop = len(words)
-            if stop - start > max_words:
-                stop = start + self.tokenizer.cut(words[start : start + max_words], max_words)
-            yield _Sentence(document, words[start:stop], starts[start:stop], ends[start:stop])
-            start = stop
+            start, position = start + len(rest), starts[-1]
 
     def _forward(self, input_tensors: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Sentences to their spans `(spans, 4)` (row, first word, end word, label) and scores `(spans,)`."""
@@ -161,7 +160,7 @@ class SpanTaggingPipeline(Pipeline):
         spans, scores = self.model.predict_spans(**batch)
         return {"spans": spans, "scores": scores}
 
-    def postprocess(self, model_outputs: dict[str, Any], min_score: float = 0.0) -> None:  # type: ignore[override]
+    def postprocess(self, model_outputs: dict[str, Any], min_score: float = 0.0) -> None:
         """Give each document the spans of its sentences, as characters."""
         spans: Tensor = model_outputs["spans"]
         labels = self.model.span_labels
@@ -182,3 +181,36 @@ class SpanTaggingPipeline(Pipeline):
             )
         for sentence in sentences:
             sentence.document.pending -= 1
+
+
+def _given_text(text: Any) -> _Document:
+    if not isinstance(text, str):
+        raise TypeError(
+            f"A text is a str, and this one is {type(text).__name__}. For words already split, pass "
+            "is_split_into_words=True."
+        )
+    return _Document(text)
+
+
+def _given_words(words: Any) -> _Document:
+    if isinstance(words, str) or not isinstance(words, Iterable):
+        raise TypeError(f"With is_split_into_words each input is a list of words, and this is {type(words).__name__}.")
+    words = list(words)
+    for word in words:
+        if not isinstance(word, str):
+            raise TypeError(f"A word is a str, and this one is {type(word).__name__}: {word!r}.")
+    return _Document(" ".join(words), words)
+
+
+def _batches(sentences: list[_Sentence], batch_size: int) -> Iterator[list[_Sentence]]:
+    """Sentences sorted by length, in batches of `batch_size`, or fewer where they would be too large in memory."""
+    batch: list[_Sentence] = []
+    longest = 0
+    for sentence in sorted(sentences, key=lambda sentence: len(sentence.words)):
+        longest = max(longest, sentence.longest)
+        if batch and (len(batch) == batch_size or (len(batch) + 1) * len(sentence.words) * longest > _CELLS):
+            yield batch
+            batch, longest = [], sentence.longest
+        batch.append(sentence)
+    if batch:
+        yield batch

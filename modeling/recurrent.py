@@ -25,7 +25,7 @@ class Packing(NamedTuple):
     Attributes:
         gather: `(steps,)`, positions in the flattened `(batch * time)` grid.
         mirror: `(steps,)`, the row of the same sequence counted from its other end.
-        last: `(batch,)`, the row of each sequence's last step; 0 for an empty sequence.
+        last: `(batch,)`, the row of each sequence's last step; -1 for an empty sequence.
         sizes: how many sequences are still running, for each time step.
         shape: `(batch, time)` of the padded grid.
     """
@@ -38,7 +38,11 @@ class Packing(NamedTuple):
 
     @classmethod
     def of(cls, mask: Tensor) -> Packing:
-        """Pack a bool mask `(batch, time)` of right-padded sequences; the one point where sizes reach the host."""
+        """Pack a bool mask `(batch, time)` of right-padded sequences; the one point where sizes reach the host.
+
+        Raises:
+            ValueError: a row has padding before a word.
+        """
         batch, time = mask.shape
         lengths = mask.sum(1)
         lengths_sorted, order = lengths.sort(descending=True, stable=True)
@@ -50,10 +54,16 @@ class Packing(NamedTuple):
         mirror = offsets[lengths_sorted[place] - 1 - step] + place
         rank = torch.empty_like(order).scatter_(0, order, torch.arange(batch, device=mask.device))
         last = (
-            torch.where(lengths > 0, offsets[(lengths - 1).clamp(min=0)] + rank, 0) if time else torch.zeros_like(rank)
+            torch.where(lengths > 0, offsets[(lengths - 1).clamp(min=0)] + rank, -1) if time else torch.full_like(rank, -1)
         )
         gather = order[place] * time + step
-        return cls(gather, mirror, last, [n for n in sizes.tolist() if n], (batch, time))
+        holes = (mask[:, 1:] & ~mask[:, :-1]).any(1).sum(0, keepdim=True)
+        *host_sizes, rows_with_holes = torch.cat([sizes, holes]).tolist()
+        if rows_with_holes:
+            raise ValueError(
+                f"{rows_with_holes} rows of the mask have padding before a word. Move all padding to the right end."
+            )
+        return cls(gather, mirror, last, [n for n in host_sizes if n], (batch, time))
 
     def pack(self, padded: Tensor) -> Tensor:
         """`(batch, time, ...)` to `(steps, ...)`."""
@@ -304,4 +314,4 @@ class BidirectionalEncoder(nn.Module):
             return packed.new_zeros(packing.shape[0], self.output_size)
         # Rows of step 0 stand at the top, in the packed order; mirroring the last step leads back to them.
         first = packing.mirror[packing.last]
-        return torch.cat([forward[packing.last], backward[first]], dim=-1)
+        return torch.cat([forward[packing.last], backward[first]], dim=-1) * (packing.last >= 0).unsqueeze(1)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from tagsmith.modeling.crf import ConditionalRandomField, legal_transitions
+from tagsmith.modeling.crf import ConditionalRandomField
+from tagsmith.modeling.tag_grammar import legal_transitions
 
 TAGS = {
     "plain": ["NOUN", "VERB", "O"],

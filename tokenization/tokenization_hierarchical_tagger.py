@@ -19,6 +19,7 @@ from transformers import BatchEncoding, PreTrainedTokenizer
 from transformers.tokenization_utils_base import AddedToken
 
 from .gazetteers import Gazetteer
+from .input_error import InputError
 from .words import SPLITTERS, Word, cut_sentence, iterate_sentences, split_words
 
 PAD_ID, UNK_ID = 0, 1
@@ -38,6 +39,10 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         zero_digits: replace each digit of a word by 0.
         splitter: how text becomes words: "words", "punctuation" or "whitespace" (see `split_words`).
         rare_word_id: the first id of words that occurred once in training, for the model's `rare_word_dropout`.
+
+    Raises:
+        InputError: a file that is not what `save_pretrained` wrote.
+        ValueError: no vocabulary, or an unknown splitter.
     """
 
     vocab_files_names = {"vocab_file": "vocab.json", "gazetteer_file": "gazetteer.json"}  # noqa: RUF012
@@ -70,7 +75,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
                 "the model's folder, and no words and characters were given."
             )
         if gazetteer_file is not None:
-            gazetteer = Gazetteer.from_json(Path(gazetteer_file).read_text(encoding="utf-8"))
+            gazetteer = _read_gazetteer(gazetteer_file)
         self.lowercase, self.zero_digits, self.splitter = lowercase, zero_digits, splitter
         self.rare_word_id = rare_word_id
         self.words, self.characters, self.gazetteer = list(words), list(characters), gazetteer
@@ -139,6 +144,11 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
 
     def split(self, text: str) -> list[Word]:
         """Split a text into words with character offsets."""
+        if not isinstance(text, str):
+            raise TypeError(
+                f"A text is a str, and this one is {type(text).__name__}. For words already split, pass "
+                "is_split_into_words=True."
+            )
         return split_words(text, self.splitter)
 
     def sentences(self, text: str, max_words: int) -> Iterator[list[Word]]:
@@ -174,7 +184,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         self._cache[word] = pair
         return pair
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self,
         text: str | Sequence[str] | Sequence[Sequence[str]],
         *,
@@ -206,20 +216,23 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             split = [self.split(item) for item in batch]
             offsets = [[(word.start, word.end) for word in words] for words in split]
             batch = [[word.text for word in words] for words in split]
-        features = [self.encode_words(words) for words in batch]
+        features = [{**self.encode_words(words), "attention_mask": [1] * len(words)} for words in batch]
         if single and return_tensors is None:
-            data: dict[str, Any] = {**features[0], "attention_mask": [1] * len(batch[0])}
+            data: Mapping[str, Any] = features[0]
         elif padding:
             data = self.pad_sentences(features)
         else:
-            data = {key: [feature[key] for feature in features] for key in features[0]}
+            keys = features[0] if features else self.model_input_names
+            data = {key: [feature[key] for feature in features] for key in keys}
+        encoding = BatchEncoding(data, tensor_type=return_tensors)
         if return_offsets_mapping and offsets is not None:
-            data["offset_mapping"] = offsets[0] if single else offsets
-        tensors = {key: value for key, value in data.items() if key != "offset_mapping"}
-        encoding = BatchEncoding(tensors, tensor_type=return_tensors)
-        if "offset_mapping" in data:
-            encoding["offset_mapping"] = data["offset_mapping"]
+            encoding["offset_mapping"] = offsets[0] if single else offsets
         return encoding
+
+    def encode(self, text: str | Sequence[str]) -> list[int]:
+        """The word ids of a text, or of words already split."""
+        ids: list[int] = self.encode_words(self.tokenize(text) if isinstance(text, str) else text)["input_ids"]
+        return ids
 
     def pad_sentences(self, features: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
         """Right-pad encoded sentences to arrays: the one place that does.
@@ -247,8 +260,9 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             padded["labels"][mask] = _flat([feature["labels"] for feature in features])
         if self.gazetteer is not None:
             padded["gazetteer_features"] = np.zeros((*shape, self.gazetteer.num_features), dtype=np.float32)
-            given = [np.asarray(f["gazetteer_features"]).reshape(-1, self.gazetteer.num_features) for f in features]
-            padded["gazetteer_features"][mask] = np.concatenate(given)
+            for row, feature in zip(padded["gazetteer_features"], features, strict=True):
+                given = np.reshape(feature["gazetteer_features"], (-1, self.gazetteer.num_features))
+                row[: len(given)] = given
         return padded
 
     # What PreTrainedTokenizer asks of every tokenizer.
@@ -265,19 +279,31 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
 
     def get_vocab(self) -> dict[str, int]:
         """Words and special tokens with their ids."""
-        return {str(self.pad_token): PAD_ID, str(self.unk_token): UNK_ID, **self._word_ids}
+        return {**self._word_ids, str(self.pad_token): PAD_ID, str(self.unk_token): UNK_ID}
 
-    def tokenize(self, text: str, **kwargs: Any) -> list[str]:  # type: ignore[override]
+    def __len__(self) -> int:
+        return self.vocab_size
+
+    def _add_tokens(self, new_tokens: Sequence[str | AddedToken], special_tokens: bool = False) -> int:
+        for token in map(str, new_tokens):
+            if token not in self._added_tokens_encoder:
+                raise ValueError(
+                    f"This tokenizer cannot take the token {token!r}: its words are those of its training. "
+                    "Train another one, with extra_words."
+                )
+        return 0
+
+    def tokenize(self, text: str) -> list[str]:
         """The words of a text, as they stand in it."""
         return [word.text for word in self.split(text)]
 
-    def _convert_token_to_id_with_added_voc(self, token: str) -> int:
-        if token == self.pad_token:
-            return PAD_ID
+    def _convert_token_to_id(self, token: str) -> int:
         return self._word_ids.get(self.normalize(token), UNK_ID)
 
     def _convert_id_to_token(self, index: int) -> str:
-        return self.words[index - 2] if index >= 2 else (str(self.pad_token), str(self.unk_token))[index]
+        if not 2 <= index < self.vocab_size:
+            raise ValueError(f"There is no word of the id {index}; ids run from 0 to {self.vocab_size - 1}.")
+        return self.words[index - 2]
 
     def convert_tokens_to_string(self, tokens: list[str]) -> str:
         """Words joined by spaces: how the text of a corpus given only as words is made."""
@@ -314,6 +340,25 @@ def _flat(rows: Sequence[Sequence[int]]) -> np.ndarray:
 def _read_vocabulary(path: str) -> tuple[list[str], list[str]]:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        return list(content["words"]), list(content["characters"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a vocabulary of words and characters: {error}.") from error
+        lists = content["words"], content["characters"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"not a vocabulary of words and characters ({error!r})", path=path, fix=_SAVE_AGAIN
+        ) from error
+    for kind, entries in zip(("words", "characters"), lists, strict=True):
+        if not isinstance(entries, list) or not all(isinstance(entry, str) and entry for entry in entries):
+            raise InputError(f"the {kind} are not a list of strings", path=path, fix=_SAVE_AGAIN)
+        if len(set(entries)) < len(entries):
+            repeated = Counter(entries).most_common(1)[0][0]
+            raise InputError(f"the {kind} hold {repeated!r} twice", path=path, fix=_SAVE_AGAIN)
+    return lists
+
+
+def _read_gazetteer(path: str) -> Gazetteer:
+    try:
+        return Gazetteer.from_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"not a gazetteer ({error})", path=path, fix=_SAVE_AGAIN) from error
+
+
+_SAVE_AGAIN = "Save the tokenizer again, or fetch its folder again."

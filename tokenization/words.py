@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tokenizers import Regex, pre_tokenizers
 
+from .input_error import InputError
 from .spans import Span
 
 # Scripts written without spaces: each character, with its marks, is a word, so that any span can be met.
@@ -18,11 +19,12 @@ _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}
 _LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}_\x{{200C}}\x{{200D}}]&&[^{_UNSPACED}]]"
 _OTHER = r"\X"  # one grapheme: a mark of punctuation, an emoji with its modifiers
 
+# No pattern looks behind its own match: `_words_of_line` rests on words that do not depend on those before them.
 SPLITTERS = {
     # Initials and abbreviations (J., U.S.), clitics ('s), inner hyphens and points (well-known, b.com), numbers.
     "words": "|".join(
         [
-            rf"(?:(?<!{_LETTER})\p{{Lu}}\.)+(?!{_LETTER})",
+            rf"(?:\p{{Lu}}\.)+(?!{_LETTER})",
             rf"['’]\p{{L}}{{1,2}}(?!{_LETTER})",
             rf"{_LETTER}+(?:[-.&·]{_LETTER}+|(?<=\p{{N}})[,:/]\p{{N}}+)*",
             r"\.{2,}|-{2,}",
@@ -62,25 +64,33 @@ def split_words(text: str, splitter: str = "words") -> list[Word]:
         splitter: "words", "punctuation" (every mark apart) or "whitespace".
 
     Raises:
-        ValueError: the splitter is unknown, or the text holds a lone surrogate, which no encoding can carry.
+        ValueError: the splitter is unknown.
+        InputError: the text holds a lone surrogate, which no encoding can carry.
     """
+    return _words_between(text, 0, len(text), splitter)
+
+
+def _words_between(text: str, start: int, end: int, splitter: str) -> list[Word]:
+    """The words of `text[start:end]`, split as if nothing stood around it."""
     try:
-        pieces = _pre_tokenizer(splitter).pre_tokenize_str(text)
+        pieces = _pre_tokenizer(splitter).pre_tokenize_str(text[start:end])
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"The text holds a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}, which is "
-            "no character. Decode the bytes again with errors='replace'."
+        position = start + error.start
+        raise InputError(
+            f"the text holds a lone surrogate (U+{ord(text[position]):04X}) at character {position}, which is no "
+            "character",
+            fix="Decode the bytes again with errors='replace'.",
         ) from error
-    return [Word(piece, start, end) for piece, (start, end) in pieces]
+    return [Word(piece, start + first, start + last) for piece, (first, last) in pieces]
 
 
 def iterate_sentences(text: str, splitter: str, max_words: int) -> Iterator[list[Word]]:
-    """A text's words, a stretch at a time, in constant memory whatever the text's length.
+    """A text's words, a stretch at a time, the same as `split_words` gives; in constant memory for any common text.
 
-    A line break always ends a stretch, so that the lines of a document are tagged one by one. A line of more than
-    `max_words` words is cut by `cut_sentence`. Nothing is dropped.
+    A line break (CR or LF) always ends a stretch, so that the lines of a document are tagged one by one. A line of
+    more than `max_words` words is cut by `cut_sentence`. Nothing is dropped.
     """
-    for line in _BREAK.finditer(text):
+    for line in _LINE.finditer(text):
         words: list[Word] = []
         for word in _words_of_line(text, *line.span(), splitter):
             words.append(word)
@@ -93,31 +103,44 @@ def iterate_sentences(text: str, splitter: str, max_words: int) -> Iterator[list
 
 
 def _words_of_line(text: str, start: int, end: int, splitter: str) -> Iterator[Word]:
-    """The words of `text[start:end]`, read a block at a time; a word that a block may have cut is read again."""
+    """The words of `text[start:end]`, read a block at a time."""
     size = _BLOCK
     while start < end:
         stop = min(start + size, end)
-        words = split_words(text[start:stop], splitter)
-        if stop < end and words and not text[stop - 1].isspace():
-            # The last words may go on behind the block: an abbreviation and its point, a number and its comma.
-            words = words[:-4]
+        if stop < end:
+            stop = next((i for i in range(stop, start, -1) if _SPACE.match(text, i - 1)), stop)
+        words = _words_between(text, start, stop, splitter)
+        if stop < end and not _SPACE.match(text, stop - 1):
+            words = words[: _unspaced_cut(words)]
             if not words:
                 size *= 2
                 continue
-            stop = start + words[-1].end
-        for word in words:
-            yield Word(word.text, start + word.start, start + word.end)
+            stop = words[-1].end
+        yield from words
         start, size = stop, _BLOCK
+
+
+def _unspaced_cut(words: Sequence[Word]) -> int:
+    """How many words to keep of a block that holds no white space to cut at; 0 if it takes a longer one to know.
+
+    Words are found from left to right, each by what follows it: two may look to the block's end and beyond (`1` and
+    `,` may be of `1,5`), and some more are left for good measure. What stands before a word matters only to marks,
+    joiners and flags, which attach to it.
+    """
+    sure = range(len(words) - _UNSURE, 0, -1)
+    return next((n for n in sure if words[n].text[0].isalnum() or words[n].text[0].isascii()), 0)
 
 
 def cut_sentence(words: Sequence[str], max_words: int) -> int:
     """Where to end a stretch of at most `max_words` words: after the last that ends a sentence, else at the limit."""
     limit = min(max_words, len(words))
-    return next((i for i in range(limit, 0, -1) if words[i - 1][-1] in _SENTENCE_END), limit)
+    return next((i for i in range(limit, 0, -1) if words[i - 1][-1:] in _SENTENCE_END), limit)
 
 
-_BREAK = re.compile(r"[^\r\n]+")
+_LINE = re.compile(r"[^\r\n]+")
+_SPACE = re.compile(r"[^\S\x1c-\x1f]")  # Unicode's white space; Python counts four separators more
 _BLOCK = 65_536  # characters
+_UNSURE = 4  # words
 _SENTENCE_END = frozenset(".!?…。！？।॥؟۔։")
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -87,7 +89,7 @@ def train(
     results = train_tagger(chosen, corpus, output_dir, resume=resume, console=messages)
     if "dev" in results:
         _print_scores(results["dev"])
-    messages.print(f"{results['minutes']:.1f} minutes; the tagger is in {escape(str(output_dir))}", highlight=False)
+    _say(f"{results['minutes']:.1f} minutes; the tagger is in {output_dir}")
 
 
 @app.command()
@@ -102,12 +104,21 @@ def evaluate(
     on_error: OnErrorOption = OnError.convert,
 ) -> None:
     """Score a tagger on annotated data: exact spans, by label."""
-    from tagsmith.training.corpora import load_corpus
+    from tagsmith.training.corpora import is_plain, load_corpus
     from tagsmith.training.scoring import score_tagger
 
+    pipeline = _load(model)
     corpus = load_corpus({"test": file}, **_reader(tag_column, encoding, scheme, on_error))
     _report_reading({"test": file}, corpus)
-    scores = score_tagger(_load(model), corpus["test"], batch_size)
+    plain = pipeline.model.config.tag_scheme == "plain"
+    if is_plain(corpus["test"]) != plain:
+        kinds = ("spans", "a plain tag for each word")
+        raise InputError(
+            f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}",
+            path=file,
+            fix="Name the column of the tags with --tag-column.",
+        )
+    scores = score_tagger(pipeline, corpus["test"], batch_size)
     if as_json:
         sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
     else:
@@ -168,18 +179,20 @@ def demo(
     ),
 ) -> None:
     """Train a tagger on the bundled sample of eight languages, print its scores, and tag a text with it."""
+    from tagsmith.training.run import CHECKPOINTS
     from tagsmith.training.sample import sample_files
     from tagsmith.training.tagging import write_tagged
 
     files = sample_files()
+    rmtree(output_dir / CHECKPOINTS, ignore_errors=True)  # of an earlier demo
     train("sample", files["train"], output_dir, files["dev"])
-    messages.print("Now tagging:", style="bold")
+    _say("Now tagging:", style="bold")
     write_tagged(_load(str(output_dir)), iter([text]), "text", 0.0, 32)
 
 
 def _reader(tag_column: str | None, encoding: str, scheme: str, on_error: OnError) -> ReaderOptions:
     column: int | str | None = tag_column
-    if tag_column is not None and tag_column.lstrip("-").isdigit():
+    if tag_column is not None and tag_column.removeprefix("-").isdecimal():
         column = int(tag_column)
     return {"tag_column": column, "encoding": encoding, "scheme": scheme, "on_error": on_error.value}
 
@@ -190,23 +203,44 @@ def _report_reading(files: dict[str, Path], corpus: Any) -> None:
 
     for name, report in reading_reports(corpus).items():
         for line in report.lines():
-            messages.print(f"{name}: {line}", markup=False, highlight=False, style="dim")
+            _say(f"{name}: {line}", style="dim")
 
 
 def _load(model: str) -> Any:
     """The pipeline of a tagger, or an InputError that says what is wrong with its folder."""
     import tagsmith
 
+    if os.path.exists(model):
+        tagsmith.check_folder(model)
+    elif not _HUB_NAME.fullmatch(model):
+        raise InputError("there is no such folder", path=model)
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
     _quiet()
-    if os.path.exists(model) and not Path(model, "config.json").is_file():
-        raise InputError("this is not the folder of a tagger: config.json is missing", path=model)
     try:
-        return tagsmith.pipeline(model)
+        # transformers fills what is missing or has another shape with random numbers, and only warns.
+        tagger, loading = AutoModelForTokenClassification.from_pretrained(
+            model, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+        if not hasattr(tagger, "predict_spans"):
+            raise InputError(f"this is no tagger, but a model of type {tagger.config.model_type!r}", path=model)
+        if wrong := sorted([*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])]):
+            raise InputError(f"the weights do not fit config.json: {', '.join(wrong[:3])}", path=model)
+        tokenizer = AutoTokenizer.from_pretrained(model)
+        if tokenizer.vocab_size != tagger.config.vocab_size:
+            sizes = f"{tokenizer.vocab_size:,} words, and config.json {tagger.config.vocab_size:,}"
+            raise InputError(f"the files are of two taggers: vocab.json has {sizes}", path=model)
+        if getattr(tagger.config, "gazetteer_size", 0) and tokenizer.gazetteer is None:
+            raise InputError("this is not the whole folder of a tagger: gazetteer.json is missing", path=model)
+        return tagsmith.pipeline(tagger, tokenizer=tokenizer)
     except InputError:
         raise
     except Exception as error:  # whatever a broken folder makes the libraries raise
         reason = " ".join(str(error).split())
         raise InputError(f"the tagger cannot be loaded: {reason or type(error).__name__}", path=model) from error
+
+
+_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name; what else does not exist needs no network to say so
 
 
 def _quiet() -> None:
@@ -238,17 +272,21 @@ def main() -> None:
         app()
     except InputError as error:
         _fail(str(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: no complaint at exit
-        sys.exit(1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}")
-    except KeyboardInterrupt:
-        messages.print("interrupted; train --resume goes on from the last checkpoint")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == 130:  # what typer makes of an interrupt
+            hint = "; with --resume it goes on from the last checkpoint" if sys.argv[1:2] == ["train"] else ""
+            _say(f"interrupted{hint}")
+        raise
+
+
+def _say(message: str, style: str | None = None) -> None:
+    """A line on standard error, as it stands: paths may hold brackets, and are copied."""
+    messages.print(message, markup=False, highlight=False, soft_wrap=True, style=style)
 
 
 def _fail(message: str) -> None:
-    messages.print(f"error: {' '.join(message.split())}", markup=False, highlight=False, soft_wrap=True)
+    _say(f"error: {' '.join(message.split())}")
     sys.exit(2)

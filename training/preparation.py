@@ -10,6 +10,7 @@ from typing import Any
 from datasets import Dataset, DatasetDict
 from datasets.fingerprint import Hasher
 
+from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
@@ -88,11 +89,16 @@ def encode_corpus(
 
     Returns:
         The encoded splits, without sentences that have no words, and the number of misaligned spans of each split.
+
+    Raises:
+        InputError: a tag that is not among `tags`.
     """
     tag_ids = {tag: index for index, tag in enumerate(tags)}
 
     def encode(row: dict[str, Any]) -> dict[str, Any]:
         sentence = prepare_sentence(row, tokenizer.splitter, scheme)
+        if unknown := set(sentence.tags) - tag_ids.keys():
+            raise InputError(f"the corpus has the tag {min(unknown)!r}, which the tagger does not know")
         return {
             **tokenizer.encode_words(sentence.words),
             "labels": [tag_ids[tag] for tag in sentence.tags],
@@ -105,10 +111,15 @@ def encode_corpus(
     encoded, misaligned = DatasetDict(), {}
     for name, split in corpus.items():
         fingerprint = Hasher.hash([split._fingerprint, "encode_corpus", 1, options])
+        # Not from the cache: nothing in the fingerprint tells whether the code that splits and encodes has changed.
         rows = split.map(
-            encode, remove_columns=split.column_names, new_fingerprint=fingerprint, desc=f"Encoding {name}"
+            encode,
+            remove_columns=split.column_names,
+            new_fingerprint=fingerprint,
+            load_from_cache_file=False,
+            desc=f"Encoding {name}",
         )
-        misaligned[name] = sum(rows.with_format("numpy")["misaligned"])
+        misaligned[name] = sum(rows["misaligned"])
         rows = rows.remove_columns("misaligned")
         encoded[name] = rows.filter(lambda length: length > 0, input_columns="length", desc=f"Reading {name}")
     return encoded, misaligned

@@ -1,4 +1,4 @@
-"""What a person sees of a training run: a bar, and a line for each evaluation, on standard error."""
+"""What a person sees of a training run: a bar, and a line for each evaluation or epoch, on standard error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 
 class ProgressReport(TrainerCallback):
-    """A bar over the steps where there is a terminal, and a line for each evaluation everywhere."""
+    """A bar over the steps on a terminal; everywhere a line for each evaluation, or each epoch without dev data."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -45,21 +45,29 @@ class ProgressReport(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
     ) -> None:
-        self.loss = (logs or {}).get("loss", self.loss)
+        if logs and "loss" in logs:
+            self.loss = logs["loss"]
+            if state.is_world_process_zero and args.eval_strategy == "no":
+                self._line(state, [])
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **kwargs: Any
     ) -> None:
-        if not state.is_world_process_zero or not metrics or not hasattr(self, "started"):
-            return
-        minutes = (time.monotonic() - self.started) / 60
-        parts = [f"epoch {state.epoch:5.1f}", f"{minutes:6.1f} min"]
-        if self.loss is not None:
-            parts.append(f"loss {self.loss:8.4f}")
-        parts += [f"dev {name} {metrics[f'eval_{name}'] * 100:6.2f}" for name in ("f1", "accuracy")]
-        self.console.print("  ".join(parts), highlight=False)
+        if state.is_world_process_zero and metrics and hasattr(self, "started"):
+            self._line(state, [f"dev {name} {metrics[f'eval_{name}'] * 100:6.2f}" for name in ("f1", "accuracy")])
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.bar.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away and give the terminal its cursor back; also after an error or an interrupt."""
+        if self.bar.live.is_started:
+            self.bar.stop()
+
+    def _line(self, state: TrainerState, scores: list[str]) -> None:
+        parts = [f"epoch {state.epoch:5.1f}", f"{(time.monotonic() - self.started) / 60:6.1f} min"]
+        if self.loss is not None:
+            parts.append(f"loss {self.loss:8.4f}")
+        self.console.print("  ".join([*parts, *scores]), highlight=False)

@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict, disable_progress_bars
+from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
 from transformers import EarlyStoppingCallback, TrainingArguments, set_seed
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
-from transformers.trainer_utils import get_last_checkpoint
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
@@ -24,6 +25,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.tokenization.word_vectors import read_word_vectors
+from tagsmith.tokenization.words import SPLITTERS
 from tagsmith.training.collator import TaggerCollator
 from tagsmith.training.corpora import is_plain, label_names
 from tagsmith.training.preparation import choose_splitter, encode_corpus, training_words
@@ -46,7 +48,8 @@ def train_tagger(
     """Train a hierarchical tagger and write it to a folder.
 
     The folder holds the model and its tokenizer as `from_pretrained` wants them, `recipe.yaml` (resolved: the very
-    numbers of this run), `results.json` (dev scores, minutes, sizes) and `checkpoints/`.
+    numbers of this run), `results.json` (dev scores, minutes, sizes) and `checkpoints/`, which only a resumed run
+    needs.
 
     Args:
         recipe: the run's choices.
@@ -57,30 +60,38 @@ def train_tagger(
 
     Returns:
         What `results.json` holds.
+
+    Raises:
+        InputError: data, recipe and files that do not fit together; checkpoints of an earlier run in the folder,
+            unless `resume` is set.
+        OSError: the folder cannot be written.
     """
     console = console or Console(stderr=True)
     if not console.is_terminal:
         disable_progress_bars()
     folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = _checkpoint(folder / CHECKPOINTS, resume)
     arguments = training_arguments(recipe, folder, has_dev="dev" in corpus)
     set_seed(arguments.seed)
     recipe, tokenizer, tags = _vocabularies(recipe, corpus)
     encoded, misaligned = encode_corpus(corpus, tokenizer, tags, recipe.tag_scheme)
+    _report_losses(corpus, encoded, misaligned, console)
     model = _model(recipe, tokenizer, tags)
-    for name, count in misaligned.items():
-        if count:
-            console.print(
-                f"{name}: {count} spans do not end where words end, and were widened to them", style="yellow"
-            )
+    if checkpoint is not None:
+        _check_shape(model.config, checkpoint)
     console.print(
         f"{len(encoded['train']):,} training sentences, {tokenizer.vocab_size:,} words, {len(tags)} tags, "
         f"{model.num_parameters():,} parameters",
         highlight=False,
     )
-    trainer = _trainer(recipe, arguments, model, tokenizer, encoded, console)
-    checkpoint = get_last_checkpoint(arguments.output_dir) if resume and Path(arguments.output_dir).is_dir() else None
+    progress = ProgressReport(console)
+    trainer = _trainer(recipe, arguments, model, tokenizer, encoded, progress)
     started = time.monotonic()
-    trainer.train(resume_from_checkpoint=checkpoint)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    finally:
+        progress.close()
     results: dict[str, Any] = {
         "minutes": round((time.monotonic() - started) / 60, 2),
         "seed": arguments.seed,
@@ -99,6 +110,52 @@ def train_tagger(
     return results
 
 
+def _checkpoint(folder: Path, resume: bool) -> str | None:
+    """The last whole checkpoint, to go on from, if there is any; an interrupt may have cut one short."""
+    found = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
+    if found and not resume:
+        # A new run's checkpoints would lie among the old ones, and be taken for each other.
+        raise InputError(
+            "checkpoints of an earlier run are here",
+            path=folder,
+            fix="Go on with --resume, remove this folder, or choose another output folder.",
+        )
+    whole = [path for path in found if (path / TRAINER_STATE_NAME).is_file()]
+    return str(max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")))) if whole else None
+
+
+def _check_shape(config: HierarchicalTaggerConfig, checkpoint: str) -> None:
+    """A checkpoint of another corpus or another recipe cannot be gone on with."""
+    earlier = HierarchicalTaggerConfig.from_pretrained(checkpoint)
+    for name in HierarchicalTaggerConfig.__annotations__:
+        if getattr(earlier, name) != getattr(config, name):
+            raise InputError(
+                f"the checkpoint has {name} {getattr(earlier, name)!r}, and this run has {getattr(config, name)!r}",
+                path=checkpoint,
+                fix="Resume with the same data and recipe, or choose another output folder.",
+            )
+    if earlier.tags != config.tags:
+        raise InputError(
+            "the checkpoint has other tags than this run", path=checkpoint, fix="Resume with the same data."
+        )
+
+
+def _report_losses(corpus: DatasetDict, encoded: DatasetDict, misaligned: Mapping[str, int], console: Console) -> None:
+    """Say what of the corpus the tagger will not see as it stands there."""
+    for name, count in misaligned.items():
+        if count:
+            console.print(
+                f"{name}: {count:,} spans do not begin and end where words do; they were widened to whole words, or "
+                "left out where those belong to another span",
+                style="yellow",
+            )
+        if empty := len(corpus[name]) - len(encoded[name]):
+            console.print(f"{name}: {empty:,} sentences without words were left out", style="yellow")
+    for name, split in encoded.items():
+        if not len(split):
+            raise InputError(f"the {name} data has no words")
+
+
 def training_arguments(recipe: Recipe, folder: Path, has_dev: bool) -> TrainingArguments:
     """`TrainingArguments` of a recipe: by default a checkpoint an epoch, and the best on dev in the end."""
     choices: dict[str, Any] = {
@@ -113,10 +170,22 @@ def training_arguments(recipe: Recipe, folder: Path, has_dev: bool) -> TrainingA
         "disable_tqdm": True,
         "dataloader_pin_memory": torch.cuda.is_available(),
     }
+    _check_numbers(recipe.training)
     try:
         return TrainingArguments(output_dir=str(folder / CHECKPOINTS), **{**choices, **recipe.training})
     except (TypeError, ValueError) as error:
         raise InputError(f"the recipe's training arguments do not fit: {error}") from error
+
+
+def _check_numbers(training: Mapping[str, Any]) -> None:
+    """What `TrainingArguments` takes without a look, and stumbles over later."""
+    kinds = {item.name: str(item.type) for item in dataclasses.fields(TrainingArguments)}
+    for name, value in training.items():
+        if kinds.get(name) in ("int", "<class 'int'>") and type(value) is not int:
+            raise InputError(f"training.{name} is {value!r}, and must be a whole number")
+    for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
+        if training.get(name, 1) < 1:
+            raise InputError(f"training.{name} is {training[name]}, and must be at least 1")
 
 
 def _vocabularies(recipe: Recipe, corpus: DatasetDict) -> tuple[Recipe, HierarchicalTaggerTokenizer, list[str]]:
@@ -124,8 +193,12 @@ def _vocabularies(recipe: Recipe, corpus: DatasetDict) -> tuple[Recipe, Hierarch
     train = corpus["train"]
     if not len(train):
         raise InputError("the training data has no sentences")
+    if not label_names(train):
+        raise InputError("the training data has no spans: there is nothing to learn")
     plain = is_plain(train)
     scheme = "plain" if plain else canonical_scheme(recipe.tag_scheme)
+    if scheme == "plain" and not plain:
+        raise InputError("the recipe's tag_scheme is plain, and the data has spans", fix="Set tag_scheme to BIOES.")
     if "dev" in corpus and is_plain(corpus["dev"]) != plain:
         raise InputError(
             "train and dev do not have the same kind of tags: one has spans, the other a plain tag for each word",
@@ -134,8 +207,12 @@ def _vocabularies(recipe: Recipe, corpus: DatasetDict) -> tuple[Recipe, Hierarch
     options = dataclasses.asdict(recipe.tokenizer)
     if options["splitter"] == "auto":
         options["splitter"] = choose_splitter(train, plain)
+    if options["splitter"] not in SPLITTERS:
+        raise InputError(
+            f"there is no splitter {options['splitter']!r}", fix=f"Use one of auto, {', '.join(SPLITTERS)}."
+        )
     recipe = dataclasses.replace(recipe, tag_scheme=scheme, tokenizer=dataclasses.replace(recipe.tokenizer, **options))
-    extra = []
+    extra: list[str] = []
     if recipe.vectors.path and recipe.vectors.extend:
         extra, _ = read_word_vectors(recipe.vectors.path, limit=recipe.vectors.extend)
     gazetteer = None
@@ -163,11 +240,17 @@ def _model(
             id2label=dict(enumerate(tags)),
             label2id={tag: index for index, tag in enumerate(tags)},
         )
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the recipe's model does not fit: {error}") from error
+    except (TypeError, ValueError, StrictDataclassError) as error:
+        raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
     model = HierarchicalTaggerForTokenClassification(config)
     if recipe.vectors.path:
         words, vectors = read_word_vectors(recipe.vectors.path, tokenizer.words, normalize=tokenizer.normalize)
+        if vectors.shape[1] != config.word_embedding_size:
+            raise InputError(
+                f"the vectors have {vectors.shape[1]} numbers, and the model's words {config.word_embedding_size}",
+                path=recipe.vectors.path,
+                fix=f"Set model.word_embedding_size={vectors.shape[1]}.",
+            )
         ids = torch.tensor(tokenizer.convert_tokens_to_ids(words), dtype=torch.long)
         model.encoder.set_word_vectors(ids, torch.from_numpy(vectors))
     return model
@@ -179,22 +262,26 @@ def _trainer(
     model: HierarchicalTaggerForTokenClassification,
     tokenizer: HierarchicalTaggerTokenizer,
     encoded: Mapping[str, Dataset],
-    console: Console,
+    progress: ProgressReport,
 ) -> TaggerTrainer:
-    callbacks: list[Any] = [ProgressReport(console)]
+    callbacks: list[Any] = [progress]
     if recipe.early_stopping_patience and "dev" in encoded:
         callbacks.append(EarlyStoppingCallback(recipe.early_stopping_patience))
-    trainer = TaggerTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=encoded["train"],
-        eval_dataset=encoded.get("dev"),
-        data_collator=TaggerCollator(tokenizer),
-        processing_class=tokenizer,
-        average_decay=recipe.average_decay,
-        epoch_decay=recipe.epoch_decay,
-        callbacks=callbacks,
-    )
+    try:
+        trainer = TaggerTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=encoded["train"],
+            eval_dataset=encoded.get("dev"),
+            data_collator=TaggerCollator(tokenizer),
+            processing_class=tokenizer,
+            average_decay=recipe.average_decay,
+            epoch_decay=recipe.epoch_decay,
+            callbacks=callbacks,
+        )
+        trainer.create_optimizer()  # now, since it is the optimizer that judges its arguments
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the recipe's training arguments do not fit: {error}") from error
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     return trainer

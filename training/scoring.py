@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tagsmith.tokenization.spans import Span
+from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.span_metric import SpanCounts
 
 
@@ -23,17 +24,21 @@ def score_tagger(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: i
     Returns:
         `{"precision", "recall", "f1", "accuracy", "labels": {label: {"precision", "recall", "f1", "support"}}}`,
         floats from 0 to 1. Accuracy is the share of the corpus's tokens that are right: with plain tags, that bear
-        the gold tag; with spans, that lie in a span of the gold label, or in none where gold has none.
+        the gold tag; with spans, that lie in a span of the gold label, or in none where gold has none. A text given
+        without tokens counts in the tagger's own words.
     """
     counts = SpanCounts()
     right = total = 0
-    for row, entities in _tagged(pipeline, rows, batch_size):
-        found = [Span(entity["start"], entity["end"], entity["entity_group"]) for entity in entities]
-        gold = [Span(span["start"], span["end"], span["label"]) for span in row["spans"]]
+    plain = pipeline.model.config.tag_scheme == "plain"
+    for row, found in _tagged(pipeline, rows, batch_size):
+        if plain:
+            gold, positions = tags_to_spans(row["tags"], "plain"), list(range(len(row["tags"])))
+        else:
+            gold = [Span(span["start"], span["end"], span["label"]) for span in row["spans"]]
+            positions = row["starts"] or [word.start for word in pipeline.tokenizer.split(row["text"])]
         counts.add(gold, found)
-        starts = row["starts"]
-        right += sum(map(str.__eq__, _labels_at(starts, gold), _labels_at(starts, found)))
-        total += len(starts)
+        right += sum(map(str.__eq__, _labels_at(positions, gold), _labels_at(positions, found)))
+        total += len(positions)
     scores = counts.result()
     labels = scores.pop("labels")
     return {**scores, "accuracy": right / total if total else 0.0, "labels": labels}
@@ -41,18 +46,28 @@ def score_tagger(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: i
 
 def _tagged(
     pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int
-) -> Iterator[tuple[Mapping[str, Any], list[dict[str, Any]]]]:
-    """Each row with the spans found in it; runs of raw and of split rows go through the pipeline apart."""
+) -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
+    """Each row with the spans found in it; raw and split rows go through the pipeline apart."""
     plain = pipeline.model.config.tag_scheme == "plain"
     group: list[Mapping[str, Any]] = []
 
-    def flush() -> Iterator[tuple[Mapping[str, Any], list[dict[str, Any]]]]:
+    def flush() -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
         for raw in (True, False):
             chosen = [row for row in group if (row["raw"] and not plain) == raw]
             inputs = [row["text"] if raw else row["tokens"] for row in chosen]
-            found = pipeline(iter(inputs), batch_size=batch_size, is_split_into_words=not raw)
-            for row, entities in zip(chosen, found, strict=True):
-                yield row, entities if raw else _onto_text(row, entities)
+            results = pipeline(iter(inputs), batch_size=batch_size, is_split_into_words=not raw)
+            for row, entities in zip(chosen, results, strict=True):
+                if raw:
+                    yield row, [Span(entity["start"], entity["end"], entity["entity_group"]) for entity in entities]
+                    continue
+                words = _word_spans(row["tokens"], entities)
+                # Plain tags stay with their words: those of one multiword token share its place in the text.
+                yield (
+                    row,
+                    words
+                    if plain
+                    else [Span(row["starts"][first], row["ends"][end - 1], label) for first, end, label in words],
+                )
         group.clear()
 
     for row in rows:
@@ -62,13 +77,13 @@ def _tagged(
     yield from flush()
 
 
-def _onto_text(row: Mapping[str, Any], entities: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Spans found in tokens joined by spaces, as offsets into the row's own text."""
+def _word_spans(tokens: Sequence[str], entities: Iterable[Mapping[str, Any]]) -> list[Span]:
+    """Spans found in tokens joined by spaces, as spans of words."""
     starts, ends, position = {}, {}, 0
-    for token, start, end in zip(row["tokens"], row["starts"], row["ends"], strict=True):
-        starts[position], ends[position + len(token)] = start, end
+    for number, token in enumerate(tokens):
+        starts[position], ends[position + len(token)] = number, number + 1
         position += len(token) + 1
-    return [{**entity, "start": starts[entity["start"]], "end": ends[entity["end"]]} for entity in entities]
+    return [Span(starts[entity["start"]], ends[entity["end"]], entity["entity_group"]) for entity in entities]
 
 
 def _labels_at(positions: Iterable[int], spans: list[Span]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
+from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.length_sampler import LengthGroupedSampler
 from tagsmith.training.span_metric import SpanScore
 from tagsmith.training.weight_average import WeightAverage
@@ -37,7 +39,14 @@ class TaggerTrainer(Trainer):
         **kwargs: what `Trainer` takes. `compute_metrics` defaults to `span_scores` of the model's tags.
     """
 
+    compute_metrics: Callable[[EvalPrediction], dict[str, float]] | None
+    lr_scheduler: LRScheduler | None
+
     def __init__(self, *args: Any, average_decay: float = 0.0, epoch_decay: float = 0.0, **kwargs: Any) -> None:
+        if not 0 <= average_decay < 1:
+            raise ValueError(f"average_decay is {average_decay}; it must be at least 0 and below 1.")
+        if epoch_decay < 0:
+            raise ValueError(f"epoch_decay is {epoch_decay}; it cannot be negative.")
         self.average_decay, self.epoch_decay = average_decay, epoch_decay
         self.average: WeightAverage | None = None
         super().__init__(*args, **kwargs)
@@ -50,11 +59,15 @@ class TaggerTrainer(Trainer):
         dataset = self.train_dataset if train_dataset is None else train_dataset
         if self.args.train_sampling_strategy != "group_by_length" or not hasattr(dataset, "__len__"):
             return super()._get_train_sampler(train_dataset)
-        column = self.args.length_column_name
-        lengths = dataset[column] if column in dataset.column_names else list(map(len, dataset["input_ids"]))
+        lengths: list[int]
+        if isinstance(dataset, Dataset):
+            column = self.args.length_column_name
+            lengths = dataset[column] if column in dataset.column_names else list(map(len, dataset["input_ids"]))
+        else:
+            lengths = [len(row["input_ids"]) for row in dataset]
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return LengthGroupedSampler(np.asarray(lengths), batch, seed)
+        return LengthGroupedSampler(lengths, batch, seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
         # Predictions come in the order of the data set; packed layers lose nothing by mixed lengths.
@@ -65,53 +78,71 @@ class TaggerTrainer(Trainer):
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
         """The learning rate over steps: by `epoch_decay` if that is set, else as the arguments say."""
         if self.lr_scheduler is None and self.epoch_decay:
-            steps = num_training_steps / self.args.num_train_epochs
-            decay = self.epoch_decay
+            steps, decay = self._steps_per_epoch(), self.epoch_decay
             self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: 1 / (1 + decay * (step // steps)))
             self._created_lr_scheduler = True
         return super().create_scheduler(num_training_steps, optimizer)
+
+    def _steps_per_epoch(self) -> int:
+        if not hasattr(self.train_dataset, "__len__"):
+            raise ValueError("epoch_decay needs training data of known length: a stream has no epochs to count.")
+        args = self.args
+        batches = len(self.train_dataset) / (args.train_batch_size * args.world_size)
+        whole = math.floor(batches) if args.dataloader_drop_last else math.ceil(batches)
+        return max(math.ceil(whole / args.gradient_accumulation_steps), 1)
 
     def _averaged(self) -> AbstractContextManager[None]:
         return self.average.applied() if self.average is not None else nullcontext()
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """As `Trainer.evaluate`; while training, with the averaged weights."""
-        with self._averaged():
+        """As `Trainer.evaluate`; while training, with the averaged weights, and without a trace in what follows."""
+        # A data loader draws a seed: a run that is resumed behind an evaluation would go on with other dropout.
+        with self._averaged(), torch.random.fork_rng(devices=[]):
             return super().evaluate(*args, **kwargs)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         # The checkpoint's model is the averaged one, for use; the weights themselves are kept beside it, for resuming.
         with self._averaged():
-            super()._save_checkpoint(model, trial)
-            folder = Path(self._get_output_dir(trial=trial), f"checkpoint-{self.state.global_step}")
-            if self.average is not None and self.args.should_save and folder.is_dir():
+            if self.average is not None and self.args.should_save:
+                folder = Path(self._get_output_dir(trial=trial), f"checkpoint-{self.state.global_step}")
+                folder.mkdir(parents=True, exist_ok=True)
                 save_file(self.average.state(), folder / AVERAGE_FILE)
+            super()._save_checkpoint(model, trial)  # ends with the trainer's state: who has that has all
 
     def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
-        """As `Trainer.train`; the model ends with the averaged weights, or with the best checkpoint's."""
-        if self.average_decay:
-            self.average = WeightAverage(self.model, self.average_decay)
-            if resume_from_checkpoint is True:
-                resume_from_checkpoint = get_last_checkpoint(self.args.output_dir)
+        """As `Trainer.train`; the model ends with the averaged weights, or with the best checkpoint's.
+
+        Raises:
+            InputError: the checkpoint to resume from has no average of the weights though one is wanted, or has one
+                though none is.
+        """
+        self.average = None
         result = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
         if self.average is not None and not (self.args.load_best_model_at_end and self.state.best_model_checkpoint):
             self.average.swap()
         self.average = None
         return result
 
+    def start_average(self) -> None:
+        """Begin the average at the weights as they are, if one is wanted and none has begun."""
+        if self.average_decay and self.average is None:
+            self.average = WeightAverage(self.model, self.average_decay)
+
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        if self.average is None:
-            return
         path = Path(resume_from_checkpoint, AVERAGE_FILE)
-        if not path.is_file():
-            raise ValueError(
-                f"{path} is missing: the run that wrote this checkpoint kept no average of its weights. Resume with "
-                "average_decay=0, or train anew."
-            )
-        # What the file calls the average is what stood in its place while the averaged model was saved: the weights.
-        self.average.load(load_file(path))
-        self.average.swap()
+        if self.average_decay and not path.is_file():
+            message = "no such file: the run that wrote this checkpoint kept no average of its weights"
+            raise InputError(message, path=path, fix="Resume with average_decay=0, or train anew.")
+        if not self.average_decay and path.is_file():
+            message = "the run that wrote this checkpoint kept an average of its weights, and this run has none"
+            raise InputError(message, path=path, fix="Resume with the same average_decay, or train anew.")
+        self.start_average()
+        if self.average is not None:
+            # What the file calls the average is what stood in its place while the averaged model was saved: the
+            # weights.
+            self.average.load(load_file(path))
+            self.average.swap()
 
 
 class _AverageCallback(TrainerCallback):
@@ -119,6 +150,11 @@ class _AverageCallback(TrainerCallback):
 
     def __init__(self, trainer: TaggerTrainer) -> None:
         self.trainer = trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.trainer.start_average()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

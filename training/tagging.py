@@ -38,7 +38,7 @@ def _lines(file: Any, name: str) -> Iterator[str]:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise InputError(
-                f"byte 0x{line[error.start]:02X} is not UTF-8",
+                f"byte 0x{error.object[error.start]:02X} is not UTF-8",
                 path=name,
                 line=number,
                 column=error.start + 1,
@@ -47,18 +47,26 @@ def _lines(file: Any, name: str) -> Iterator[str]:
 
 
 def write_tagged(pipeline: Any, texts: Iterable[str], style: str, min_score: float, batch_size: int) -> None:
-    """Tag texts and write them to standard output as "text", "jsonl", "conll" or "html", in order, as they come."""
+    """Tag texts and write them to standard output as "text", "jsonl", "conll" or "html", in order, as they come.
+
+    Raises:
+        InputError: columns are wanted of plain tags, and some words are to be left without.
+    """
     out = sys.stdout
+    scheme = "plain" if pipeline.model.config.tag_scheme == "plain" else "IOB2"
+    if style == "conll" and scheme == "plain" and min_score:
+        raise InputError("columns need a tag for each word", fix="Leave out --min-score, or write another format.")
+    tagged = _tag(pipeline, texts, min_score, batch_size)
     if style == "html":
-        for piece in html_page(_tag(pipeline, texts, min_score, batch_size), "tagsmith"):
+        for piece in html_page(tagged, "tagsmith"):
             out.write(piece)
         return
     console = Console(file=out, soft_wrap=True)
-    for text, entities in _tag(pipeline, texts, min_score, batch_size):
+    for text, entities in tagged:
         if style == "jsonl":
             _write_line(out, to_jsonl(text, entities))
         elif style == "conll":
-            _write_line(out, to_conll([tuple(word) for word in pipeline.tokenizer.split(text)], entities))
+            _write_line(out, to_conll([tuple(word) for word in pipeline.tokenizer.split(text)], entities, scheme))
         else:
             console.print(to_rich(text, entities))
 

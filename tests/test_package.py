@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tagsmith
+
+ROOT = Path(tagsmith.__file__).parent
+PROJECT = ROOT / "pyproject.toml"
+OURS = ("", "modeling", "tokenization", "training")
+
+pytestmark = pytest.mark.skipif(not PROJECT.is_file(), reason="needs the source tree")
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads(PROJECT.read_text(encoding="utf-8"))
+
+
+def modules() -> Iterator[Path]:
+    for folder in OURS:
+        yield from (ROOT / folder).glob("*.py")
+
+
+def python(code: str) -> str:
+    """What code prints in a fresh interpreter, away from the source tree."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/", check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_package_is_listed() -> None:
+    listed = project()["tool"]["setuptools"]["packages"]
+    folders = {path.parent.relative_to(ROOT) for path in ROOT.glob("[!.]*/**/__init__.py")} | {Path()}
+    found = {".".join(["tagsmith", *folder.parts]) for folder in folders if folder.parts[:1] not in [("build",)]}
+    assert set(listed) == {name for name in found if not name.startswith("tagsmith.tests")}
+    assert len(listed) == len(set(listed))
+
+
+def test_base_names_are_unique() -> None:
+    names = [path.stem for path in modules() if path.stem != "__init__"]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_every_public_name_resolves() -> None:
+    for name in tagsmith.__all__:
+        assert getattr(tagsmith, name) is not None
+    assert set(tagsmith.__all__) <= set(dir(tagsmith))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        getattr(tagsmith, "no_such_name")  # noqa: B009
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    assert tagsmith.__version__ == project()["project"]["version"] == importlib.metadata.version("tagsmith")
+
+
+def test_the_package_is_typed() -> None:
+    assert (ROOT / "py.typed").is_file()
+    assert "py.typed" in project()["tool"]["setuptools"]["package-data"]["tagsmith"]
+
+
+def test_the_import_is_quick() -> None:
+    code = """
+import sys, time
+start = time.perf_counter()
+import tagsmith
+took = time.perf_counter() - start
+heavy = {"torch", "transformers", "datasets", "numpy"} & set(sys.modules)
+assert not heavy, heavy
+print(took)
+"""
+    assert min(float(python(code)) for _ in range(2)) < 0.5
+
+
+REGISTERED = """
+from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification
+from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING
+from transformers.pipelines import PIPELINE_REGISTRY
+config = AutoConfig.for_model("hierarchical-tagger", id2label={0: "O"}, label2id={"O": 0})
+assert type(config) is tagsmith.HierarchicalTaggerConfig
+assert type(AutoModel.from_config(config)) is tagsmith.HierarchicalTaggerModel
+tagger = AutoModelForTokenClassification.from_config(config)
+assert type(tagger) is tagsmith.HierarchicalTaggerForTokenClassification
+assert "HierarchicalTaggerTokenizer" in str(TOKENIZER_MAPPING[type(config)])
+assert "span-tagging" in PIPELINE_REGISTRY.get_supported_tasks()
+"""
+
+PIPELINE = """
+text = "Ada Lovelace lived in London ."
+for entity in tagger(text):
+    assert text[entity["start"]:entity["end"]] == entity["word"]
+    print(entity["entity_group"], entity["word"])
+"""
+
+
+def test_transformers_first(tiny_folder: Path) -> None:
+    begin = f"""
+from transformers import AutoConfig, pipeline
+import tagsmith
+tagger = pipeline("span-tagging", model={str(tiny_folder)!r})
+"""
+    assert python(begin + PIPELINE + REGISTERED).splitlines() == ["PER Ada Lovelace", "LOC London"]
+
+
+def test_tagsmith_first(tiny_folder: Path) -> None:
+    begin = f"""
+import tagsmith
+tagger = tagsmith.pipeline({str(tiny_folder)!r})
+"""
+    assert python(begin + PIPELINE + REGISTERED).splitlines() == ["PER Ada Lovelace", "LOC London"]
+
+
+def test_one_of_our_modules_first() -> None:
+    python("import tagsmith; tagsmith.SpanTaggingPipeline" + REGISTERED)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "vocab.json"])
+def test_a_pipeline_of_an_incomplete_folder(tiny_folder: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "tagger"
+    shutil.copytree(tiny_folder, folder)
+    (folder / name).unlink()
+    with pytest.raises(tagsmith.InputError, match=f"{re.escape(str(folder))}: .*{name} is missing"):
+        tagsmith.pipeline(folder)
+
+
+def documented(tree: ast.Module) -> Iterator[tuple[str, bool]]:
+    """Public functions, classes and methods, and whether they have a docstring."""
+    yield "the module", ast.get_docstring(tree) is not None
+    todo: list[tuple[str, ast.AST]] = [("", tree)]
+    while todo:
+        prefix, parent = todo.pop()
+        for node in ast.iter_child_nodes(parent):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                name = prefix + node.name
+                yield name, ast.get_docstring(node) is not None
+                if isinstance(node, ast.ClassDef):
+                    todo.append((f"{name}.", node))
+
+
+def test_what_is_public_is_documented() -> None:
+    # What a base class already explains: hooks of nn.Module and autograd functions, of Trainer's callbacks.
+    inherited = re.compile(r"\.(forward|backward|extra_repr|on_[a-z_]+)$")
+    missing = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in modules()
+        if path.name != "__init__.py" or path.parent == ROOT
+        for name, there in documented(ast.parse(path.read_text(encoding="utf-8")))
+        if not there and not inherited.search(name)
+    ]
+    assert missing == []
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The top-level packages that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module.partition(".")[0]
+
+
+def test_dependencies_are_those_that_are_imported() -> None:
+    used = {name for path in modules() for name in imported(path)} - set(sys.stdlib_module_names) - {"tagsmith"}
+    declared = {re.split(r"[<>=!~ \[]", line)[0] for line in project()["project"]["dependencies"]}
+    modules_of = {"pyyaml": "yaml"}
+    names = {modules_of.get(name.lower(), name.replace("-", "_")) for name in declared}
+    # Without accelerate there is no Trainer, without jinja2 no model card: neither is imported by name.
+    # pyarrow is what datasets are made of.
+    assert used - {"pyarrow"} <= names
+    assert names - used <= {"accelerate", "jinja2"}
+
+
+def test_every_dependency_is_pinned() -> None:
+    pinned = {
+        re.split("==", line)[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    }
+    lists = [project()["project"]["dependencies"], *project()["project"]["optional-dependencies"].values()]
+    declared = {re.split(r"[<>=!~ \[]", line)[0].lower() for part in lists for line in part}
+    assert declared - {"tagsmith", "torch"} <= pinned
+
+
+def imports_of_ours(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("tagsmith")):
+            yield node.level, node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from ((0, alias.name) for alias in node.names if alias.name.startswith("tagsmith"))
+
+
+@pytest.mark.parametrize("folder", ["modeling", "tokenization"])
+def test_files_that_travel_with_a_checkpoint_import_their_siblings_only(folder: str) -> None:
+    siblings = {path.stem for path in (ROOT / folder).glob("*.py")}
+    for path in (ROOT / folder).glob("*.py"):
+        for level, module in imports_of_ours(path):
+            assert level == 1 and module in siblings, f"{path.name} imports {'.' * level}{module}"
+        if folder == "tokenization":
+            assert "torch" not in set(imported(path)), path.name
+
+
+def test_no_word_of_the_place_where_this_was_made() -> None:
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("needs a git checkout")
+    names = subprocess.run([git, "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    own = Path(__file__).relative_to(ROOT).as_posix()
+    here = ["/" + "work/", "/" + "root/"]
+    for name in names.split("\0"):
+        path = ROOT / name
+        if name and name != own and path.is_file() and not path.is_symlink():
+            content = path.read_text(encoding="utf-8")
+            assert not any(place in content for place in here), name
+            assert "\r" not in content, name
+            assert not content or content.endswith("\n"), name

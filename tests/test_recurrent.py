@@ -1,0 +1,266 @@
+"""Recurrent layers against PyTorch's own, and their packing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from tagsmith.modeling.recurrent import CELLS, BidirectionalEncoder, BidirectionalLayer, Packing, scan
+
+CELL_NAMES = sorted(CELLS)
+REFERENCES = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+LENGTHS = [3, 0, 5, 1, 5, 2]
+
+
+def mask_of(lengths: list[int], time: int | None = None) -> Tensor:
+    return torch.arange(max(lengths, default=0) if time is None else time) < torch.tensor(lengths).long()[:, None]
+
+
+def encoder_of(cell: str, layers: int = 2, seed: int = 0) -> BidirectionalEncoder:
+    torch.manual_seed(seed)
+    return BidirectionalEncoder(cell, 4, 3, layers).double()
+
+
+def reference_of(encoder: BidirectionalEncoder) -> nn.RNNBase:
+    """PyTorch's module with the same weights."""
+    cell, layers = encoder.layers[0].cell, len(encoder.layers)
+    reference = REFERENCES[cell](4, 3, num_layers=layers, bidirectional=True, batch_first=True).double()
+    with torch.no_grad():
+        for index, layer in enumerate(encoder.layers):
+            for direction, suffix in enumerate(("", "_reverse")):
+                for theirs, ours in named_pairs(layer):
+                    getattr(reference, f"{theirs}_l{index}{suffix}").copy_(ours[direction].t().squeeze(1))
+    return reference
+
+
+def named_pairs(layer: BidirectionalLayer) -> list[tuple[str, Tensor]]:
+    return [
+        ("weight_ih", layer.input_weight),
+        ("weight_hh", layer.recurrent_weight),
+        ("bias_ih", layer.input_bias),
+        ("bias_hh", layer.recurrent_bias),
+    ]
+
+
+lengths_of_batches = st.lists(st.integers(0, 5), max_size=6)
+
+
+class TestPacking:
+    @settings(max_examples=60, deadline=None)
+    @given(lengths_of_batches, st.integers(0, 2))
+    def test_what_is_packed_unpacks_with_zeros_at_padding(self, lengths: list[int], extra: int) -> None:
+        mask = mask_of(lengths, max(lengths, default=0) + extra)
+        packing = Packing.of(mask)
+        padded = torch.rand(*mask.shape, 3) + 1
+        packed = packing.pack(padded)
+        assert packed.shape == (sum(lengths), 3)
+        assert torch.equal(packing.unpack(packed), padded * mask[..., None])
+        assert packing.shape == mask.shape
+        assert sum(packing.sizes) == sum(lengths)
+        assert packing.sizes == sorted(packing.sizes, reverse=True) and 0 not in packing.sizes
+
+    @settings(max_examples=60, deadline=None)
+    @given(lengths_of_batches)
+    def test_mirror_reads_each_row_backwards_and_last_is_its_last_step(self, lengths: list[int]) -> None:
+        mask = mask_of(lengths)
+        packing = Packing.of(mask)
+        batch, time = mask.shape
+        grid = torch.arange(batch * time).view(batch, time)
+        packed = packing.pack(grid)
+        mirrored = packing.unpack(packed[packing.mirror])
+        for row, length in enumerate(lengths):
+            assert mirrored[row, :length].tolist() == grid[row, :length].flip(0).tolist()
+            if length:
+                assert packed[packing.last[row]] == grid[row, length - 1]
+            else:
+                assert packing.last[row] == -1
+
+    @settings(max_examples=30, deadline=None)
+    @given(lengths_of_batches)
+    def test_steps_lie_together_longest_sequence_first(self, lengths: list[int]) -> None:
+        packing = Packing.of(mask_of(lengths))
+        time = packing.shape[1]
+        rows, start = [], 0
+        for step, size in enumerate(packing.sizes):
+            block = packing.gather[start : start + size]
+            assert (block % time == step).all()
+            rows.append((block // time).tolist())
+            start += size
+        assert all(after == before[: len(after)] for before, after in pairwise(rows))
+
+    @pytest.mark.parametrize("shape", [(0, 0), (0, 4), (3, 0)])
+    def test_takes_empty_grids(self, shape: tuple[int, int]) -> None:
+        packing = Packing.of(torch.ones(shape, dtype=torch.bool))
+        assert packing.sizes == [] and packing.shape == shape
+        assert packing.unpack(packing.pack(torch.ones(*shape, 2))).shape == (*shape, 2)
+
+    def test_takes_rows_that_are_all_empty(self) -> None:
+        packing = Packing.of(torch.zeros(3, 4, dtype=torch.bool))
+        assert packing.sizes == [] and packing.last.tolist() == [-1, -1, -1]
+
+    @pytest.mark.parametrize("row", [[False, True], [True, False, True]])
+    def test_refuses_padding_before_a_word(self, row: list[bool]) -> None:
+        with pytest.raises(ValueError, match="1 rows of the mask have padding before a word"):
+            Packing.of(torch.tensor([row, [True] * len(row)]))
+
+
+@pytest.mark.parametrize("cell", CELL_NAMES)
+class TestCells:
+    def test_agree_with_pytorch_in_outputs_and_all_gradients(self, cell: str) -> None:
+        encoder = encoder_of(cell)
+        reference = reference_of(encoder)
+        torch.manual_seed(1)
+        mask = mask_of(LENGTHS)
+        packing = Packing.of(mask)
+        ours_in = torch.randn(*mask.shape, 4, dtype=torch.float64, requires_grad=True)
+        weights = torch.randn(*mask.shape, 6, dtype=torch.float64)
+        ours = packing.unpack(encoder(packing.pack(ours_in), packing))
+        (ours * weights).sum().backward()
+
+        theirs_in = ours_in.detach().clone().requires_grad_()
+        filled = [row for row, length in enumerate(LENGTHS) if length]  # PyTorch refuses empty sequences
+        sequence = nn.utils.rnn.pack_padded_sequence(
+            theirs_in[filled], torch.tensor(LENGTHS)[filled], batch_first=True, enforce_sorted=False
+        )
+        theirs, _ = nn.utils.rnn.pad_packed_sequence(reference(sequence)[0], batch_first=True)
+        (theirs * weights[filled]).sum().backward()
+
+        torch.testing.assert_close(ours[filled], theirs)
+        torch.testing.assert_close(ours_in.grad, theirs_in.grad)
+        assert not ours[1].any()
+        for index, layer in enumerate(encoder.layers):
+            for direction, suffix in enumerate(("", "_reverse")):
+                for name, parameter in named_pairs(layer):
+                    expected = getattr(reference, f"{name}_l{index}{suffix}").grad
+                    assert parameter.grad is not None
+                    torch.testing.assert_close(parameter.grad[direction].t().squeeze(1), expected)
+
+    def test_scan_passes_gradcheck(self, cell: str) -> None:
+        torch.manual_seed(2)
+        width = CELLS[cell].gates * 2
+        sizes = [3, 2, 2, 1]
+        inputs = [
+            torch.randn(2, sum(sizes), width, dtype=torch.float64, requires_grad=True),
+            torch.randn(2, 2, width, dtype=torch.float64, requires_grad=True),
+            torch.randn(2, 1, width, dtype=torch.float64, requires_grad=True),
+        ]
+        assert torch.autograd.gradcheck(lambda x, w, b: scan(x, w, b, sizes, cell), inputs)
+
+    def test_scan_of_nothing_is_nothing(self, cell: str) -> None:
+        width = CELLS[cell].gates * 2
+        out = scan(torch.empty(2, 0, width), torch.empty(2, 2, width), torch.empty(2, 1, width), [], cell)
+        assert out.shape == (2, 0, 2)
+
+    def test_summarize_gives_the_last_forward_and_first_backward_state(self, cell: str) -> None:
+        encoder = encoder_of(cell)
+        mask = mask_of(LENGTHS)
+        packing = Packing.of(mask)
+        x = torch.randn(*mask.shape, 4, dtype=torch.float64)
+        states = packing.unpack(encoder(packing.pack(x), packing))
+        summary = encoder.summarize(packing.pack(x), packing)
+        for row, length in enumerate(LENGTHS):
+            if length:
+                expected = torch.cat([states[row, length - 1, :3], states[row, 0, 3:]])
+                torch.testing.assert_close(summary[row], expected, rtol=0, atol=0)
+            else:
+                assert not summary[row].any()
+
+    def test_summarize_gives_zeros_where_all_is_empty(self, cell: str) -> None:
+        packing = Packing.of(torch.zeros(2, 3, dtype=torch.bool))
+        summary = encoder_of(cell).summarize(torch.empty(0, 4, dtype=torch.float64), packing)
+        assert summary.shape == (2, 6) and not summary.any()
+
+    def test_padding_and_company_change_nothing(self, cell: str) -> None:
+        encoder = encoder_of(cell)
+        mask = mask_of(LENGTHS, 9)
+        x = torch.randn(*mask.shape, 4, dtype=torch.float64)
+        x[~mask] = float("nan")
+        packing = Packing.of(mask)
+        together = packing.unpack(encoder(packing.pack(x), packing))
+        for row, length in enumerate(LENGTHS):
+            alone = Packing.of(torch.ones(1, length, dtype=torch.bool))
+            expected = alone.unpack(encoder(alone.pack(x[row : row + 1, :length]), alone))
+            torch.testing.assert_close(together[row : row + 1, :length], expected)
+            assert not together[row, length:].any()
+
+    def test_runs_under_autocast(self, cell: str) -> None:
+        encoder = encoder_of(cell).float()
+        packing = Packing.of(mask_of(LENGTHS))
+        x = torch.randn(sum(LENGTHS), 4)
+        with torch.autocast("cpu", torch.bfloat16):
+            out = encoder(x, packing)
+            out.float().sum().backward()
+        torch.testing.assert_close(out.float(), encoder(x, packing), rtol=0.05, atol=0.05)
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
+
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+    def test_runs_in_half_precision(self, cell: str, dtype: torch.dtype) -> None:
+        encoder = encoder_of(cell)
+        packing = Packing.of(mask_of(LENGTHS))
+        x = torch.randn(sum(LENGTHS), 4, dtype=torch.float64)
+        expected = encoder(x, packing)
+        out = encoder.to(dtype)(x.to(dtype), packing)
+        assert out.dtype == dtype
+        torch.testing.assert_close(out.double(), expected, rtol=0.05, atol=0.05)
+
+
+class TestDropout:
+    def test_stands_between_layers_alone(self) -> None:
+        packing = Packing.of(mask_of([4, 2]))
+        x = torch.randn(6, 4)
+        for layers, changes in ((1, False), (2, True)):
+            torch.manual_seed(0)
+            encoder = BidirectionalEncoder("gru", 4, 3, layers, dropout=0.5)
+            assert torch.equal(encoder(x, packing), encoder(x, packing)) is not changes
+            encoder.eval()
+            assert torch.equal(encoder(x, packing), encoder(x, packing))
+
+
+@pytest.mark.parametrize("cell", CELL_NAMES)
+class TestInitializers:
+    def layer(self, cell: str, initializer: str) -> BidirectionalLayer:
+        torch.manual_seed(0)
+        layer = BidirectionalLayer(cell, 30, 25)
+        layer.reset_parameters(initializer)
+        return layer
+
+    def test_uniform_stays_within_its_bound(self, cell: str) -> None:
+        for parameter in self.layer(cell, "uniform").parameters():
+            assert 0.15 < parameter.abs().max() <= 0.2
+
+    def test_orthogonal_has_an_orthogonal_block_for_each_direction_and_gate(self, cell: str) -> None:
+        layer = self.layer(cell, "orthogonal")
+        for direction in range(2):
+            for block in layer.recurrent_weight[direction].split(25, dim=1):
+                torch.testing.assert_close(block @ block.t(), torch.eye(25), rtol=0, atol=1e-5)
+            for block in layer.input_weight[direction].split(25, dim=1):
+                bound = (6 / (30 + 25)) ** 0.5
+                assert 0.9 * bound < block.abs().max() <= bound
+        assert not layer.recurrent_bias.any()
+
+    def test_orthogonal_lets_an_lstm_remember(self, cell: str) -> None:
+        gates = self.layer(cell, "orthogonal").input_bias.view(2, -1, 25)
+        expected = torch.zeros_like(gates)
+        if cell == "lstm":
+            expected[:, 1] = 1
+        assert torch.equal(gates, expected)
+
+    def test_normal_has_the_papers_deviation(self, cell: str) -> None:
+        layer = self.layer(cell, "normal")
+        assert layer.input_weight.std().item() == pytest.approx(0.1, rel=0.1)
+        assert layer.recurrent_weight.std().item() == pytest.approx(0.1, rel=0.1)
+        assert not layer.input_bias.any() and not layer.recurrent_bias.any()
+
+    @pytest.mark.parametrize("initializer", ["uniform", "orthogonal", "normal"])
+    def test_leave_alone_what_a_checkpoint_filled(self, cell: str, initializer: str) -> None:
+        layer = BidirectionalLayer(cell, 3, 2)
+        for parameter in layer.parameters():
+            nn.init.constant_(parameter, 7.0)
+            parameter._is_hf_initialized = True
+        layer.reset_parameters(initializer)
+        assert all((parameter == 7).all() for parameter in layer.parameters())

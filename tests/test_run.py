@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import DatasetDict
+from rich.console import Console
+from safetensors.torch import load_file
+
+import tagsmith
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.corpora import load_corpus
+from tagsmith.training.recipe import GazetteerOptions, Recipe, TokenizerOptions, VectorOptions, read_recipe
+from tagsmith.training.run import train_tagger
+from tagsmith.training.tagger_trainer import TaggerTrainer
+
+SMALL = {
+    "word_embedding_size": 8,
+    "character_embedding_size": 6,
+    "character_hidden_size": 6,
+    "character_num_layers": 1,
+    "hidden_size": 12,
+    "num_hidden_layers": 1,
+    "hidden_dropout": 0.1,
+    "rare_word_dropout": 0.3,
+}
+TRAINING = {
+    "seed": 5,
+    "num_train_epochs": 6,
+    "per_device_train_batch_size": 4,
+    "learning_rate": 0.03,
+    "lr_scheduler_type": "constant",
+    "use_cpu": True,
+}
+SPANS = Recipe(model=SMALL, training=TRAINING, average_decay=0.5)
+
+
+def toy_file(path: Path, count: int, seed: int, plain: bool = False, label: str = "LOC") -> Path:
+    """A made-up language: what ends in `ville` is a place, what follows `mr` a person; with plain tags, kinds."""
+    chance = random.Random(seed)
+    lines = []
+    for _ in range(count):
+        words: list[tuple[str, str, str]] = []
+        for _ in range(chance.randint(2, 5)):
+            stem = "".join(chance.choices("abc", k=2))
+            kind = chance.random()
+            if kind < 0.25:
+                words.append((stem + "ville", f"B-{label}", "NOUN"))
+            elif kind < 0.5:
+                words += [("mr", "O", "TITLE"), (stem, "B-PER", "NAME"), (stem, "I-PER", "NAME")]
+            else:
+                words.append((stem, "O", "WORD"))
+        lines += [f"{word} {kind if plain else tag}" for word, tag, kind in words] + [""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+MakeCorpus = Callable[..., DatasetDict]
+
+
+@pytest.fixture(scope="module")
+def make_corpus(tmp_path_factory: pytest.TempPathFactory) -> MakeCorpus:
+    folder = tmp_path_factory.mktemp("corpora")
+
+    def make(plain: bool = False, dev: bool = True, dev_plain: bool | None = None, dev_label: str = "LOC") -> Any:
+        kinds = f"{plain}-{dev}-{dev_plain}-{dev_label}"
+        files = {"train": toy_file(folder / f"{kinds}-train.conll", 40, 1, plain)}
+        if dev:
+            dev_plain = plain if dev_plain is None else dev_plain
+            files["dev"] = toy_file(folder / f"{kinds}-dev.conll", 15, 2, dev_plain, dev_label)
+        return load_corpus(files, cache_dir=folder / "cache")
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def trained(make_corpus: MakeCorpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
+    folder = tmp_path_factory.mktemp("trained")
+    said = io.StringIO()
+    results = train_tagger(SPANS, make_corpus(), folder, console=Console(file=said, width=200))
+    return folder, results, said.getvalue()
+
+
+def files_of(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def same_weights(left: Path, right: Path) -> bool:
+    one, other = weights_of(left), weights_of(right)
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO())
+
+
+def test_what_the_folder_holds(trained: tuple[Path, dict[str, Any], str]) -> None:
+    folder, results, _ = trained
+    assert files_of(folder) == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer_config.json",
+        "vocab.json",
+        "recipe.yaml",
+        "results.json",
+        "checkpoints",
+    }
+    assert json.loads((folder / "results.json").read_text(encoding="utf-8")) == results
+    assert {"minutes", "seed", "parameters", "train_sentences", "best_epoch", "dev"} == results.keys()
+    assert {"precision", "recall", "f1", "accuracy", "labels"} == results["dev"].keys()
+    assert results["train_sentences"] == 40
+    assert results["best_epoch"] in range(1, 7)
+
+
+def test_the_tagger_has_learnt_and_loads(trained: tuple[Path, dict[str, Any], str]) -> None:
+    folder, results, _ = trained
+    assert results["dev"]["f1"] > 0.9
+    tagger = tagsmith.pipeline(folder)
+    found = tagger("ab  cbville mr ca ca")
+    assert [(entity["word"], entity["entity_group"]) for entity in found] == [("cbville", "LOC"), ("ca ca", "PER")]
+
+
+def test_what_is_said(trained: tuple[Path, dict[str, Any], str]) -> None:
+    _, results, said = trained
+    lines = said.splitlines()
+    assert lines[0].startswith("40 training sentences, ")
+    assert f"{results['parameters']:,} parameters" in lines[0]
+    assert len(lines) == 7, "and a line an epoch"
+    assert all("dev f1" in line and "loss" in line for line in lines[1:])
+
+
+def test_the_written_recipe_repeats_the_run(
+    trained: tuple[Path, dict[str, Any], str], make_corpus: MakeCorpus, tmp_path: Path
+) -> None:
+    folder, results, _ = trained
+    recipe = read_recipe(folder / "recipe.yaml")
+    assert recipe.tokenizer.splitter == "words", "what was left open has been decided"
+    assert recipe == dataclasses.replace(SPANS, tokenizer=recipe.tokenizer)
+    again = train_tagger(recipe, make_corpus(), tmp_path, console=quiet())
+    assert same_weights(folder, tmp_path)
+    assert again["dev"] == results["dev"]
+
+
+def test_another_seed_is_another_tagger(
+    trained: tuple[Path, dict[str, Any], str], make_corpus: MakeCorpus, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(SPANS, training={**TRAINING, "seed": 6, "num_train_epochs": 1})
+    results = train_tagger(recipe, make_corpus(), tmp_path, console=quiet())
+    assert results["seed"] == 6
+    assert not same_weights(trained[0], tmp_path)
+
+
+def test_plain_tags(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    results = train_tagger(SPANS, make_corpus(plain=True), tmp_path, console=quiet())
+    assert results["dev"]["accuracy"] == pytest.approx(results["dev"]["f1"])
+    assert results["dev"]["accuracy"] > 0.8
+    assert read_recipe(tmp_path / "recipe.yaml").tag_scheme == "plain"
+    found = tagsmith.pipeline(tmp_path)("mr ca")
+    assert [(entity["word"], entity["start"]) for entity in found] == [("mr", 0), ("ca", 3)]
+    assert found[0]["entity_group"] == "TITLE"
+
+
+def test_no_dev_data(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    said = io.StringIO()
+    console = Console(file=said, width=200)
+    recipe = dataclasses.replace(SPANS, early_stopping_patience=2)
+    results = train_tagger(recipe, make_corpus(dev=False), tmp_path, console=console)
+    assert "dev" not in results
+    assert results["best_epoch"] is None
+    assert [line.split()[:2] for line in said.getvalue().splitlines()[1:]] == [
+        ["epoch", f"{n}.0"] for n in range(1, 7)
+    ]
+    assert tagsmith.pipeline(tmp_path)("ab cbville")
+
+
+def with_epochs(epochs: int, **changes: Any) -> Recipe:
+    return dataclasses.replace(SPANS, training={**TRAINING, "num_train_epochs": epochs}, **changes)
+
+
+def test_resume_goes_on(trained: tuple[Path, dict[str, Any], str], make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    train_tagger(with_epochs(1), make_corpus(), tmp_path, resume=True, console=quiet())  # nothing there yet
+    results = train_tagger(with_epochs(6), make_corpus(), tmp_path, resume=True, console=quiet())
+    assert same_weights(trained[0], tmp_path)
+    assert results["best_epoch"] == trained[1]["best_epoch"]
+    finished = train_tagger(with_epochs(6), make_corpus(), tmp_path, resume=True, console=quiet())
+    assert same_weights(trained[0], tmp_path), "a finished run has nothing left to do"
+    assert finished["dev"] == results["dev"]
+
+
+def test_resume_passes_over_a_checkpoint_that_was_cut_short(
+    trained: tuple[Path, dict[str, Any], str], make_corpus: MakeCorpus, tmp_path: Path
+) -> None:
+    train_tagger(with_epochs(2), make_corpus(), tmp_path, console=quiet())
+    (tmp_path / "checkpoints" / "checkpoint-20" / "trainer_state.json").unlink()
+    said = io.StringIO()
+    train_tagger(with_epochs(6), make_corpus(), tmp_path, resume=True, console=Console(file=said, width=200))
+    assert [line.split()[1] for line in said.getvalue().splitlines()[1:]] == ["2.0", "3.0", "4.0", "5.0", "6.0"]
+    assert same_weights(trained[0], tmp_path)
+
+
+def test_a_new_run_does_not_mix_with_an_earlier_one(
+    trained: tuple[Path, dict[str, Any], str], make_corpus: MakeCorpus
+) -> None:
+    with pytest.raises(InputError, match=r"earlier run.*--resume") as caught:
+        train_tagger(SPANS, make_corpus(), trained[0], console=quiet())
+    assert caught.value.path == trained[0] / "checkpoints"
+
+
+def test_resuming_another_model_is_an_error(
+    trained: tuple[Path, dict[str, Any], str], make_corpus: MakeCorpus
+) -> None:
+    other = dataclasses.replace(SPANS, model={**SMALL, "hidden_size": 9})
+    with pytest.raises(InputError, match="hidden_size 12, and this run has 9"):
+        train_tagger(other, make_corpus(), trained[0], resume=True, console=quiet())
+    with pytest.raises(InputError, match="other tags"):
+        train_tagger(SPANS, make_corpus(dev_label="ORG"), trained[0], resume=True, console=quiet())
+
+
+def test_word_vectors(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    numbers = {word: [float(place + number) for number in range(8)] for place, word in enumerate(["aa", "bb", "zz"])}
+    lines = [" ".join([word, *map(str, values)]) for word, values in numbers.items()]
+    vectors.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    recipe = dataclasses.replace(
+        SPANS,
+        average_decay=0.0,
+        training={**TRAINING, "num_train_epochs": 1, "learning_rate": 0.0},
+        vectors=VectorOptions(path=str(vectors), extend=3),
+    )
+    train_tagger(recipe, make_corpus(), tmp_path / "out", console=quiet())
+    tagger = tagsmith.pipeline(tmp_path / "out")
+    assert "zz" in tagger.tokenizer.words, "the vectors' own words join the vocabulary"
+    weight = tagger.model.get_input_embeddings().weight
+    for word, values in numbers.items():
+        assert weight[tagger.tokenizer.convert_tokens_to_ids([word])[0]].tolist() == values
+
+
+def test_gazetteer(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    names = tmp_path / "persons.txt"
+    names.write_text("ca ca\nbb\n", encoding="utf-8")
+    recipe = with_epochs(1, gazetteers=GazetteerOptions(files={"PER": str(names)}))
+    train_tagger(recipe, make_corpus(), tmp_path / "out", console=quiet())
+    assert "gazetteer.json" in files_of(tmp_path / "out")
+    tagger = tagsmith.pipeline(tmp_path / "out")
+    assert tagger.model.config.gazetteer_size == 5
+    assert isinstance(tagger("mr ca ca"), list)
+
+
+def test_a_label_that_only_dev_has_counts_as_missed(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    results = train_tagger(with_epochs(1), make_corpus(dev_label="ORG"), tmp_path, console=quiet())
+    assert results["dev"]["labels"]["ORG"]["recall"] == 0
+    assert results["dev"]["labels"]["ORG"]["support"] > 0
+    assert "B-ORG" in tagsmith.pipeline(tmp_path).model.config.label2id
+
+
+def test_text_and_spans_without_tokens(tmp_path: Path) -> None:
+    rows = [
+        {"text": "mr ab, of caville", "spans": [{"start": 3, "end": 5, "label": "PER"}]},
+        {"text": "cville-based ab", "spans": [{"start": 0, "end": 6, "label": "LOC"}]},
+        {"text": "  ", "spans": []},
+    ]
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows * 4), encoding="utf-8")
+    said = io.StringIO()
+    recipe = with_epochs(1, tokenizer=TokenizerOptions(splitter="words"))
+    corpus = load_corpus({"train": path}, cache_dir=tmp_path / "cache")
+    train_tagger(recipe, corpus, tmp_path / "out", console=Console(file=said, width=200))
+    assert "train: 4 spans do not begin and end where words do" in said.getvalue()
+    assert "train: 4 sentences without words were left out" in said.getvalue()
+
+
+def bad_recipes() -> Iterator[Any]:
+    for training, words in [
+        ({"per_device_train_batch_size": "many"}, "whole number"),
+        ({"per_device_train_batch_size": 0}, "at least 1"),
+        ({"gradient_accumulation_steps": 0}, "at least 1"),
+        ({"seed": "x"}, "whole number"),
+        ({"optim": "none-such"}, "training arguments do not fit"),
+        ({"optim_args": "momentum"}, "training arguments do not fit"),
+        ({"optim": "sgd", "learning_rate": -1.0}, "training arguments do not fit"),
+        ({"save_strategy": "no"}, "training arguments do not fit"),
+    ]:
+        yield pytest.param({"training": {**TRAINING, **training}}, words, id=str(training))
+    yield pytest.param({"model": {**SMALL, "hidden_size": 0}}, "model does not fit.*hidden_size", id="hidden_size")
+    yield pytest.param({"model": {**SMALL, "output": "tree"}}, "model does not fit", id="output")
+    yield pytest.param({"tokenizer": TokenizerOptions(splitter="letters")}, "no splitter 'letters'", id="splitter")
+    yield pytest.param({"tag_scheme": "BIEST"}, "BIEST", id="tag_scheme")
+    yield pytest.param({"tag_scheme": "plain"}, "tag_scheme is plain", id="plain")
+    yield pytest.param({"average_decay": 1.0}, "average_decay", id="average_decay")
+    yield pytest.param({"epoch_decay": -1.0}, "epoch_decay", id="epoch_decay")
+    yield pytest.param({"gazetteers": GazetteerOptions(files={"PER": "none.txt"})}, "none.txt", id="gazetteer")
+    yield pytest.param({"vectors": VectorOptions(path="none.txt")}, "none.txt", id="vectors")
+
+
+@pytest.mark.parametrize("changes, words", list(bad_recipes()))
+def test_a_recipe_that_does_not_fit(
+    changes: dict[str, Any], words: str, make_corpus: MakeCorpus, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=words):
+        train_tagger(dataclasses.replace(SPANS, **changes), make_corpus(), tmp_path, console=quiet())
+
+
+def test_vectors_of_another_width(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("aa 1 2 3\nbb 4 5 6\n", encoding="utf-8")
+    recipe = dataclasses.replace(SPANS, vectors=VectorOptions(path=str(vectors)))
+    with pytest.raises(InputError, match=r"vectors\.txt: .* 3 numbers.*word_embedding_size=3"):
+        train_tagger(recipe, make_corpus(), tmp_path / "out", console=quiet())
+
+
+def test_no_sentences(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    corpus = make_corpus()
+    with pytest.raises(InputError, match="no sentences"):
+        train_tagger(SPANS, DatasetDict({"train": corpus["train"].select([])}), tmp_path, console=quiet())
+
+
+def test_nothing_to_learn(tmp_path: Path) -> None:
+    path = tmp_path / "train.conll"
+    path.write_text("a O\nb O\n\nc O\n", encoding="utf-8")
+    corpus = load_corpus({"train": path}, cache_dir=tmp_path / "cache")
+    with pytest.raises(InputError, match="nothing to learn"):
+        train_tagger(SPANS, corpus, tmp_path / "out", console=quiet())
+
+
+def test_train_and_dev_of_different_kinds(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"same kind of tags.*--tag-column"):
+        train_tagger(SPANS, make_corpus(dev_plain=True), tmp_path, console=quiet())
+
+
+def test_a_folder_that_cannot_be_written(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(OSError, match="file"):
+        train_tagger(SPANS, make_corpus(), tmp_path / "file", console=quiet())
+
+
+def test_an_interrupt_gives_the_cursor_back(
+    make_corpus: MakeCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TaggerTrainer, "evaluate", interrupt)
+    monkeypatch.setenv("TERM", "xterm")
+    said = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        train_tagger(SPANS, make_corpus(), tmp_path, console=Console(file=said, force_terminal=True))
+    assert said.getvalue().rindex("\x1b[?25h") > said.getvalue().rindex("\x1b[?25l")

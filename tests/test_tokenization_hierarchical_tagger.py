@@ -1,0 +1,344 @@
+"""The hierarchical tagger's tokenizer: vocabularies, ids, padding, saving and loading."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from tagsmith.tokenization import tokenization_hierarchical_tagger as module
+from tagsmith.tokenization.gazetteers import Gazetteer
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+
+SENTENCES = [["The", "cat", "sat", "in", "1984"], ["the", "cat", "ran"], ["THE", "dog", "in", "1999", "."]]
+
+
+@pytest.fixture
+def gazetteer() -> Gazetteer:
+    return Gazetteer({"LOC": ["New York", "Lund"], "PER": ["Ada"]})
+
+
+def ids_of(tokenizer: HierarchicalTaggerTokenizer, *words: str) -> list[int]:
+    ids: list[int] = tokenizer.encode_words(words)["input_ids"]
+    return ids
+
+
+class TestVocabulary:
+    def test_counts_normalised_words_most_frequent_first(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES)
+        assert tokenizer.words == ["the", "cat", "in", "0000", "sat", "ran", "dog", "."]
+        assert ids_of(tokenizer, "The", "tHE", "1234", "zebra") == [2, 2, 5, 1]
+        assert tokenizer.vocab_size == 10
+
+    def test_rare_words_begin_where_counts_are_one(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES)
+        assert tokenizer.rare_word_id == 2 + 4
+        assert tokenizer.words[tokenizer.rare_word_id - 2 :] == ["sat", "ran", "dog", "."]
+
+    def test_min_count_leaves_words_out_and_no_characters(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, min_count=2)
+        assert tokenizer.words == ["the", "cat", "in", "0000"]
+        assert tokenizer.rare_word_id == tokenizer.vocab_size
+        assert set(tokenizer.characters) == set("".join(word for words in SENTENCES for word in words))
+
+    def test_extra_words_come_last_and_once(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, min_count=2, extra_words=["Cat", "sat", "SAT", "owl"])
+        assert tokenizer.words == ["the", "cat", "in", "0000", "sat", "owl"]
+        assert tokenizer.rare_word_id == 6
+
+    def test_case_and_digits_stay_if_asked(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, lowercase=False, zero_digits=False)
+        assert {"The", "the", "THE", "1984", "1999"} <= set(tokenizer.words)
+        assert ids_of(tokenizer, "tHE", "1234") == [1, 1]
+
+    def test_digits_of_every_script_are_digits(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train([["12", "x²"]])
+        assert ids_of(tokenizer, "٣٤", "५६") == [2, 2]
+        assert tokenizer.normalize("x²") == "x²"
+
+    def test_characters_keep_case_and_digits(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train([["aA1", "aA", "a"]])
+        assert tokenizer.characters == ["a", "A", "1"]
+        assert tokenizer.character_vocab_size == 5
+        assert tokenizer.encode_words(["A1a", "2"])["character_ids"] == [[3, 4, 2], [1]]
+
+    def test_no_sentences_make_an_empty_vocabulary(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train([])
+        assert (tokenizer.vocab_size, tokenizer.character_vocab_size, tokenizer.rare_word_id) == (2, 2, 2)
+        assert tokenizer.encode_words(["a"])["character_ids"] == [[1]]
+
+    def test_sentences_are_read_once_and_as_they_come(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(iter(sentence) for sentence in SENTENCES)
+        assert tokenizer.words == HierarchicalTaggerTokenizer.train(SENTENCES).words
+
+    def test_pad_and_unk_have_the_ids_that_the_model_counts_on(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES)
+        assert (tokenizer.pad_token_id, tokenizer.unk_token_id) == (0, 1)
+
+    @pytest.mark.parametrize("lowercase", [True, False])
+    def test_text_that_spells_special_tokens_is_only_text(self, lowercase: bool) -> None:
+        sentences = [["[PAD]", "[UNK]", "[pad]", "x"]]
+        tokenizer = HierarchicalTaggerTokenizer.train(sentences, lowercase=lowercase, splitter="whitespace")
+        ids = tokenizer("[PAD] [UNK] x [MASK]")["input_ids"]
+        assert min(ids[:3]) >= 2 and ids[3] == 1
+        assert tokenizer.encode("[PAD] [UNK] x [MASK]") == ids
+        assert (tokenizer.pad_token_id, tokenizer.unk_token_id, len(tokenizer)) == (0, 1, tokenizer.vocab_size)
+
+    def test_length_is_that_of_the_embeddings(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train([*SENTENCES, ["[UNK]", "[PAD]"]], lowercase=False)
+        assert len(tokenizer) == tokenizer.vocab_size == 2 + len(tokenizer.words)
+
+    def test_new_tokens_are_refused(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES)
+        with pytest.raises(ValueError, match=r"cannot take the token 'new'.*extra_words"):
+            tokenizer.add_tokens(["new"])
+        with pytest.raises(ValueError, match=r"cannot take the token '\[CLS\]'"):
+            HierarchicalTaggerTokenizer.train(SENTENCES, cls_token="[CLS]")
+
+    def test_needs_a_vocabulary_and_a_known_splitter(self) -> None:
+        with pytest.raises(ValueError, match=r"needs its vocabulary: vocab\.json is missing"):
+            HierarchicalTaggerTokenizer()
+        with pytest.raises(ValueError, match="Unknown splitter 'bytes'; choose one of words"):
+            HierarchicalTaggerTokenizer(words=[], characters=[], splitter="bytes")
+
+
+class TestSaving:
+    def save(self, tokenizer: HierarchicalTaggerTokenizer, folder: Path, tiny_folder: Path) -> None:
+        tokenizer.save_pretrained(folder)
+        shutil.copy(tiny_folder / "config.json", folder)  # AutoTokenizer asks the model's configuration what it is
+
+    @pytest.mark.parametrize("with_gazetteer", [False, True])
+    @pytest.mark.parametrize(
+        "options",
+        [{}, {"lowercase": False, "zero_digits": False, "splitter": "punctuation", "min_count": 2}],
+    )
+    def test_what_comes_back_is_equal(
+        self, options: dict[str, Any], with_gazetteer: bool, gazetteer: Gazetteer, tiny_folder: Path, tmp_path: Path
+    ) -> None:
+        if with_gazetteer:
+            options = {**options, "gazetteer": gazetteer}
+        tokenizer = HierarchicalTaggerTokenizer.train([*SENTENCES, ["\x85", "\u2028", '"\\', "😀"]], **options)
+        self.save(tokenizer, tmp_path / "one", tiny_folder)
+        loaded = AutoTokenizer.from_pretrained(tmp_path / "one")
+        assert type(loaded) is HierarchicalTaggerTokenizer
+        for name in ("words", "characters", "lowercase", "zero_digits", "splitter", "rare_word_id"):
+            assert getattr(loaded, name) == getattr(tokenizer, name), name
+        assert (loaded.pad_token_id, loaded.unk_token_id, len(loaded)) == (0, 1, len(tokenizer))
+        text = "The cat, Ada, in NEW York. 😀 1984"
+        ours, theirs = tokenizer([text, "a"], return_tensors="np"), loaded([text, "a"], return_tensors="np")
+        assert ours.keys() == theirs.keys() and ("gazetteer_features" in ours) == with_gazetteer
+        assert all(np.array_equal(ours[key], theirs[key]) for key in ours)
+        self.save(loaded, tmp_path / "two", tiny_folder)
+        for name in ("vocab.json", "gazetteer.json")[: 1 + with_gazetteer]:
+            assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+    def test_names_of_files_may_have_a_prefix(
+        self, tiny_tokenizer: HierarchicalTaggerTokenizer, tmp_path: Path
+    ) -> None:
+        assert tiny_tokenizer.save_vocabulary(str(tmp_path), "old") == (str(tmp_path / "old-vocab.json"),)
+
+    def copy(self, tiny_folder: Path, tmp_path: Path) -> Path:
+        return Path(shutil.copytree(tiny_folder, tmp_path / "copy"))
+
+    def test_missing_vocabulary_is_named(self, tiny_folder: Path, tmp_path: Path) -> None:
+        folder = self.copy(tiny_folder, tmp_path)
+        (folder / "vocab.json").unlink()
+        with pytest.raises((OSError, ValueError), match=r"vocab\.json"):
+            AutoTokenizer.from_pretrained(folder)
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b"{", "not a vocabulary of words and characters"),
+            (b"\xff\xfe\x00", "not a vocabulary"),
+            (b"[]", "not a vocabulary"),
+            (b'{"words": []}', "not a vocabulary.*characters"),
+            (b'{"words": "abc", "characters": []}', "the words are not a list of strings"),
+            (b'{"words": [], "characters": [1]}', "the characters are not a list of strings"),
+            (b'{"words": ["", "a"], "characters": []}', "the words are not a list of strings"),
+            (b'{"words": ["a", "b", "b"], "characters": []}', "the words hold 'b' twice"),
+        ],
+    )
+    def test_broken_vocabulary_is_named(self, content: bytes, message: str, tiny_folder: Path, tmp_path: Path) -> None:
+        folder = self.copy(tiny_folder, tmp_path)
+        (folder / "vocab.json").write_bytes(content)
+        with pytest.raises(InputError, match=rf"(?s)vocab\.json: {message}"):
+            HierarchicalTaggerTokenizer.from_pretrained(folder)
+
+    @pytest.mark.parametrize("content", ["{", "[]", '{"case_sensitive": true, "entries": {"A": []}}'])
+    def test_broken_gazetteer_is_named(self, content: str, tiny_folder: Path, tmp_path: Path) -> None:
+        folder = self.copy(tiny_folder, tmp_path)
+        (folder / "gazetteer.json").write_text(content)
+        with pytest.raises(InputError, match=r"gazetteer\.json: not a gazetteer"):
+            HierarchicalTaggerTokenizer.from_pretrained(folder)
+
+    def test_vocabulary_is_readable_json(self, tiny_folder: Path) -> None:
+        content = json.loads((tiny_folder / "vocab.json").read_text(encoding="utf-8"))
+        assert set(content) == {"words", "characters"}
+
+    def test_pickles(self, gazetteer: Gazetteer) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, gazetteer=gazetteer)
+        tokenizer.encode_words(["the"])
+        loaded = pickle.loads(pickle.dumps(tokenizer))
+        assert loaded.encode_words(["Lund", "cat"])["input_ids"] == ids_of(tokenizer, "Lund", "cat")
+        assert loaded.gazetteer.labels == ["LOC", "PER"]
+
+
+class TestCall:
+    def test_one_text_gives_lists_without_a_batch(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        encoded = tiny_tokenizer("In Lund, x", return_offsets_mapping=True)
+        assert encoded["input_ids"] == ids_of(tiny_tokenizer, "In", "Lund", ",", "x")
+        assert [len(ids) for ids in encoded["character_ids"]] == [2, 4, 1, 1]
+        assert encoded["attention_mask"] == [1, 1, 1, 1]
+        assert encoded["offset_mapping"] == [(0, 2), (3, 7), (7, 8), (9, 10)]
+
+    @pytest.mark.parametrize(("kind", "expected"), [("pt", torch.Tensor), ("np", np.ndarray)])
+    def test_tensors_always_have_a_batch(
+        self, kind: str, expected: type, tiny_tokenizer: HierarchicalTaggerTokenizer
+    ) -> None:
+        for text, rows in (("In Lund", 1), (["In Lund", "It"], 2), ((), 0), ("", 1), (["", "It rains"], 2)):
+            encoded = tiny_tokenizer(text, return_tensors=kind)
+            assert all(isinstance(value, expected) and len(value) == rows for value in encoded.values())
+            assert encoded["character_ids"].shape[:2] == encoded["input_ids"].shape == encoded["attention_mask"].shape
+
+    def test_batch_is_padded_to_arrays(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        encoded = tiny_tokenizer(["In Lund it rains", "", "Ada"])
+        assert encoded["input_ids"].shape == (3, 4) and encoded["character_ids"].shape == (3, 4, 5)
+        assert encoded["attention_mask"].sum(1).tolist() == [4, 0, 1]
+
+    def test_batch_stays_ragged_if_asked(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        encoded = tiny_tokenizer(["In Lund", "", "Ada"], padding=False)
+        assert [len(ids) for ids in encoded["input_ids"]] == [2, 0, 1]
+        assert encoded["attention_mask"] == [[1, 1], [], [1]]
+        assert tiny_tokenizer([], padding=False)["input_ids"] == []
+
+    def test_words_may_come_split(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        words = ["In", "Lund", "it"]
+        assert tiny_tokenizer(words, is_split_into_words=True) == tiny_tokenizer("In Lund it")
+        batch = tiny_tokenizer([words, [], ["New York"]], is_split_into_words=True)
+        assert batch["attention_mask"].sum(1).tolist() == [3, 0, 1]
+        assert len(tiny_tokenizer([], is_split_into_words=True)["input_ids"]) == 0
+
+    def test_offsets_of_a_batch(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        encoded = tiny_tokenizer(["a b", ""], return_offsets_mapping=True, return_tensors="pt")
+        assert encoded["offset_mapping"] == [[(0, 1), (2, 3)], []]
+        with pytest.raises(ValueError, match="Words given split have no offsets"):
+            tiny_tokenizer(["a"], is_split_into_words=True, return_offsets_mapping=True)
+
+    @pytest.mark.parametrize("text", [[1], [None], [["a"]], [b"a"]])
+    def test_what_is_no_text_is_refused(self, text: Any, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        with pytest.raises(TypeError, match=r"A text is a str, and this one is .*is_split_into_words"):
+            tiny_tokenizer(text)
+
+    def test_empty_word_is_refused(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        with pytest.raises(ValueError, match="A word is empty"):
+            tiny_tokenizer(["a", ""], is_split_into_words=True)
+
+    def test_what_it_does_not_know_is_refused(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        with pytest.raises(TypeError, match="truncation"):
+            tiny_tokenizer("a", truncation=True)
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.text(max_size=30))
+    def test_any_text_is_encoded_whole(self, tiny_tokenizer: HierarchicalTaggerTokenizer, text: str) -> None:
+        encoded = tiny_tokenizer(text, return_offsets_mapping=True)
+        assert len(encoded["input_ids"]) == len(encoded["offset_mapping"])
+        for (start, end), characters in zip(encoded["offset_mapping"], encoded["character_ids"], strict=True):
+            assert len(characters) == end - start
+        assert min(chain_of(encoded), default=1) >= 1
+        assert max(encoded["input_ids"], default=0) < tiny_tokenizer.vocab_size
+
+    def test_many_words_do_not_fill_memory(
+        self, tiny_tokenizer: HierarchicalTaggerTokenizer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "_CACHED_WORDS", 50)
+        before = tiny_tokenizer.encode_words(["Lund"])
+        for number in range(300):
+            tiny_tokenizer.encode_words([f"word{number}"])
+        assert len(tiny_tokenizer._cache) <= 52
+        assert tiny_tokenizer.encode_words(["Lund"]) == before
+
+
+def chain_of(encoded: Any) -> list[int]:
+    return [*encoded["input_ids"], *(id_ for characters in encoded["character_ids"] for id_ in characters)]
+
+
+class TestPadSentences:
+    def test_pads_labels_and_features(self, gazetteer: Gazetteer) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, gazetteer=gazetteer)
+        features = [
+            {**tokenizer.encode_words(["New", "York", "!"]), "labels": [1, 2, 0]},
+            {**tokenizer.encode_words([]), "labels": []},
+            {**tokenizer.encode_words(["Ada"]), "labels": [3]},
+        ]
+        padded = tokenizer.pad_sentences(features)
+        assert padded["labels"].tolist() == [[1, 2, 0], [-100] * 3, [3, -100, -100]]
+        assert padded["gazetteer_features"].shape == (3, 3, 9)
+        assert padded["gazetteer_features"].dtype == np.float32
+        assert padded["gazetteer_features"][0].argmax(1).tolist() == [1, 3, 0]
+        assert not padded["gazetteer_features"][1].any()
+        assert {key: value.dtype for key, value in padded.items() if key != "gazetteer_features"} == {
+            key: np.dtype(np.int64) for key in ("input_ids", "attention_mask", "character_ids", "labels")
+        }
+
+    @pytest.mark.parametrize("with_gazetteer", [False, True])
+    @pytest.mark.parametrize("sentences", [[], [[]], [[], []], [["a"], []]])
+    def test_takes_empty_batches_and_sentences(
+        self, sentences: list[list[str]], with_gazetteer: bool, gazetteer: Gazetteer
+    ) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, gazetteer=gazetteer if with_gazetteer else None)
+        padded = tokenizer.pad_sentences([tokenizer.encode_words(words) for words in sentences])
+        width = max(map(len, sentences), default=0)
+        assert padded["input_ids"].shape == (len(sentences), width)
+        assert padded["character_ids"].shape == (len(sentences), width, width)
+        assert all(len(value) == len(sentences) for value in padded.values())
+
+    def test_cuts_no_word_however_long(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        padded = tiny_tokenizer.pad_sentences([tiny_tokenizer.encode_words(["a" * 70_000, "b"])])
+        assert padded["character_ids"].shape == (1, 2, 70_000)
+        assert (padded["character_ids"] > 0).sum(2).tolist() == [[70_000, 1]]
+
+    def test_takes_lists_that_went_through_arrow(self, gazetteer: Gazetteer) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, gazetteer=gazetteer)
+        encoded = [tokenizer.encode_words(words) for words in (["Ada", "in"], [])]
+        plain = [{**row, "gazetteer_features": row["gazetteer_features"].tolist()} for row in encoded]
+        ours, theirs = tokenizer.pad_sentences(encoded), tokenizer.pad_sentences(plain)
+        assert all(np.array_equal(ours[key], theirs[key]) for key in ours)
+
+
+class TestTokens:
+    """What transformers asks of every tokenizer."""
+
+    def test_tokenize_gives_words_as_they_stand(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        assert tiny_tokenizer.tokenize("In Lund, [PAD]!") == ["In", "Lund", ",", "[", "PAD", "]", "!"]
+
+    def test_encode_and_decode(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        ids = tiny_tokenizer.encode("It rains in Lund zzz")
+        assert ids == tiny_tokenizer.encode(["It", "rains", "in", "Lund", "zzz"]) and ids[-1] == 1
+        assert tiny_tokenizer.decode(ids) == "it rains in lund [UNK]"
+        assert tiny_tokenizer.decode([*ids, 0], skip_special_tokens=True) == "it rains in lund"
+        assert tiny_tokenizer.batch_decode([ids[:1], []]) == ["it", ""]
+        assert tiny_tokenizer.decode(torch.tensor(ids[:2])) == "it rains"
+
+    def test_tokens_and_ids(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        words = ["lund", "[UNK]", "[PAD]"]
+        ids = tiny_tokenizer.convert_tokens_to_ids(words)
+        assert ids[1:] == [1, 0] and tiny_tokenizer.convert_ids_to_tokens(ids) == words
+        assert tiny_tokenizer.convert_tokens_to_ids("Lund") == ids[0]
+        assert tiny_tokenizer.get_vocab()["lund"] == ids[0]
+        assert sorted(tiny_tokenizer.get_vocab().values()) == list(range(len(tiny_tokenizer)))
+
+    @pytest.mark.parametrize("index", [-100, 10**6])
+    def test_ids_of_nothing_are_refused(self, index: int, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        with pytest.raises(ValueError, match=f"no word of the id {index}; ids run from 0 to"):
+            tiny_tokenizer.decode([index])

@@ -53,9 +53,9 @@ class Packing(NamedTuple):
         step, place = running.nonzero(as_tuple=True)
         mirror = offsets[lengths_sorted[place] - 1 - step] + place
         rank = torch.empty_like(order).scatter_(0, order, torch.arange(batch, device=mask.device))
-        last = (
-            torch.where(lengths > 0, offsets[(lengths - 1).clamp(min=0)] + rank, -1) if time else torch.full_like(rank, -1)
-        )
+        # At the top, by rank, lie the first steps; mirroring leads from them to the last.
+        top = nn.functional.pad(mirror, (0, 1))[rank.clamp(max=len(mirror))]
+        last = torch.where(lengths > 0, top, -1)
         gather = order[place] * time + step
         holes = (mask[:, 1:] & ~mask[:, :-1]).any(1).sum(0, keepdim=True)
         *host_sizes, rows_with_holes = torch.cat([sizes, holes]).tolist()

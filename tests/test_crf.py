@@ -134,34 +134,6 @@ class TestLegalTransitions:
         }
         assert allowed == set(legal_sequences(TAGS[scheme], scheme, length))
 
-    def test_are_bool_and_shaped(self) -> None:
-        start, transitions, end = legal_transitions(TAGS["BIOES"], "BIOES")
-        assert [(t.dtype, tuple(t.shape)) for t in (start, transitions, end)] == [
-            (torch.bool, (6,)),
-            (torch.bool, (6, 6)),
-            (torch.bool, (6,)),
-        ]
-
-    def test_take_a_label_with_a_hyphen_whole(self) -> None:
-        _, transitions, _ = legal_transitions(["B-X-Y", "I-X-Y", "I-X"], "IOB2")
-        assert transitions[0].tolist() == [True, True, False]
-
-    @pytest.mark.parametrize(
-        ("tags", "scheme", "message"),
-        [
-            (["O"], "IOBES", "Use one of IOB1, IOB2, BIOES, BILOU, plain"),
-            (["O", "S-P"], "IOB2", "'S-P' does not belong to the scheme IOB2.*B-LABEL, I-LABEL.*Convert"),
-            (["O", "PER"], "BIOES", "'PER'"),
-            (["O", "B-"], "BIOES", "'B-'"),
-            (["O", "BI-P"], "BIOES", "'BI-P'"),
-            (["O", "-P"], "BIOES", "'-P'"),
-            (["O", "b-P"], "IOB1", "'b-P'"),
-        ],
-    )
-    def test_refuse_what_is_not_of_the_scheme(self, tags: list[str], scheme: str, message: str) -> None:
-        with pytest.raises(ValueError, match=message):
-            legal_transitions(tags, scheme)
-
 
 class TestLoss:
     @pytest.mark.parametrize("scheme", SCHEMES)

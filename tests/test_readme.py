@@ -64,6 +64,5 @@ def test_options_of_the_command_line_exist() -> None:
     known = {option for command in commands.values() for item in command.params for option in item.opts}
     written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--check"}
     assert written - known == set()
-    assert set(re.findall(r"tagsmith (\w+)", README)) & {"train", "evaluate", "tag", "check", "recipes", "demo"} == set(
-        commands
-    )
+    named = set(re.findall(r"tagsmith (\w+)", README))
+    assert set(commands) <= named

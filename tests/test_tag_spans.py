@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsmith.modeling.tag_grammar import GRAMMARS, legal_transitions, span_labels
+from tagsmith.modeling.tag_grammar import span_labels
 from tagsmith.modeling.tag_spans import spans_of_tags
-from tagsmith.tokenization.tag_schemes import PREFIXES, find_violations, tag_names, tags_to_spans
+from tagsmith.tokenization.tag_schemes import tag_names, tags_to_spans
 
 SCHEMES = ["BIOES", "BILOU", "IOB1", "IOB2", "plain"]
 TAGS = {scheme: tuple(tag_names(["PER", "LOC", "A-B"], scheme)) for scheme in SCHEMES}
@@ -68,32 +68,3 @@ def test_first_call_may_come_in_inference_mode_or_under_a_device() -> None:
 def test_tags_of_another_scheme_are_refused() -> None:
     with pytest.raises(ValueError, match="'S-X' does not belong to the scheme IOB2"):
         spans_of_tags(torch.tensor([[0]]), ("O", "S-X"), "IOB2")
-
-
-class TestSpanLabels:
-    def test_are_sorted_and_of_plain_tags_in_their_order(self) -> None:
-        assert span_labels(["O", "S-Z", "S-A", "B-Z", "E-Z"], "BIOES") == ("A", "Z")
-        assert span_labels(["O", "B-X-Y", "I-X-Y"], "IOB2") == ("X-Y",)
-        assert span_labels(["VERB", "NOUN", "O"], "plain") == ("VERB", "NOUN", "O")
-        assert span_labels(["O"], "IOB1") == ()
-
-    def test_unknown_schemes_are_refused(self) -> None:
-        with pytest.raises(ValueError, match="Unknown tag scheme 'BIO'"):
-            span_labels(["O"], "BIO")
-
-
-class TestTwoGrammars:
-    """The model's grammar and the tokenizer's say the same; they cannot share code, for each is uploaded alone."""
-
-    @pytest.mark.parametrize("scheme", sorted(GRAMMARS))
-    def test_know_the_same_prefixes(self, scheme: str) -> None:
-        assert GRAMMARS[scheme].prefixes == PREFIXES[scheme]
-
-    @pytest.mark.parametrize("scheme", sorted(GRAMMARS))
-    def test_forbid_the_same_neighbours(self, scheme: str) -> None:
-        tags = TAGS[scheme]
-        start, transitions, end = legal_transitions(tags, scheme)
-        for i, before in enumerate(tags):
-            for j, after in enumerate(tags):
-                legal = bool(start[i] & transitions[i, j] & end[j])
-                assert legal == (not find_violations([before, after], scheme)), (before, after)

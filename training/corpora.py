@@ -155,6 +155,8 @@ def _code_hash() -> str:
         "read_tags",
         "reading_report",
         "json_lines",
+        "annotated_files",
+        "column_corpus",
         "corpora",
     ]
     files = [folder / f"{name}.py" for name in names] + [folder.parent / "tokenization" / "tag_schemes.py"]

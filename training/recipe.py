@@ -20,7 +20,9 @@ from tagsmith.tokenization.input_error import InputError
 FOLDER = Path(__file__).parent / "recipes"
 
 # What a run decides by itself, out of the data and the vocabulary; a recipe cannot.
-_DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "id2label", "label2id"}
+_DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "tag_scheme"}
+_DECIDED |= {"pad_token_id", "unk_token_id"}
+MODEL_FIELDS = [name for name in HierarchicalTaggerConfig.__annotations__ if name not in _DECIDED]
 
 
 @dataclass
@@ -160,8 +162,7 @@ def _set(content: dict[str, Any], setting: str) -> None:
 
 def _recipe(content: dict[str, Any], path: Path) -> Recipe:
     recipe = _fill(Recipe, content, path, "")
-    model_fields = {item.name for item in dataclasses.fields(HierarchicalTaggerConfig)} - _DECIDED - {"tag_scheme"}
-    _known(recipe.model, model_fields, path, "model.")
+    _known(recipe.model, set(MODEL_FIELDS), path, "model.")
     recipe.training = _numbers(recipe.training, path)
     return recipe
 

@@ -30,7 +30,7 @@ from tagsmith.training.collator import TaggerCollator
 from tagsmith.training.corpora import is_plain, label_names
 from tagsmith.training.preparation import choose_splitter, encode_corpus, training_words
 from tagsmith.training.progress import ProgressReport
-from tagsmith.training.recipe import Recipe
+from tagsmith.training.recipe import MODEL_FIELDS, Recipe
 from tagsmith.training.scoring import score_tagger
 from tagsmith.training.tagger_trainer import TaggerTrainer
 
@@ -72,12 +72,14 @@ def train_tagger(
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = _checkpoint(folder / CHECKPOINTS, resume)
-    arguments = training_arguments(recipe, folder, has_dev="dev" in corpus)
+    recipe = dataclasses.replace(recipe, training=_with_defaults(recipe.training, has_dev="dev" in corpus))
+    arguments = training_arguments(recipe, folder)
     set_seed(arguments.seed)
     recipe, tokenizer, tags = _vocabularies(recipe, corpus)
     encoded, misaligned = encode_corpus(corpus, tokenizer, tags, recipe.tag_scheme)
     _report_losses(corpus, encoded, misaligned, console)
     model = _model(recipe, tokenizer, tags)
+    recipe = dataclasses.replace(recipe, model={name: getattr(model.config, name) for name in MODEL_FIELDS})
     if checkpoint is not None:
         _check_shape(model.config, checkpoint)
     console.print(
@@ -156,9 +158,9 @@ def _report_losses(corpus: DatasetDict, encoded: DatasetDict, misaligned: Mappin
             raise InputError(f"the {name} data has no words")
 
 
-def training_arguments(recipe: Recipe, folder: Path, has_dev: bool) -> TrainingArguments:
-    """`TrainingArguments` of a recipe: by default a checkpoint an epoch, and the best on dev in the end."""
-    choices: dict[str, Any] = {
+def _with_defaults(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
+    """A recipe's training arguments and ours: by default a checkpoint an epoch, and the best on dev in the end."""
+    return {
         "train_sampling_strategy": "group_by_length",
         "save_strategy": "epoch",
         "logging_strategy": "epoch",
@@ -168,11 +170,16 @@ def training_arguments(recipe: Recipe, folder: Path, has_dev: bool) -> TrainingA
         "metric_for_best_model": "f1" if has_dev else None,
         "per_device_eval_batch_size": 64,
         "disable_tqdm": True,
-        "dataloader_pin_memory": torch.cuda.is_available(),
+        **training,
     }
+
+
+def training_arguments(recipe: Recipe, folder: Path) -> TrainingArguments:
+    """`TrainingArguments` of a recipe, with the checkpoints inside the run's folder."""
     _check_numbers(recipe.training)
+    choices = {"dataloader_pin_memory": torch.cuda.is_available(), **recipe.training}
     try:
-        return TrainingArguments(output_dir=str(folder / CHECKPOINTS), **{**choices, **recipe.training})
+        return TrainingArguments(output_dir=str(folder / CHECKPOINTS), **choices)
     except (TypeError, ValueError) as error:
         raise InputError(f"the recipe's training arguments do not fit: {error}") from error
 

@@ -170,14 +170,19 @@ class _RegisteringFinder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if not any(fullname in names[:2] for names in _REGISTRATIONS):
             return None
-        others = (finder for finder in sys.meta_path if not isinstance(finder, _RegisteringFinder))
+        others = (finder for finder in sys.meta_path if not _is_ours(finder))
         spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
         if spec is not None and spec.loader is not None:
             spec.loader = _RegisteringLoader(spec.loader)
         return spec
 
 
-if not any(isinstance(finder, _RegisteringFinder) for finder in sys.meta_path):
+def _is_ours(finder: Any) -> bool:
+    """Whether a finder is one of these, also of another copy of this module: two would ask each other without end."""
+    return type(finder).__name__ == _RegisteringFinder.__name__
+
+
+if not any(map(_is_ours, sys.meta_path)):
     sys.meta_path.insert(0, _RegisteringFinder())
 for _names in _REGISTRATIONS:
     if _names[0] in sys.modules:

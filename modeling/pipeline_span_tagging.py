@@ -124,6 +124,7 @@ class SpanTaggingPipeline(Pipeline):
 
     def _tag(self, buffer: list[_Sentence], batch_size: int, after: dict[str, Any]) -> None:
         """Tag the sentences of the buffer, those of like length together, and empty it."""
+        self.model.eval()  # a model given as such may come straight from training
         for batch in _batches(buffer, batch_size):
             outputs = self.forward({"sentences": batch})
             self.postprocess({"sentences": batch, **outputs}, **after)

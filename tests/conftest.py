@@ -16,9 +16,6 @@ from typing import Any
 import pytest
 import torch
 
-# Before pytest takes the repository's root for a package of its own and runs its __init__ a second time.
-import transformers.pipelines  # noqa: F401
-
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer

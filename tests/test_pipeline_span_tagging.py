@@ -379,6 +379,11 @@ class TestLoading:
         pipeline = tagsmith.pipeline(tiny_model, tokenizer=tiny_tokenizer)
         assert pairs(pipeline(TEXT)) == SPANS
 
+    def test_a_model_may_come_straight_from_training(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+        model = random_tagger(tiny_tokenizer, ["B-A", "I-A"], tag_scheme="IOB2", hidden_dropout=0.5).train()
+        pipeline = tagsmith.pipeline(model, tokenizer=tiny_tokenizer)
+        assert pipeline(TEXT) == pipeline(TEXT)
+
     def test_half_precision(self, tiny_folder: Path) -> None:
         entities = tagsmith.pipeline(str(tiny_folder), dtype=torch.bfloat16)(TEXT)
         check(TEXT, entities)

@@ -1,0 +1,407 @@
+"""Windows of bytes: which a text is read in, what each should answer in training, and how their answers are merged."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from .span_codec import PAD_ID, ByteText, SymbolLayout
+
+_BLOCK = 65_536  # characters or bytes of a text that are read at a time
+Bytes = bytes | bytearray | memoryview
+
+
+def window_starts(length: int, window_size: int, overlap: int | None = None) -> np.ndarray:
+    """Where the windows of a text begin: every `window_size - overlap` bytes; the last one ends with the text.
+
+    So every window is full, unless the text is shorter than one, and the last two may overlap by more. A span of up to
+    `overlap + 1` bytes lies wholly in at least one window.
+
+    Args:
+        length: of the text, in bytes; 0 gives no window.
+        window_size: k, in bytes.
+        overlap: of two windows, in bytes; None for half a window, as in the paper.
+    """
+    stride = window_size - check_overlap(window_size, overlap)
+    if length == 0:
+        return np.empty(0, dtype=np.int64)
+    last = max(length - window_size, 0)
+    return np.append(np.arange(0, last, stride), last)
+
+
+def iterate_windows(
+    data: Bytes | np.ndarray | Iterable[Bytes | np.ndarray], window_size: int, overlap: int | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The windows of `window_starts`, of data of any length, in constant memory.
+
+    Args:
+        data: bytes, or an iterator of pieces of any size.
+        window_size: k, in bytes.
+        overlap: as in `window_starts`.
+
+    Yields:
+        The offset of a window and its bytes, uint8 `(k,)`, fewer only where the whole is shorter than a window.
+    """
+    stride = window_size - check_overlap(window_size, overlap)
+    buffer = np.empty(0, dtype=np.uint8)
+    base, following = 0, 0  # offsets of the buffer and of the next window
+    pieces = [data] if isinstance(data, Bytes | np.ndarray) else data
+    for piece in pieces:
+        whole = np.frombuffer(piece, dtype=np.uint8)
+        for first in range(0, len(whole), _BLOCK):
+            buffer = np.concatenate([buffer, whole[first : first + _BLOCK]])
+            end = base + len(buffer)
+            while following + window_size < end:  # not yet the last
+                yield following, buffer[following - base : following - base + window_size]
+                following += stride
+            kept = max(end - window_size, 0)
+            buffer, base = buffer[kept - base :], kept
+    if len(buffer):
+        yield base, buffer
+
+
+def check_overlap(window_size: int, overlap: int | None) -> int:
+    """The overlap, half a window if none is given.
+
+    Raises:
+        ValueError: windows would not go forward, or would leave bytes out.
+    """
+    if window_size < 1:
+        raise ValueError(f"window_size is {window_size}; a window holds at least 1 byte.")
+    if overlap is None:
+        return window_size // 2
+    if not 0 <= overlap < window_size:
+        raise ValueError(f"overlap is {overlap}; it is at least 0 and less than the window of {window_size} bytes.")
+    return overlap
+
+
+class Unheld(NamedTuple):
+    """How many spans no window can answer for."""
+
+    too_long: int  # longer than a window
+    cut: int  # not longer, and yet wholly in no window of the text
+
+
+def count_unheld(
+    starts: np.ndarray, ends: np.ndarray, length: int, window_size: int, overlap: int | None = None
+) -> Unheld:
+    """Count the byte spans of a text that are longer than a window, and those that its windows cut.
+
+    Args:
+        starts: `(spans,)` first bytes.
+        ends: `(spans,)` ends, exclusive.
+        length: of the text, in bytes.
+        window_size: k, in bytes.
+        overlap: as in `window_starts`.
+    """
+    windows = window_starts(length, window_size, overlap)
+    too_long = np.asarray(ends) - starts > window_size
+    cut = ends > windows[np.searchsorted(windows, starts, side="right") - 1] + window_size
+    return Unheld(int(too_long.sum()), int((cut & ~too_long).sum()))
+
+
+def window_bytes(data: np.ndarray, window_starts: np.ndarray, window_ends: np.ndarray) -> np.ndarray:
+    """A batch of windows as ids, right-padded by PAD.
+
+    Args:
+        data: uint8 `(bytes,)`, of one document or many.
+        window_starts: `(batch,)` offsets.
+        window_ends: `(batch,)` ends, exclusive: of the window or, where that comes first, of its document.
+
+    Returns:
+        int64 `(batch, longest window)`.
+    """
+    lengths = np.asarray(window_ends) - window_starts
+    columns = np.arange(int(lengths.max(initial=0)))
+    inside = columns < lengths[:, None]
+    ids = np.full(inside.shape, PAD_ID, dtype=np.int64)
+    ids[inside] = data[(np.asarray(window_starts)[:, None] + columns)[inside]]
+    return ids
+
+
+def window_targets(
+    window_starts: np.ndarray,
+    window_ends: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    labels: np.ndarray,
+    layout: SymbolLayout,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a model should emit for each window of a batch: the spans wholly inside it, the last first, then STOP.
+
+    Section 3 of the paper. A window may begin and end inside a word or a character.
+
+    Args:
+        window_starts: `(batch,)` offsets.
+        window_ends: `(batch,)` ends, exclusive: of the window or, where that comes first, of its document.
+        starts: `(spans,)` first bytes of the data's spans, in order; they do not overlap and none is empty.
+        ends: `(spans,)` ends, exclusive.
+        labels: `(spans,)` indices into the layout's labels.
+        layout: of the symbols.
+
+    Returns:
+        int64 symbols `(batch, time)`, right-padded by PAD, and the length of each row `(batch,)`, STOP included.
+    """
+    first = np.searchsorted(starts, window_starts, side="left")
+    after = np.searchsorted(ends, window_ends, side="right")
+    counts = np.maximum(after - first, 0)
+    lengths = 3 * counts + 1
+    targets = np.full((len(lengths), int(lengths.max(initial=1))), PAD_ID, dtype=np.int64)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    order = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # 0, 1, ... in each window
+    spans = after[rows] - 1 - order
+    columns = 3 * order
+    targets[rows, columns] = layout.first_start + starts[spans] - np.asarray(window_starts)[rows]
+    targets[rows, columns + 1] = layout.first_length + ends[spans] - starts[spans]
+    targets[rows, columns + 2] = layout.first_label + labels[spans]
+    targets[np.arange(len(counts)), lengths - 1] = layout.stop
+    return targets, lengths
+
+
+class ScoredSpan(NamedTuple):
+    """A predicted span, in bytes."""
+
+    start: int
+    end: int
+    label: Any
+    score: float
+
+
+class _Candidate(NamedTuple):
+    rank: tuple[int, float, int]  # the smaller wins: start in its own window, -score, window
+    span: ScoredSpan
+
+
+class SpanMerger:
+    """Merges what overlapping windows predict into spans that do not overlap, window by window.
+
+    Two statements say how, and they mend the two ways in which a window's edge misleads.
+
+    The paper keeps of each window the predictions about its last 30 bytes. That is read here as: a window answers for
+    the spans that the window before it could not hold wholly. A span that both hold is the earlier one's to report,
+    and "York" at the start of a window does not contend with the "New York" that the window before it saw whole.
+
+    Of the spans that overlap nevertheless, the one stays that starts earliest in its own window: so the paper's
+    authors in correspondence, as a replication reports (github.com/davidandym/multilingual-NER). It favours the window
+    that sees on: "New York" at the end of a window yields to "New York City", which runs past that end and starts
+    early in the next window. A draw goes to the higher score, then to the earlier window, then to what was emitted
+    first.
+
+    Contests are settled as windows arrive: what has lost does not come back should its winner lose to a later one.
+    Thus memory is constant, and a span is final once a window begins at its end or behind it.
+
+    If every window predicts exactly the gold spans wholly inside it, the result is exactly the gold spans that lie
+    wholly in some window, among them all of up to `overlap + 1` bytes.
+
+    Args:
+        window_size: k, in bytes.
+        union: let a window answer for every span in it, as that replication does: the second rule alone.
+
+    Attributes:
+        repeated: predictions left to the window before, or made by two windows alike.
+        outdone: predictions that lost against one that overlaps.
+    """
+
+    def __init__(self, window_size: int, union: bool = False) -> None:
+        self.window_size, self.union = window_size, union
+        self.repeated = self.outdone = 0
+        self._pending: list[_Candidate] = []  # in order, not overlapping
+        self._window_start, self._window_end = 0, 0
+
+    def add(self, window_start: int, spans: Iterable[tuple[int, int, Any, float]]) -> list[ScoredSpan]:
+        """Take the next window's predictions.
+
+        Args:
+            window_start: offset of the window; windows come in order.
+            spans: start and end (exclusive) in bytes of the window, label, score; they may overlap.
+
+        Returns:
+            The spans, in bytes of the text and in its order, that no later window can touch.
+        """
+        if window_start < self._window_start:
+            raise ValueError(f"The window at {window_start} comes after that at {self._window_start}: not in order.")
+        final = [candidate.span for candidate in self._pending if candidate.span.end <= window_start]
+        self._pending = self._pending[len(final) :]
+        answered = 0 if self.union else self._window_end - window_start
+        for start, end, label, score in sorted(spans, key=lambda span: (span[0], -span[3])):
+            if end <= answered:
+                self.repeated += 1
+                continue
+            span = ScoredSpan(window_start + start, window_start + end, label, score)
+            self._contend(_Candidate((start, -score, window_start), span))
+        self._window_start, self._window_end = window_start, window_start + self.window_size
+        return final
+
+    def _contend(self, candidate: _Candidate) -> None:
+        start, end = candidate.span[:2]
+        if not self._pending or self._pending[-1].span.end <= start:
+            self._pending.append(candidate)
+            return
+        rivals = [other for other in self._pending if other.span.start < end and start < other.span.end]
+        same = sum(rival.span[:3] == candidate.span[:3] for rival in rivals)
+        self.repeated += same
+        if any(rival.rank <= candidate.rank for rival in rivals):
+            self.outdone += not same
+            return
+        self.outdone += len(rivals) - same
+        self._pending = [other for other in self._pending if other not in rivals]
+        self._pending.append(candidate)
+        self._pending.sort(key=lambda other: other.span.start)
+
+    def finish(self) -> list[ScoredSpan]:
+        """The spans left, after the last window."""
+        final = [candidate.span for candidate in self._pending]
+        self._pending = []
+        return final
+
+    @property
+    def settled(self) -> int:
+        """The offset before which no span is pending."""
+        return min([self._window_start, *(candidate.span.start for candidate in self._pending[:1])])
+
+
+def merge_spans(
+    predictions: Iterable[tuple[int, Sequence[tuple[int, int, Any, float]]]], window_size: int, union: bool = False
+) -> Iterator[ScoredSpan]:
+    """Merge the predictions of windows that come in order, as `SpanMerger` does; constant memory."""
+    merger = SpanMerger(window_size, union)
+    for window_start, spans in predictions:
+        yield from merger.add(window_start, spans)
+    yield from merger.finish()
+
+
+class TextSpan(NamedTuple):
+    """A span of a text: `text[start:end] == word`, in characters."""
+
+    start: int
+    end: int
+    label: Any
+    score: float
+    word: str
+
+
+class TextStream:
+    """A text of any length, as windows of bytes; and their predictions, as spans of characters. Constant memory.
+
+    Read `windows`, and hand each window's predictions back to `add`, in order; `finish` gives what is left.
+
+    Args:
+        text: a text, its bytes, or an iterator of pieces of either.
+        window_size: k, in bytes.
+        overlap: as in `window_starts`.
+        errors: as in `ByteText`.
+        union: as in `SpanMerger`.
+
+    Attributes:
+        merger: the `SpanMerger`, with its counts.
+        replaced: how often U+FFFD stands for what could not be read.
+        snapped: spans that cut a character, and were widened to hold it whole.
+        dropped: of these, spans of nothing but a part of a character that the span before holds.
+    """
+
+    def __init__(
+        self,
+        text: str | Bytes | Iterable[str] | Iterable[Bytes],
+        window_size: int,
+        overlap: int | None = None,
+        errors: str = "strict",
+        union: bool = False,
+    ) -> None:
+        self.window_size, self.overlap, self.errors = window_size, check_overlap(window_size, overlap), errors
+        self.merger = SpanMerger(window_size, union)
+        self.replaced = self.snapped = self.dropped = 0
+        self._text = text
+        self._blocks: deque[tuple[int, int, ByteText]] = deque()  # offset in bytes, in characters
+        self._last_end = 0
+
+    def windows(self) -> Iterator[tuple[int, np.ndarray]]:
+        """The offsets and bytes of the windows (see `iterate_windows`).
+
+        Raises:
+            InputError: once the reading comes to what is not UTF-8, with its offset.
+            TypeError: the text or a piece of it is neither text nor bytes.
+        """
+        return iterate_windows(self._read(), self.window_size, self.overlap)
+
+    def _read(self) -> Iterator[np.ndarray]:
+        byte, character = 0, 0
+        for offset, piece in _pieces(self._text):
+            block = ByteText(piece, self.errors, offset)
+            self.replaced += block.replaced
+            self._blocks.append((byte, character, block))
+            byte, character = byte + len(block), character + len(block.text)
+            yield block.data
+
+    def add(self, window_start: int, spans: Iterable[tuple[int, int, Any, float]]) -> list[TextSpan]:
+        """Take the next window's predictions, give the spans that are final (see `SpanMerger.add`)."""
+        final = self._locate(self.merger.add(window_start, spans))
+        settled = self.merger.settled
+        while self._blocks and self._blocks[0][0] + len(self._blocks[0][2]) <= settled:
+            self._blocks.popleft()
+        return final
+
+    def finish(self) -> list[TextSpan]:
+        """The spans left, after the last window."""
+        return self._locate(self.merger.finish())
+
+    def _locate(self, spans: list[ScoredSpan]) -> list[TextSpan]:
+        """Byte spans as spans of characters, with their words."""
+        located = []
+        for span in spans:
+            while self._blocks[0][0] + len(self._blocks[0][2]) <= span.start:
+                self._blocks.popleft()  # spans come in order
+            start, cut_start = self._character(span.start, "right")
+            end, cut_end = self._character(span.end, "left")
+            self.snapped += cut_start or cut_end
+            start = max(start, self._last_end)
+            if start >= end:
+                self.dropped += 1
+                continue
+            self._last_end = end
+            located.append(TextSpan(start, end, span.label, span.score, self._slice(start, end)))
+        return located
+
+    def _character(self, offset: int, side: Literal["left", "right"]) -> tuple[int, bool]:
+        """A byte's character, or that behind it ("left"), and whether the byte is inside one."""
+        byte, character, block = next(b for b in self._blocks if offset <= b[0] + len(b[2]))
+        index = int(block.bounds.searchsorted(offset - byte, side)) - (side == "right")
+        return character + index, bool(block.bounds[index] != offset - byte)
+
+    def _slice(self, start: int, end: int) -> str:
+        _, character, block = self._blocks[0]
+        if end <= character + len(block.text):
+            return block.text[start - character : end - character]
+        return "".join(b.text[max(start - c, 0) : max(end - c, 0)] for _, c, b in self._blocks)
+
+
+def _pieces(text: Any) -> Iterator[tuple[int, Any]]:
+    """A text in pieces of about a block, with their offsets; bytes are never parted inside a character."""
+    parts: Iterable[Any] = [text] if isinstance(text, str | Bytes) else text
+    held: Any = None
+    offset = 0
+    for part in parts:
+        if not isinstance(part, str | Bytes) or (held is not None and isinstance(part, str) != isinstance(held, str)):
+            raise TypeError(f"A text is str or bytes, or an iterator of one of them; this has {type(part).__name__}.")
+        for first in range(0, len(part), _BLOCK):
+            piece = part[first : first + _BLOCK]
+            piece = piece if isinstance(piece, str) else bytes(piece)
+            held = piece if held is None else held + piece
+            if len(held) >= _BLOCK:
+                cut = len(held) if isinstance(held, str) else _whole(held)
+                yield offset, held[:cut]
+                held, offset = held[cut:], offset + cut
+    if held:
+        yield offset, held
+
+
+def _whole(data: bytes) -> int:
+    """Where to cut bytes so that no character is parted: before the last that begins one of several bytes."""
+    for back in range(1, min(4, len(data)) + 1):
+        if data[-back] >= 0xC0:
+            return len(data) - back
+        if data[-back] < 0x80:
+            break
+    return len(data)

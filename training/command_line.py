@@ -59,6 +59,14 @@ OnErrorOption = Annotated[
 ]
 ModelArgument = Annotated[str, typer.Argument(help="Folder of a trained tagger, or its name on the Hub.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Sentences that go through the model together.")]
+Threads = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        envvar="OMP_NUM_THREADS",
+        help="Threads of the CPU. Small taggers gain little from more than one, and lose much on a busy machine.",
+    ),
+]
 
 
 @app.command()
@@ -75,13 +83,14 @@ def train(
     encoding: Encoding = "utf-8",
     scheme: Scheme = "auto",
     on_error: OnErrorOption = OnError.convert,
+    threads: Threads = 1,
 ) -> None:
     """Train a tagger by a recipe."""
     from tagsmith.training.corpora import load_corpus
     from tagsmith.training.recipe import read_recipe
     from tagsmith.training.run import train_tagger
 
-    _quiet()
+    _prepare_torch(threads)
     chosen = read_recipe(recipe, set_ or [])
     files = {"train": train, **({"dev": dev} if dev else {})}
     corpus = load_corpus(files, **_reader(tag_column, encoding, scheme, on_error))
@@ -102,12 +111,13 @@ def evaluate(
     encoding: Encoding = "utf-8",
     scheme: Scheme = "auto",
     on_error: OnErrorOption = OnError.convert,
+    threads: Threads = 1,
 ) -> None:
     """Score a tagger on annotated data: exact spans, by label."""
     from tagsmith.training.corpora import is_plain, load_corpus
     from tagsmith.training.scoring import score_tagger
 
-    pipeline = _load(model)
+    pipeline = _load(model, threads)
     corpus = load_corpus({"test": file}, **_reader(tag_column, encoding, scheme, on_error))
     _report_reading({"test": file}, corpus)
     plain = pipeline.model.config.tag_scheme == "plain"
@@ -134,11 +144,12 @@ def tag(
     format_: Annotated[TagFormat, typer.Option("--format", help="How to write the spans.")] = TagFormat.text,
     min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out spans that score below.")] = 0.0,
     batch_size: BatchSize = 32,
+    threads: Threads = 1,
 ) -> None:
     """Tag raw text; each line is tagged by itself."""
     from tagsmith.training.tagging import read_texts, write_tagged
 
-    pipeline = _load(model)
+    pipeline = _load(model, threads)
     write_tagged(pipeline, read_texts(files or ["-"]), format_.value, min_score, batch_size)
 
 
@@ -177,6 +188,7 @@ def demo(
         "Dronning Margrethe besøgte København i går.\n"
         "O presidente do Brasil viajou para Lisboa."
     ),
+    threads: Threads = 1,
 ) -> None:
     """Train a tagger on the bundled sample of eight languages, print its scores, and tag a text with it."""
     from tagsmith.training.run import CHECKPOINTS
@@ -185,9 +197,9 @@ def demo(
 
     files = sample_files()
     rmtree(output_dir / CHECKPOINTS, ignore_errors=True)  # of an earlier demo
-    train("sample", files["train"], output_dir, files["dev"])
+    train("sample", files["train"], output_dir, files["dev"], threads=threads)
     _say("Now tagging:", style="bold")
-    write_tagged(_load(str(output_dir)), iter([text]), "text", 0.0, 32)
+    write_tagged(_load(str(output_dir), threads), iter([text]), "text", 0.0, 32)
 
 
 def _reader(tag_column: str | None, encoding: str, scheme: str, on_error: OnError) -> ReaderOptions:
@@ -206,7 +218,7 @@ def _report_reading(files: dict[str, Path], corpus: Any) -> None:
             _say(f"{name}: {line}", style="dim")
 
 
-def _load(model: str) -> Any:
+def _load(model: str, threads: int) -> Any:
     """The pipeline of a tagger, or an InputError that says what is wrong with its folder."""
     import tagsmith
 
@@ -216,7 +228,7 @@ def _load(model: str) -> Any:
         raise InputError("there is no such folder", path=model)
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-    _quiet()
+    _prepare_torch(threads)
     try:
         # transformers fills what is missing or has another shape with random numbers, and only warns.
         tagger, loading = AutoModelForTokenClassification.from_pretrained(
@@ -243,10 +255,12 @@ def _load(model: str) -> Any:
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name; what else does not exist needs no network to say so
 
 
-def _quiet() -> None:
-    """No bars for files of a few megabytes, no warnings that only developers can act on."""
+def _prepare_torch(threads: int) -> None:
+    """So many threads; no bars for files of a few megabytes, no warnings that only developers can act on."""
+    import torch
     from transformers.utils import logging
 
+    torch.set_num_threads(threads)
     logging.disable_progress_bar()
     logging.set_verbosity_error()
 

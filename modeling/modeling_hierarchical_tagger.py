@@ -30,7 +30,7 @@ from transformers.modeling_outputs import ModelOutput
 
 from .configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from .crf import ConditionalRandomField
-from .recurrent import BidirectionalEncoder, BidirectionalLayer, Packing
+from .recurrent import Packing, RecurrentLayer, RecurrentStack
 from .tag_grammar import span_labels
 from .tag_spans import spans_of_tags
 
@@ -65,7 +65,7 @@ class CharacterEncoder(nn.Module):
             window, self.output_size = config.character_window, config.character_filters
             self.convolution = nn.Conv1d(width, self.output_size, window, padding=window // 2)
         else:
-            self.recurrent = BidirectionalEncoder(
+            self.recurrent = RecurrentStack(
                 config.character_encoder, width, config.character_hidden_size, config.character_num_layers
             )
             self.output_size = self.recurrent.output_size
@@ -74,7 +74,8 @@ class CharacterEncoder(nn.Module):
         mask = character_ids > 0
         if self.recurrent is not None:
             packing = Packing.of(mask)
-            return self.recurrent.summarize(self.dropout(self.embedding(packing.pack(character_ids))), packing)
+            _, last = self.recurrent(self.dropout(self.embedding(packing.pack(character_ids))), packing)
+            return last[:, -1, 0]  # the top layer's: forward at the word's end, backward at its beginning
         assert self.convolution is not None
         if not character_ids.numel():
             return self.convolution.weight.new_zeros(len(character_ids), self.output_size)
@@ -92,7 +93,7 @@ class HierarchicalTaggerPreTrainedModel(PreTrainedModel):
     main_input_name = "input_ids"
     accepts_loss_kwargs = False  # the loss is a mean over sentences: Trainer must divide by accumulation steps
     _keep_in_fp32_modules_strict = ["crf"]  # noqa: RUF012
-    _no_split_modules = ["BidirectionalLayer", "ConditionalRandomField"]  # noqa: RUF012
+    _no_split_modules = ["RecurrentLayer", "ConditionalRandomField"]  # noqa: RUF012
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -101,7 +102,7 @@ class HierarchicalTaggerPreTrainedModel(PreTrainedModel):
             init.uniform_(module.weight, -bound, bound)
             if module.padding_idx is not None and not getattr(module.weight, "_is_hf_initialized", False):
                 module.weight[module.padding_idx].zero_()
-        elif isinstance(module, BidirectionalLayer):
+        elif isinstance(module, RecurrentLayer):
             module.reset_parameters(self.config.recurrent_initializer)
         elif isinstance(module, ConditionalRandomField):
             module.reset_parameters()
@@ -124,8 +125,12 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
             self.characters = CharacterEncoder(config)
             width += self.characters.output_size
         self.dropout = nn.Dropout(config.embedding_dropout)
-        self.recurrent = BidirectionalEncoder(
-            config.word_encoder, width, config.hidden_size, config.num_hidden_layers, config.hidden_dropout
+        self.recurrent = RecurrentStack(
+            config.word_encoder,
+            width,
+            config.hidden_size,
+            config.num_hidden_layers,
+            dropout=config.hidden_dropout,
         )
         self.output_size = self.recurrent.output_size
         self.post_init()
@@ -186,7 +191,8 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
             if character_ids is None:
                 raise ValueError("This tagger reads characters: pass character_ids, which its tokenizer gives.")
             parts.append(self._spell(self.characters, packing.pack(character_ids)))
-        return self.recurrent(self.dropout(torch.cat(parts, dim=-1)), packing)
+        states, _ = self.recurrent(self.dropout(torch.cat(parts, dim=-1)), packing)
+        return states
 
     @staticmethod
     def _spell(characters: CharacterEncoder, ids: Tensor) -> Tensor:

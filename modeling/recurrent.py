@@ -1,7 +1,7 @@
-"""Bidirectional recurrent layers over ragged batches: GRU, LSTM and the plain (Elman) RNN.
+"""Recurrent layers over ragged batches, one way or both ways: GRU, LSTM and the plain (Elman) RNN.
 
 A right-padded batch is *packed* first: one row for each valid step, time-major, the longest sequence first, so that
-step `t` is a contiguous block of the sequences still running. Nothing is computed for padding. Both directions run
+step `t` is a contiguous block of the sequences still running. Nothing is computed for padding. Two directions run
 in one batched matrix product a step: the backward direction reads each sequence mirrored within its own length,
 which leaves it packed in the same way.
 
@@ -26,6 +26,7 @@ class Packing(NamedTuple):
         gather: `(steps,)`, positions in the flattened `(batch * time)` grid.
         mirror: `(steps,)`, the row of the same sequence counted from its other end.
         last: `(batch,)`, the row of each sequence's last step; -1 for an empty sequence.
+        order: `(batch,)`, the sequences from the longest to the shortest.
         sizes: how many sequences are still running, for each time step.
         shape: `(batch, time)` of the padded grid.
     """
@@ -33,6 +34,7 @@ class Packing(NamedTuple):
     gather: Tensor
     mirror: Tensor
     last: Tensor
+    order: Tensor
     sizes: list[int]
     shape: tuple[int, int]
 
@@ -63,7 +65,7 @@ class Packing(NamedTuple):
             raise ValueError(
                 f"{rows_with_holes} rows of the mask have padding before a word. Move all padding to the right end."
             )
-        return cls(gather, mirror, last, [n for n in host_sizes if n], (batch, time))
+        return cls(gather, mirror, last, order, [n for n in host_sizes if n], (batch, time))
 
     def pack(self, padded: Tensor) -> Tensor:
         """`(batch, time, ...)` to `(steps, ...)`."""
@@ -175,48 +177,54 @@ CELLS: dict[str, Any] = {"gru": GRUCell, "lstm": LSTMCell, "rnn": RNNCell}
 class _Scan(torch.autograd.Function):
     """The loop over time. `x` is `(directions, steps, gates * size)`, the weight `(directions, size, gates * size)`.
 
-    Returns the hidden states `(directions, steps, size)`; sequences start from zeros.
+    Returns the hidden states `(directions, steps, size)`, and each sequence's last states `(directions, batch, size)`,
+    as the initial ones come: longest first.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: Any) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: Any, *initial: Tensor
+    ) -> tuple[Tensor, ...]:
         directions, steps, _ = x.shape
-        size = weight.shape[1]
-        out = [x.new_empty(directions, steps, size) for _ in range(cell.states)]
-        kept = x.new_empty(directions, steps, cell.saved * size)
-        state = [x.new_zeros(directions, sizes[0], size) for _ in range(cell.states)]
-        start = 0
+        out = [x.new_empty(directions, steps, weight.shape[1]) for _ in range(cell.states)]
+        kept = x.new_empty(directions, steps, cell.saved * weight.shape[1])
+        final = [state.clone() for state in initial]
+        state, start = list(initial), 0
         for n in sizes:
             rows = slice(start, start + n)
+            for ended, states in zip(final, state, strict=True):  # those that ran a step ago and run no more
+                if start and states.shape[1] > n:
+                    ended[:, n : states.shape[1]] = states[:, n:]
             state = [s[:, :n] for s in state]
             recurrent = torch.baddbmm(bias, state[0], weight)
             cell.forward(x[:, rows], recurrent, state, [o[:, rows] for o in out], kept[:, rows])
             state = [o[:, rows] for o in out]
             start += n
-        ctx.save_for_backward(weight, kept, *out)
+        for ended, states in zip(final, state, strict=True):
+            ended[:, : states.shape[1]] = states
+        ctx.save_for_backward(weight, kept, *initial, *out)
         ctx.sizes, ctx.cell = sizes, cell
-        return out[0]
+        return out[0], *final
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        weight, kept, *out = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor, *grad_final: Tensor) -> tuple[Tensor | None, ...]:
+        weight, kept, *states = ctx.saved_tensors
         sizes, cell = ctx.sizes, ctx.cell
+        initial, out = states[: cell.states], states[cell.states :]
         directions, steps, size = out[0].shape
         dx = grad.new_empty(directions, steps, cell.gates * size)
         dr = torch.empty_like(dx)
-        previous = torch.zeros_like(out[0])  # the state that each step started from
-        carry = [grad.new_zeros(directions, sizes[0], size) for _ in range(cell.states)]
+        previous = torch.empty_like(out[0])  # the state that each step started from
+        carry = [final.clone() for final in grad_final]
         transposed = weight.transpose(1, 2)
-        zeros = [torch.zeros_like(c) for c in carry]
         end = steps
         for t in range(len(sizes) - 1, -1, -1):
             n = sizes[t]
             rows = slice(end - n, end)
             before = slice(end - n - sizes[t - 1], end - sizes[t - 1]) if t else None
-            state = [o[:, before] for o in out] if before else zeros
-            if before:
-                previous[:, rows] = state[0]
+            state = [o[:, before] for o in out] if before else [s[:, :n] for s in initial]
+            previous[:, rows] = state[0]
             incoming = [c[:, :n] for c in carry]
             incoming[0] = incoming[0] + grad[:, rows]
             now = [o[:, rows] for o in out]
@@ -226,10 +234,12 @@ class _Scan(torch.autograd.Function):
                 c[:, :n] = p
             end -= n
         d_weight = torch.bmm(previous.transpose(1, 2), dr)
-        return dx, d_weight, dr.sum(1, keepdim=True), None, None
+        return dx, d_weight, dr.sum(1, keepdim=True), None, None, *carry
 
 
-def scan(x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: str) -> Tensor:
+def scan(
+    x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: str, initial: list[Tensor] | None = None
+) -> tuple[Tensor, list[Tensor]]:
     """Run a cell over packed sequences.
 
     Args:
@@ -238,29 +248,38 @@ def scan(x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: str) -
         bias: `(directions, 1, gates * size)`, of the recurrent product.
         sizes: sequences running at each time step, never rising.
         cell: "gru", "lstm" or "rnn".
+        initial: the states to start from, the hidden one and with an LSTM the cell, `(directions, batch, size)` each,
+            longest sequence first; zeros by default.
 
     Returns:
-        Hidden states `(directions, steps, size)`.
+        Hidden states `(directions, steps, size)`, and the states that each sequence ends with, as the initial ones
+        come; an empty sequence ends with what it started from.
     """
+    if initial is None:
+        batch = sizes[0] if sizes else 0
+        initial = [x.new_zeros(x.shape[0], batch, weight.shape[1]) for _ in range(CELLS[cell].states)]
     if not sizes:
-        return x.new_zeros(x.shape[0], 0, weight.shape[1])
+        return x.new_zeros(x.shape[0], 0, weight.shape[1]), initial
     if torch.is_autocast_enabled(x.device.type):  # the loop writes into buffers of one type
         with torch.autocast(x.device.type, enabled=False):
-            return _Scan.apply(x.float(), weight.float(), bias.float(), sizes, CELLS[cell])
-    return _Scan.apply(x, weight, bias, sizes, CELLS[cell])
+            floats = [tensor.float() for tensor in (x, weight, bias, *initial)]
+            hidden, *final = _Scan.apply(*floats[:3], sizes, CELLS[cell], *floats[3:])
+    else:
+        hidden, *final = _Scan.apply(x, weight, bias, sizes, CELLS[cell], *initial)
+    return hidden, final
 
 
-class BidirectionalLayer(nn.Module):
-    """One layer read both ways: packed `(steps, input_size)` to `(steps, 2 * hidden_size)`, forward half first."""
+class RecurrentLayer(nn.Module):
+    """One layer, read one way or both ways: packed `(steps, input_size)` to `(steps, directions * hidden_size)`."""
 
-    def __init__(self, cell: str, input_size: int, hidden_size: int) -> None:
+    def __init__(self, cell: str, input_size: int, hidden_size: int, directions: int = 2) -> None:
         super().__init__()
-        self.cell = cell
+        self.cell, self.directions = cell, directions
         width = CELLS[cell].gates * hidden_size
-        self.input_weight = nn.Parameter(torch.empty(2, input_size, width))
-        self.input_bias = nn.Parameter(torch.empty(2, 1, width))
-        self.recurrent_weight = nn.Parameter(torch.empty(2, hidden_size, width))
-        self.recurrent_bias = nn.Parameter(torch.empty(2, 1, width))
+        self.input_weight = nn.Parameter(torch.empty(directions, input_size, width))
+        self.input_bias = nn.Parameter(torch.empty(directions, 1, width))
+        self.recurrent_weight = nn.Parameter(torch.empty(directions, hidden_size, width))
+        self.recurrent_bias = nn.Parameter(torch.empty(directions, 1, width))
         self.reset_parameters()
 
     @torch.no_grad()
@@ -284,34 +303,69 @@ class BidirectionalLayer(nn.Module):
         if forgets and not getattr(self.input_bias, "_is_hf_initialized", False):
             self.input_bias[..., size : 2 * size] = 1.0  # remember at first (Jozefowicz et al. 2015)
 
-    def forward(self, packed: Tensor, packing: Packing) -> Tensor:
-        both = torch.stack([packed, packed[packing.mirror]])
+    def forward(
+        self, packed: Tensor, packing: Packing, initial: list[Tensor] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Read packed sequences.
+
+        Args:
+            packed: `(steps, input_size)`.
+            packing: of the sequences.
+            initial: as `scan` takes them.
+
+        Returns:
+            `(steps, directions * hidden_size)`, the forward half first, and the last states as `scan` gives them.
+        """
+        both = packed[None] if self.directions == 1 else torch.stack([packed, packed[packing.mirror]])
         x = torch.baddbmm(self.input_bias, both, self.input_weight)
-        hidden = scan(x, self.recurrent_weight, self.recurrent_bias, packing.sizes, self.cell)
-        return torch.cat([hidden[0], hidden[1][packing.mirror]], dim=-1)
+        weights = self.recurrent_weight, self.recurrent_bias
+        hidden, final = scan(x, *weights, packing.sizes, self.cell, initial)
+        if self.directions == 1:
+            return hidden[0], final
+        return torch.cat([hidden[0], hidden[1][packing.mirror]], dim=-1), final
 
 
-class BidirectionalEncoder(nn.Module):
-    """A stack of bidirectional layers, dropout before each but the first."""
+class RecurrentStack(nn.Module):
+    """Layers upon each other, dropout before each but the first."""
 
-    def __init__(self, cell: str, input_size: int, hidden_size: int, num_layers: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        directions: int = 2,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        widths = [input_size] + [2 * hidden_size] * (num_layers - 1)
-        self.layers = nn.ModuleList(BidirectionalLayer(cell, width, hidden_size) for width in widths)
+        self.directions, self.output_size = directions, directions * hidden_size
+        widths = [input_size] + [self.output_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(RecurrentLayer(cell, width, hidden_size, directions) for width in widths)
         self.dropout = nn.Dropout(dropout)
-        self.output_size = 2 * hidden_size
 
-    def forward(self, packed: Tensor, packing: Packing) -> Tensor:
-        """Packed `(steps, input_size)` to `(steps, 2 * hidden_size)`."""
+    def forward(self, packed: Tensor, packing: Packing, initial: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Read packed sequences.
+
+        Args:
+            packed: `(steps, input_size)`.
+            packing: of the sequences.
+            initial: `(batch, layers, states, directions * hidden_size)`, the state that each layer starts from (an
+                LSTM has two, hidden and cell), in the order of the padded batch; zeros by default.
+
+        Returns:
+            `(steps, directions * hidden_size)`, the top layer's; and the states that it ends with, as the initial ones
+            come: of the backward direction, those at the sequence's first step.
+        """
+        batch, order = packing.shape[0], packing.order
+        if initial is None:
+            states = CELLS[self.layers[0].cell].states  # type: ignore[index]
+            initial = packed.new_zeros(batch, len(self.layers), states, self.output_size)
+        # To the form of `scan`: (layers, states, directions, batch, size), longest first.
+        sorted_states = initial[order].unflatten(-1, (self.directions, -1)).permute(1, 2, 3, 0, 4)
+        finals = []
         for index, layer in enumerate(self.layers):
-            packed = layer(self.dropout(packed) if index else packed, packing)
-        return packed
-
-    def summarize(self, packed: Tensor, packing: Packing) -> Tensor:
-        """Each sequence as `[forward last; backward first]`: `(batch, 2 * hidden_size)`; zeros if it is empty."""
-        forward, backward = self(packed, packing).chunk(2, dim=-1)
-        if not packing.sizes:
-            return packed.new_zeros(packing.shape[0], self.output_size)
-        # Rows of step 0 stand at the top, in the packed order; mirroring the last step leads back to them.
-        first = packing.mirror[packing.last]
-        return torch.cat([forward[packing.last], backward[first]], dim=-1) * (packing.last >= 0).unsqueeze(1)
+            dropped = self.dropout(packed) if index else packed
+            packed, final = layer(dropped, packing, list(sorted_states[index]))
+            finals.append(torch.stack(final))
+        final_states = torch.stack(finals).permute(3, 0, 1, 2, 4).flatten(3)
+        return packed, torch.empty_like(final_states).index_copy(0, order, final_states)

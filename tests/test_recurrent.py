@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tagsmith.modeling.recurrent import CELLS, BidirectionalEncoder, BidirectionalLayer, Packing, scan
+from tagsmith.modeling.recurrent import CELLS, Packing, RecurrentLayer, RecurrentStack, scan
 
 CELL_NAMES = sorted(CELLS)
 REFERENCES = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
@@ -21,12 +21,12 @@ def mask_of(lengths: list[int], time: int | None = None) -> Tensor:
     return torch.arange(max(lengths, default=0) if time is None else time) < torch.tensor(lengths).long()[:, None]
 
 
-def encoder_of(cell: str, layers: int = 2, seed: int = 0) -> BidirectionalEncoder:
+def encoder_of(cell: str, layers: int = 2, seed: int = 0) -> RecurrentStack:
     torch.manual_seed(seed)
-    return BidirectionalEncoder(cell, 4, 3, layers).double()
+    return RecurrentStack(cell, 4, 3, layers).double()
 
 
-def reference_of(encoder: BidirectionalEncoder) -> nn.RNNBase:
+def reference_of(encoder: RecurrentStack) -> nn.RNNBase:
     """PyTorch's module with the same weights."""
     cell, layers = encoder.layers[0].cell, len(encoder.layers)
     reference = REFERENCES[cell](4, 3, num_layers=layers, bidirectional=True, batch_first=True).double()
@@ -38,7 +38,7 @@ def reference_of(encoder: BidirectionalEncoder) -> nn.RNNBase:
     return reference
 
 
-def named_pairs(layer: BidirectionalLayer) -> list[tuple[str, Tensor]]:
+def named_pairs(layer: RecurrentLayer) -> list[tuple[str, Tensor]]:
     return [
         ("weight_ih", layer.input_weight),
         ("weight_hh", layer.recurrent_weight),
@@ -119,7 +119,7 @@ class TestCells:
         packing = Packing.of(mask)
         ours_in = torch.randn(*mask.shape, 4, dtype=torch.float64, requires_grad=True)
         weights = torch.randn(*mask.shape, 6, dtype=torch.float64)
-        ours = packing.unpack(encoder(packing.pack(ours_in), packing))
+        ours = packing.unpack(encoder(packing.pack(ours_in), packing)[0])
         (ours * weights).sum().backward()
 
         theirs_in = ours_in.detach().clone().requires_grad_()
@@ -149,31 +149,55 @@ class TestCells:
             torch.randn(2, 2, width, dtype=torch.float64, requires_grad=True),
             torch.randn(2, 1, width, dtype=torch.float64, requires_grad=True),
         ]
-        assert torch.autograd.gradcheck(lambda x, w, b: scan(x, w, b, sizes, cell), inputs)
+        inputs += [
+            torch.randn(2, 4, 2, dtype=torch.float64, requires_grad=True) for _ in range(CELLS[cell].states)
+        ]  # of four sequences, the last empty
+
+        def run(x: Tensor, weight: Tensor, bias: Tensor, *initial: Tensor) -> tuple[Tensor, ...]:
+            hidden, final = scan(x, weight, bias, sizes, cell, list(initial))
+            return hidden, *final
+
+        assert torch.autograd.gradcheck(run, inputs)
+
+    @pytest.mark.parametrize("directions", [1, 2])
+    def test_goes_on_from_the_states_that_it_ended_with(self, cell: str, directions: int) -> None:
+        torch.manual_seed(3)
+        stack = RecurrentStack(cell, 4, 3, 2, directions).double()
+        if directions == 2:  # read both ways a sequence cannot be cut, but its last states still are what it ends with
+            packing = Packing.of(mask_of(LENGTHS))
+            outputs, last = stack(torch.randn(sum(LENGTHS), 4, dtype=torch.float64), packing)
+            padded = packing.unpack(outputs)
+            for row, length in enumerate(LENGTHS):
+                if length:
+                    expected = torch.cat([padded[row, length - 1, :3], padded[row, 0, 3:]])
+                    torch.testing.assert_close(last[row, -1, 0], expected, rtol=0, atol=0)
+                else:
+                    assert not last[row].any()
+            return
+        first, second = [3, 1, 4, 2], [2, 4, 0, 1]
+        whole = [a + b for a, b in zip(first, second, strict=True)]
+        x = torch.randn(4, max(whole), 4, dtype=torch.float64)
+        packing = Packing.of(mask_of(whole))
+        at_once, last = stack(packing.pack(x), packing)
+        at_once = packing.unpack(at_once)
+        head, tail = Packing.of(mask_of(first)), Packing.of(mask_of(second))
+        rest = torch.stack([torch.roll(row, -n, 0) for row, n in zip(x, first, strict=True)])
+        _, states = stack(head.pack(x[:, : max(first)]), head)
+        continued, states = stack(tail.pack(rest[:, : max(second)]), tail, states)
+        continued = tail.unpack(continued)
+        torch.testing.assert_close(states, last)
+        for row, (n, m) in enumerate(zip(first, second, strict=True)):
+            torch.testing.assert_close(continued[row, :m], at_once[row, n : n + m])
 
     def test_scan_of_nothing_is_nothing(self, cell: str) -> None:
         width = CELLS[cell].gates * 2
-        out = scan(torch.empty(2, 0, width), torch.empty(2, 2, width), torch.empty(2, 1, width), [], cell)
+        out, _ = scan(torch.empty(2, 0, width), torch.empty(2, 2, width), torch.empty(2, 1, width), [], cell)
         assert out.shape == (2, 0, 2)
 
-    def test_summarize_gives_the_last_forward_and_first_backward_state(self, cell: str) -> None:
-        encoder = encoder_of(cell)
-        mask = mask_of(LENGTHS)
-        packing = Packing.of(mask)
-        x = torch.randn(*mask.shape, 4, dtype=torch.float64)
-        states = packing.unpack(encoder(packing.pack(x), packing))
-        summary = encoder.summarize(packing.pack(x), packing)
-        for row, length in enumerate(LENGTHS):
-            if length:
-                expected = torch.cat([states[row, length - 1, :3], states[row, 0, 3:]])
-                torch.testing.assert_close(summary[row], expected, rtol=0, atol=0)
-            else:
-                assert not summary[row].any()
-
-    def test_summarize_gives_zeros_where_all_is_empty(self, cell: str) -> None:
+    def test_ends_with_zeros_where_all_is_empty(self, cell: str) -> None:
         packing = Packing.of(torch.zeros(2, 3, dtype=torch.bool))
-        summary = encoder_of(cell).summarize(torch.empty(0, 4, dtype=torch.float64), packing)
-        assert summary.shape == (2, 6) and not summary.any()
+        outputs, last = encoder_of(cell)(torch.empty(0, 4, dtype=torch.float64), packing)
+        assert outputs.shape == (0, 6) and last.shape == (2, 2, CELLS[cell].states, 6) and not last.any()
 
     def test_padding_and_company_change_nothing(self, cell: str) -> None:
         encoder = encoder_of(cell)
@@ -181,10 +205,10 @@ class TestCells:
         x = torch.randn(*mask.shape, 4, dtype=torch.float64)
         x[~mask] = float("nan")
         packing = Packing.of(mask)
-        together = packing.unpack(encoder(packing.pack(x), packing))
+        together = packing.unpack(encoder(packing.pack(x), packing)[0])
         for row, length in enumerate(LENGTHS):
             alone = Packing.of(torch.ones(1, length, dtype=torch.bool))
-            expected = alone.unpack(encoder(alone.pack(x[row : row + 1, :length]), alone))
+            expected = alone.unpack(encoder(alone.pack(x[row : row + 1, :length]), alone)[0])
             torch.testing.assert_close(together[row : row + 1, :length], expected)
             assert not together[row, length:].any()
 
@@ -193,9 +217,9 @@ class TestCells:
         packing = Packing.of(mask_of(LENGTHS))
         x = torch.randn(sum(LENGTHS), 4)
         with torch.autocast("cpu", torch.bfloat16):
-            out = encoder(x, packing)
+            out = encoder(x, packing)[0]
             out.float().sum().backward()
-        torch.testing.assert_close(out.float(), encoder(x, packing), rtol=0.05, atol=0.05)
+        torch.testing.assert_close(out.float(), encoder(x, packing)[0], rtol=0.05, atol=0.05)
         assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
 
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -203,8 +227,8 @@ class TestCells:
         encoder = encoder_of(cell)
         packing = Packing.of(mask_of(LENGTHS))
         x = torch.randn(sum(LENGTHS), 4, dtype=torch.float64)
-        expected = encoder(x, packing)
-        out = encoder.to(dtype)(x.to(dtype), packing)
+        expected = encoder(x, packing)[0]
+        out, _ = encoder.to(dtype)(x.to(dtype), packing)
         assert out.dtype == dtype
         torch.testing.assert_close(out.double(), expected, rtol=0.05, atol=0.05)
 
@@ -215,17 +239,17 @@ class TestDropout:
         x = torch.randn(6, 4)
         for layers, changes in ((1, False), (2, True)):
             torch.manual_seed(0)
-            encoder = BidirectionalEncoder("gru", 4, 3, layers, dropout=0.5)
-            assert torch.equal(encoder(x, packing), encoder(x, packing)) is not changes
+            encoder = RecurrentStack("gru", 4, 3, layers, dropout=0.5)
+            assert torch.equal(encoder(x, packing)[0], encoder(x, packing)[0]) is not changes
             encoder.eval()
-            assert torch.equal(encoder(x, packing), encoder(x, packing))
+            assert torch.equal(encoder(x, packing)[0], encoder(x, packing)[0])
 
 
 @pytest.mark.parametrize("cell", CELL_NAMES)
 class TestInitializers:
-    def layer(self, cell: str, initializer: str) -> BidirectionalLayer:
+    def layer(self, cell: str, initializer: str) -> RecurrentLayer:
         torch.manual_seed(0)
-        layer = BidirectionalLayer(cell, 30, 25)
+        layer = RecurrentLayer(cell, 30, 25)
         layer.reset_parameters(initializer)
         return layer
 
@@ -258,7 +282,7 @@ class TestInitializers:
 
     @pytest.mark.parametrize("initializer", ["uniform", "orthogonal", "normal"])
     def test_leave_alone_what_a_checkpoint_filled(self, cell: str, initializer: str) -> None:
-        layer = BidirectionalLayer(cell, 3, 2)
+        layer = RecurrentLayer(cell, 3, 2)
         for parameter in layer.parameters():
             nn.init.constant_(parameter, 7.0)
             parameter._is_hf_initialized = True

@@ -89,10 +89,11 @@ class Report:
     def lines(self) -> list[str]:
         """The report for a person to read, a few short lines."""
         what = "tags" if self.scheme == "plain" else "spans"
+        raw = f"; with raw text: {self.raw_texts:,} sentences" if self.raw_texts else "; tokens only, no raw text"
         lines = [
             f"{self.path}: {self._format()}",
             f"  {self.sentences:,} sentences, {self.tokens:,} tokens, {self.spans:,} {what}, "
-            f"{self.documents:,} document{'s' * (self.documents != 1)}; raw text in {self.raw_texts:,}",
+            f"{self.documents:,} document{'s' * (self.documents != 1)}{raw}",
             "  labels: " + (", ".join(f"{label} {n:,}" for label, n in self.labels.most_common()) or "none"),
         ]
         for findings, manner in ((self.irregular, "irregular"), (self.notes, "note")):

@@ -1,0 +1,114 @@
+"""The byte-to-span model's shape."""
+
+# ruff: noqa: I002 (`strict` checks fields by their types, which `from __future__ import annotations` makes mere text)
+
+from typing import Any, Literal
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+GO_ID, DROP_ID, PAD_ID, FIRST_START = 256, 257, 258, 259
+
+
+@strict
+class ByteToSpanConfig(PreTrainedConfig):
+    """Every choice that makes one byte-to-span model differ from another (Gillick et al. 2015, and options beside it).
+
+    The defaults are the paper's shape. One table of ids serves input and output, since an emitted symbol is the next
+    input: bytes 0 to 255, GO, DROP, PAD, starts 0..k-1, lengths 0..k, STOP, labels. Labels are those of spans, in
+    `id2label`; they come last, so that a model can be given more.
+
+    Args:
+        window_size: k, the bytes that are read at a time.
+        embedding_size: width of a byte's or symbol's embedding.
+        hidden_size: state of the LSTM that writes.
+        num_hidden_layers: its layers.
+        encoder: "shared", the LSTM that writes also reads, as in the paper; "separate", one of its own with the same
+            shape; "bidirectional", one that reads both ways, from whose end states the writing one starts.
+        encoder_hidden_size: state of a bidirectional encoder, for each direction.
+        encoder_num_layers: its layers.
+        attention: look back at the states of the bytes at each step; the scores also point at start positions.
+        embedding_dropout: on embeddings.
+        hidden_dropout: between layers and before the output.
+        byte_dropout: how often a byte is read as DROP while training.
+        recall_bias: taken from STOP's score while tagging; above 0 more spans are found, below 0 fewer.
+        min_score: spans that score below are left out while tagging.
+        initializer_range: weights start uniform within plus and minus this.
+    """
+
+    model_type = "byte-to-span"
+    keys_to_ignore_at_inference = ["past_key_values", "encoder_last_hidden_state"]  # noqa: RUF012
+
+    window_size: int = 60
+    embedding_size: int = 320
+    hidden_size: int = 320
+    num_hidden_layers: int = 4
+    encoder: Literal["shared", "separate", "bidirectional"] = "shared"
+    encoder_hidden_size: int = 128
+    encoder_num_layers: int = 2
+    attention: bool = False
+    embedding_dropout: float | int = 0.0
+    hidden_dropout: float | int = 0.0
+    byte_dropout: float | int = 0.0
+    recall_bias: float | int = 0.0
+    min_score: float | int = 0.0
+    initializer_range: float | int = 0.08
+    is_encoder_decoder: bool = True
+    pad_token_id: int | None = PAD_ID
+    decoder_start_token_id: int | None = GO_ID
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        kwargs["eos_token_id"] = None  # always of the window size, whatever a file says
+        super().__post_init__(**kwargs)
+        self.eos_token_id = self.stop_id
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a field; STOP moves with the window size, as when one is given to `from_pretrained`."""
+        super().__setattr__(name, value)
+        if name == "window_size":
+            super().__setattr__("eos_token_id", self.stop_id)
+
+    def validate_sizes(self) -> None:
+        """Widths, depths and windows that a network can have."""
+        names = ("window_size", "embedding_size", "hidden_size", "num_hidden_layers")
+        for name in (*names, "encoder_hidden_size", "encoder_num_layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+
+    def validate_rates(self) -> None:
+        """Dropout within [0, 1), scores within [0, 1]."""
+        for name in ("embedding_dropout", "hidden_dropout", "byte_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1.")
+        if not 0 <= self.min_score <= 1:
+            raise ValueError(f"min_score is {self.min_score}; it must lie between 0 and 1.")
+
+    def validate_ids(self) -> None:
+        """GO and PAD where the tokenizer has them, and labels without a gap in their ids."""
+        if (self.pad_token_id, self.decoder_start_token_id) != (PAD_ID, GO_ID):
+            found = f"{self.pad_token_id} and {self.decoder_start_token_id}"
+            raise ValueError(f"PAD is {PAD_ID} and GO {GO_ID} for this model, not {found}.")
+        if self.id2label is not None and not self.id2label:
+            raise ValueError("id2label is empty; a span needs a label.")
+        if self.id2label is not None and sorted(self.id2label) != list(range(len(self.id2label))):
+            raise ValueError(f"id2label has the ids {sorted(self.id2label)}; they must run from 0 without a gap.")
+
+    @property
+    def span_labels(self) -> list[str]:
+        """The labels of spans, in the order of their ids."""
+        return [self.id2label[index] for index in range(len(self.id2label))]
+
+    @property
+    def first_length_id(self) -> int:
+        """The id of length 0."""
+        return FIRST_START + self.window_size
+
+    @property
+    def stop_id(self) -> int:
+        """The id of STOP."""
+        return self.first_length_id + self.window_size + 1
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are."""
+        return self.stop_id + 1 + len(self.id2label)

@@ -1,0 +1,397 @@
+"""The byte-to-span model: an LSTM reads a window of bytes and writes its spans as start, length, label, then STOP.
+
+Gillick, Brunk, Vinyals, Subramanya (2015), *Multilingual Language Processing From Bytes*, section 3. In the paper's
+shape one stack of LSTMs reads the bytes and GO and writes the symbols, so that training is a single causal pass:
+
+    b_1 ... b_n  GO  y_1 ... y_T-1        ids, one table for bytes and symbols
+         |  embedding, LSTM layers
+    .  ...  .   y_1  y_2 ... y_T          scores of the next symbol, from GO on
+
+By its configuration the reader is an LSTM of its own, or one that reads both ways, and the writer looks back at the
+bytes' states: attention, whose scores also point at start positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import GenerationMixin, LogitsProcessor, PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
+
+from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
+from .recurrent import Packing, RecurrentLayer, RecurrentStack
+
+
+@dataclass
+class BytesRead(ModelOutput):
+    """What the writer starts from.
+
+    Attributes:
+        last_hidden_state: the bytes' top states, `(batch, bytes, width)`, zeros at padding.
+        mask: `(batch, bytes)` bool.
+        states: `(batch, layers, 2, hidden_size)`, each layer's hidden state and cell before GO.
+    """
+
+    last_hidden_state: Tensor
+    mask: Tensor = None  # type: ignore[assignment]
+    states: Tensor = None  # type: ignore[assignment]
+
+
+class RecurrentState:
+    """The writer's state between two symbols, in the place that `generate` has for a cache."""
+
+    is_compileable = False
+
+    def __init__(self, states: Tensor, length: int = 0) -> None:
+        self.states, self.length = states, length
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """How many symbols have been written."""
+        return self.length
+
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        """Follow the beams that were kept."""
+        self.states = self.states.index_select(0, beam_idx)
+
+
+class SpanGrammar(LogitsProcessor):
+    """Lets through only what may come next: a start or STOP, then a length that ends within the window, then a label.
+
+    Args:
+        config: the model's.
+        lengths: `(batch,)`, the bytes of each window; None for whole windows.
+    """
+
+    def __init__(self, config: ByteToSpanConfig, lengths: Tensor | None = None) -> None:
+        self.config, self.lengths = config, lengths
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Mask `scores` `(rows, vocabulary)` after the ids written so far, GO first, `(rows, symbols)`."""
+        rows = len(scores)
+        lengths = torch.full((rows,), self.config.window_size, device=scores.device)
+        if self.lengths is not None:
+            lengths = self.lengths.repeat_interleave(rows // len(self.lengths))
+        return scores.masked_fill(~self.legal(input_ids[:, -1], lengths), float("-inf"))
+
+    def legal(self, previous: Tensor, lengths: Tensor) -> Tensor:
+        """Which ids may follow the previous ones `(rows,)`, in windows of `lengths` bytes: bool `(rows, ids)`."""
+        config = self.config
+        ids = torch.arange(config.vocab_size, device=previous.device)
+        previous, lengths = previous[:, None], lengths[:, None]
+        was_start = (previous >= FIRST_START) & (previous < config.first_length_id)
+        was_length = (previous >= config.first_length_id) & (previous < config.stop_id)
+        start = (ids >= FIRST_START) & (ids < FIRST_START + lengths) & (previous != config.stop_id)
+        size = ids - config.first_length_id
+        length = (size >= 1) & (ids < config.stop_id) & (size <= lengths - (previous - FIRST_START))
+        label = ids > config.stop_id
+        opening = start | (ids == config.stop_id)
+        return torch.where(was_start, length, torch.where(was_length, label, opening))
+
+
+class ByteToSpanPreTrainedModel(PreTrainedModel):
+    """Loading, saving and initialisation, for the reader and the tagger alike."""
+
+    config_class = ByteToSpanConfig
+    config: ByteToSpanConfig
+    base_model_prefix = "model"
+    main_input_name = "input_ids"
+    accepts_loss_kwargs = False  # the loss is a mean over windows: Trainer must divide by accumulation steps
+    _no_split_modules = ["RecurrentLayer"]  # noqa: RUF012
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        # Uniform throughout, as Sutskever et al. (2014), whose recipe the paper takes over.
+        bound = self.config.initializer_range
+        if isinstance(module, nn.Embedding | nn.Linear | RecurrentLayer):
+            for parameter in module.parameters(recurse=False):
+                init.uniform_(parameter, -bound, bound)
+        if isinstance(module, nn.Embedding) and not getattr(module.weight, "_is_hf_initialized", False):
+            module.weight[module.padding_idx].zero_()
+
+
+class ByteToSpanModel(ByteToSpanPreTrainedModel):
+    """The LSTMs: bytes to states, symbols to states."""
+
+    def __init__(self, config: ByteToSpanConfig) -> None:
+        super().__init__(config)
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
+        self.dropout = nn.Dropout(config.embedding_dropout)
+        width, size, layers = config.embedding_size, config.hidden_size, config.num_hidden_layers
+        self.writer = RecurrentStack("lstm", width, size, layers, 1, config.hidden_dropout)
+        self.reader, self.bridge, self.memory_size = None, None, size
+        if config.encoder == "separate":
+            self.reader = RecurrentStack("lstm", width, size, layers, 1, config.hidden_dropout)
+        elif config.encoder == "bidirectional":
+            depth = config.encoder_num_layers
+            self.reader = RecurrentStack("lstm", width, config.encoder_hidden_size, depth, 2, config.hidden_dropout)
+            self.memory_size = self.reader.output_size
+            self.bridge = nn.Linear(self.memory_size, 2 * layers * size)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The table of bytes and symbols."""
+        return self.embedding
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        """Put another table in place."""
+        self.embedding = value
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> BytesRead:
+        """Read windows of bytes.
+
+        Args:
+            input_ids: `(batch, bytes)`, padded by PAD at the right.
+            attention_mask: `(batch, bytes)`, 1 for bytes; by default where ids are not PAD.
+
+        Raises:
+            ValueError: the windows are wider than the model's, or one has padding before a byte.
+        """
+        if input_ids.shape[1] > self.config.window_size:
+            raise ValueError(
+                f"The windows have {input_ids.shape[1]} bytes; this model reads {self.config.window_size} at a time."
+            )
+        mask = input_ids.ne(PAD_ID) if attention_mask is None else attention_mask.bool()
+        packing = Packing.of(mask)
+        ids = packing.pack(input_ids)
+        if self.training and self.config.byte_dropout:
+            dropped = torch.rand(ids.shape, device=ids.device) < self.config.byte_dropout
+            ids = ids.masked_fill(dropped, DROP_ID)
+        reader = self.writer if self.reader is None else self.reader
+        outputs, states = reader(self.dropout(self.embedding(ids)), packing)
+        if self.bridge is not None:
+            layers, size = self.config.num_hidden_layers, self.config.hidden_size
+            states = self.bridge(states[:, -1, 0]).tanh().unflatten(1, (layers, 2, size))
+        return BytesRead(last_hidden_state=packing.unpack(outputs), mask=mask, states=states)
+
+    def write(self, symbols: Tensor, mask: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Go on from states over symbols.
+
+        The bytes' end states are where writing starts, so that with a shared LSTM this is the paper's one causal pass.
+
+        Args:
+            symbols: `(batch, symbols)` ids, GO first.
+            mask: `(batch, symbols)` bool, padding at the right.
+            states: `(batch, layers, 2, hidden_size)`.
+
+        Returns:
+            The top states `(batch, symbols, hidden_size)`, and the states behind the last symbol.
+        """
+        packing = Packing.of(mask)
+        outputs, states = self.writer(self.dropout(self.embedding(packing.pack(symbols))), packing, states)
+        return packing.unpack(outputs), states
+
+
+class _Reader:
+    """The reading half, as `generate` asks for an encoder; it owns no weights."""
+
+    main_input_name = "input_ids"
+
+    def __init__(self, model: ByteToSpanModel) -> None:
+        self.model = model
+
+    def __call__(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any) -> BytesRead:
+        return self.model(input_ids, attention_mask)
+
+    forward = __call__
+
+
+class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
+    """The tagger: the LSTMs, and the scores of the next symbol."""
+
+    _is_stateful = True  # its state cannot be wound back: no assisted decoding
+
+    def __init__(self, config: ByteToSpanConfig) -> None:
+        super().__init__(config)
+        self.model = ByteToSpanModel(config)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+        width = config.hidden_size
+        self.query = None
+        if config.attention:
+            self.query = nn.Linear(width, self.model.memory_size, bias=False)
+            width += self.model.memory_size
+        # The scores of positions and STOP, and those of labels apart: a label can be added, and they stay.
+        self.positions = nn.Linear(width, config.stop_id + 1 - FIRST_START)
+        self.label_scores = nn.Linear(width, len(config.id2label))
+        self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, labels: Sequence[str] | None = None, **kwargs: Any) -> Any:
+        """Load a model; with `labels` given, for these, as `set_labels` does it. Else as in transformers."""
+        loaded = super().from_pretrained(*args, **kwargs)
+        if labels is not None:
+            (loaded[0] if isinstance(loaded, tuple) else loaded).set_labels(labels)
+        return loaded
+
+    @torch.no_grad()
+    def set_labels(self, labels: Sequence[str]) -> None:
+        """Tag by other labels: those known by name keep their weights, new ones start afresh, those left out go.
+
+        The weights of bytes and positions stay as they are. An optimizer made before holds the old tables.
+
+        Raises:
+            ValueError: no label, a label is empty or no string, or is given twice.
+        """
+        if isinstance(labels, str) or not labels or not all(isinstance(label, str) and label for label in labels):
+            raise ValueError(f"The labels are {labels!r}. Pass a list of names.")
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"A label is given twice in {list(labels)}.")
+        embedding, first, bound = self.model.embedding, self.config.stop_id + 1, self.config.initializer_range
+        ids = {label: index for index, label in enumerate(self.config.span_labels)}
+        sources = torch.tensor([ids.get(label, -1) for label in labels], device=embedding.weight.device)
+        known = sources >= 0
+
+        def rearrange(rows: Tensor) -> Tensor:
+            fresh = torch.empty(len(sources), *rows.shape[1:], dtype=rows.dtype, device=rows.device)
+            fresh.uniform_(-bound, bound)[known] = rows[sources[known]]
+            return fresh
+
+        table, scores = embedding.weight, self.label_scores
+        embedding.weight = nn.Parameter(torch.cat([table[:first], rearrange(table[first:])]))
+        scores.weight, scores.bias = nn.Parameter(rearrange(scores.weight)), nn.Parameter(rearrange(scores.bias))
+        embedding.num_embeddings, scores.out_features = len(embedding.weight), len(labels)
+        self.config.id2label = dict(enumerate(labels))
+        self.config.label2id = {label: index for index, label in enumerate(labels)}
+
+    @classmethod
+    def _supports_default_dynamic_cache(cls) -> bool:
+        return False
+
+    def get_encoder(self, modality: str | None = None) -> Any:
+        """The reading half."""
+        return _Reader(self.model)
+
+    def prepare_inputs_for_generation(
+        self,
+        input_ids: Tensor,
+        past_key_values: RecurrentState | None = None,
+        encoder_outputs: BytesRead | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """The next step's inputs: with a state, only the last symbol."""
+        if past_key_values is not None:
+            input_ids = input_ids[:, -1:]
+        return {
+            "decoder_input_ids": input_ids,
+            "past_key_values": past_key_values,
+            "encoder_outputs": encoder_outputs,
+        }
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        encoder_outputs: BytesRead | None = None,
+        past_key_values: RecurrentState | None = None,
+        use_cache: bool | None = None,
+        return_dict: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+    ) -> Seq2SeqLMOutput:
+        """Score the symbols of windows.
+
+        Args:
+            input_ids: `(batch, bytes)`, padded by PAD.
+            attention_mask: `(batch, bytes)`, 1 for bytes.
+            decoder_input_ids: `(batch, symbols)`, GO first; by default the labels shifted.
+            labels: `(batch, symbols)` of the spans and STOP, -100 at padding.
+            encoder_outputs: the bytes as read, in place of `input_ids`.
+            past_key_values: the state to go on from, in place of the bytes' end states.
+            use_cache: taken for `generate`'s sake; the state always comes back.
+            return_dict: likewise; the output always is one.
+            output_attentions: likewise, and not given.
+            output_hidden_states: likewise, and not given.
+
+        Returns:
+            `loss`, the cross entropy summed over symbols, mean over windows; `logits` `(batch, symbols, vocabulary)`,
+            of which only starts, lengths, STOP and labels can come; `past_key_values`, the state behind the last
+            symbol.
+        """
+        read = encoder_outputs
+        if read is None:
+            if input_ids is None:
+                raise ValueError("Pass input_ids, or the encoder_outputs made of them.")
+            read = self.model(input_ids, attention_mask)
+        if decoder_input_ids is None:
+            if labels is None:
+                raise ValueError("Pass labels to train, or decoder_input_ids; to tag, call generate or decode_spans.")
+            go = labels.new_full((len(labels), 1), GO_ID)
+            decoder_input_ids = torch.cat([go, labels[:, :-1].masked_fill(labels[:, :-1] < 0, PAD_ID)], dim=1)
+        mask = torch.ones_like(decoder_input_ids, dtype=torch.bool) if labels is None else labels >= 0
+        states = read.states if past_key_values is None else past_key_values.states
+        hidden, states = self.model.write(decoder_input_ids, mask, states)
+        logits = self._score(self.dropout(hidden), read)
+        loss = None
+        if labels is not None:
+            summed = nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), reduction="sum")
+            loss = summed / max(len(labels), 1)
+        written = decoder_input_ids.shape[1] + (past_key_values.length if past_key_values is not None else 0)
+        return Seq2SeqLMOutput(
+            loss=loss,
+            logits=logits,
+            past_key_values=RecurrentState(states, written),
+            encoder_last_hidden_state=read.last_hidden_state,
+        )
+
+    def _score(self, hidden: Tensor, read: BytesRead) -> Tensor:
+        """States `(batch, symbols, hidden_size)` to the scores of the next symbol `(batch, symbols, vocabulary)`."""
+        pointing = None
+        if self.query is not None:
+            memory = read.last_hidden_state
+            scores = self.query(hidden) @ memory.transpose(1, 2)  # (batch, symbols, bytes)
+            pointing = scores.masked_fill(~read.mask[:, None], -1e4)
+            hidden = torch.cat([hidden, pointing.softmax(-1) @ memory], dim=-1)
+        logits = torch.cat([self.positions(hidden), self.label_scores(hidden)], dim=-1)
+        if pointing is not None:
+            # Nothing points behind the bytes, however wide the batch is padded.
+            beyond = self.config.window_size - pointing.shape[-1]
+            starts = nn.functional.pad(pointing, (0, beyond), value=-1e4)
+            logits = logits + nn.functional.pad(starts, (0, logits.shape[-1] - starts.shape[-1]))
+        return nn.functional.pad(logits, (FIRST_START, 0), value=float("-inf"))
+
+    @torch.no_grad()
+    def decode_spans(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, recall_bias: float | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Write each window's spans greedily within the grammar; windows that have stopped leave the batch.
+
+        Args:
+            input_ids: `(batch, bytes)`, padded by PAD.
+            attention_mask: `(batch, bytes)`, 1 for bytes.
+            recall_bias: taken from STOP's score where a span may begin; by default the configuration's.
+
+        Returns:
+            Symbols `(batch, symbols)`, whole spans and then STOP to the end, and the log probability of each,
+            `(batch, symbols)`, 0 behind a window's first STOP. A window of k bytes writes at most k spans, and no STOP
+            if it comes to so many.
+        """
+        bias = self.config.recall_bias if recall_bias is None else recall_bias
+        read = self.model(input_ids, attention_mask)
+        grammar, lengths = SpanGrammar(self.config), read.mask.sum(1)
+        rows = torch.arange(len(input_ids), device=input_ids.device)
+        last, states = torch.full_like(rows, GO_ID), read.states
+        symbols: list[tuple[Tensor, Tensor, Tensor]] = []
+        for _ in range(3 * self.config.window_size):
+            if not len(rows):
+                break
+            hidden, states = self.model.write(last[:, None], torch.ones_like(last, dtype=torch.bool)[:, None], states)
+            scores = self._score(hidden, read)[:, 0].float()
+            chosen = scores.clone()
+            chosen[:, self.config.stop_id] -= bias
+            last = chosen.masked_fill(~grammar.legal(last, lengths), float("-inf")).argmax(-1)
+            symbols.append((rows, last, scores.log_softmax(-1).gather(1, last[:, None])[:, 0]))
+            going = (last != self.config.stop_id).nonzero()[:, 0]
+            if len(going) < len(rows):
+                rows, last, states, lengths = rows[going], last[going], states[going], lengths[going]
+                read = BytesRead(read.last_hidden_state[going], read.mask[going], read.states)
+        written = torch.full((len(input_ids), len(symbols)), self.config.stop_id, device=input_ids.device)
+        chances = torch.zeros(written.shape, device=input_ids.device)
+        for step, (which, symbol, chance) in enumerate(symbols):
+            written[which, step], chances[which, step] = symbol, chance
+        return written, chances

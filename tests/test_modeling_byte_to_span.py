@@ -1,0 +1,617 @@
+"""The byte-to-span model: its layout beside the tokenizer's, every shape of it, decoding, learning, saving, labels."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import logging
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForSeq2SeqLM, LogitsProcessorList
+from transformers.utils import logging as transformers_logging
+
+from tagsmith.modeling import configuration_byte_to_span
+from tagsmith.modeling.configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
+from tagsmith.modeling.modeling_byte_to_span import (
+    BytesRead,
+    ByteToSpanForSpanTagging,
+    ByteToSpanModel,
+    SpanGrammar,
+)
+from tagsmith.tokenization import span_codec
+from tagsmith.tokenization.span_codec import SpanCodec, SymbolLayout
+
+ENCODERS = ["shared", "separate", "bidirectional"]
+SHAPES = [(encoder, attention) for encoder in ENCODERS for attention in (False, True)]
+every_shape = pytest.mark.parametrize(("encoder", "attention"), SHAPES)
+LENGTHS = [7, 10, 1, 4]
+
+Batch = dict[str, Tensor]
+
+
+def labels_of(count: int) -> dict[str, Any]:
+    names = [f"L{index}" for index in range(count)]
+    return {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
+
+
+def config_of(labels: int = 3, **options: Any) -> ByteToSpanConfig:
+    defaults: dict[str, Any] = {
+        "window_size": 10,
+        "embedding_size": 6,
+        "hidden_size": 5,
+        "num_hidden_layers": 2,
+        "encoder_hidden_size": 4,
+        "encoder_num_layers": 2,
+    }
+    return ByteToSpanConfig(**{**defaults, **labels_of(labels), **options})
+
+
+def model_of(seed: int = 0, **options: Any) -> ByteToSpanForSpanTagging:
+    torch.manual_seed(seed)
+    return ByteToSpanForSpanTagging(config_of(**options)).eval()
+
+
+def codec_of(config: ByteToSpanConfig) -> SpanCodec:
+    return SpanCodec(SymbolLayout(config.window_size, config.span_labels))
+
+
+def bytes_of(lengths: list[int], seed: int = 0) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    ids = torch.randint(0, 256, mask.shape, generator=generator)
+    return {"input_ids": ids.masked_fill(~mask, PAD_ID), "attention_mask": mask.long()}
+
+
+def pad_labels(rows: list[list[int]]) -> Tensor:
+    return nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=-100)
+
+
+def spans_of(length: int) -> list[tuple[int, int, str]]:
+    """Spans that lie in a window of so many bytes: more in a longer one, none in a window of one byte."""
+    return [(start, min(start + 3, length), f"L{start % 3}") for start in range(0, length - 1, 4)]
+
+
+def batch_of(config: ByteToSpanConfig, lengths: list[int] | None = None) -> Batch:
+    lengths = LENGTHS if lengths is None else lengths
+    codec = codec_of(config)
+    return {**bytes_of(lengths), "labels": pad_labels([codec.encode(spans_of(length)) for length in lengths])}
+
+
+def with_go(labels: Tensor) -> Tensor:
+    go = labels.new_full((len(labels), 1), GO_ID)
+    return torch.cat([go, labels[:, :-1].masked_fill(labels[:, :-1] < 0, PAD_ID)], dim=1)
+
+
+def generate(model: ByteToSpanForSpanTagging, batch: Batch, **options: Any) -> Any:
+    grammar = SpanGrammar(model.config, batch["attention_mask"].sum(1))
+    return model.generate(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        logits_processor=LogitsProcessorList([grammar]),
+        max_new_tokens=3 * model.config.window_size,
+        do_sample=False,
+        **options,
+    )
+
+
+def until_stop(config: ByteToSpanConfig, symbols: Tensor) -> list[list[int]]:
+    """Each row's symbols before its first STOP or PAD, without GO."""
+    rows = []
+    for row in symbols.tolist():
+        row = row[1:] if row[:1] == [GO_ID] else row
+        ends = [index for index, symbol in enumerate(row) if symbol in (config.stop_id, PAD_ID)]
+        rows.append(row[: ends[0]] if ends else row)
+    return rows
+
+
+def log_chances(model: ByteToSpanForSpanTagging, batch: Batch, symbols: Tensor) -> Tensor:
+    """Log probabilities of symbols that are known, in one pass."""
+    scores = model(batch["input_ids"], batch["attention_mask"], decoder_input_ids=with_go(symbols)).logits
+    return scores.log_softmax(-1).gather(2, symbols[..., None])[..., 0]
+
+
+# --- configuration -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 2, 8, 60, 64])
+@pytest.mark.parametrize("count", [1, 4, 300])
+def test_symbols_are_the_tokenizers(k: int, count: int) -> None:
+    config = config_of(count, window_size=k)
+    layout = SymbolLayout(k, config.span_labels)
+    assert (GO_ID, DROP_ID, PAD_ID) == (span_codec.GO_ID, span_codec.DROP_ID, span_codec.PAD_ID)
+    assert layout.first_start == FIRST_START
+    assert (config.first_length_id, config.stop_id) == (layout.first_length, layout.stop)
+    assert config.vocab_size == layout.vocab_size
+    assert (config.eos_token_id, config.pad_token_id, config.decoder_start_token_id) == (layout.stop, PAD_ID, GO_ID)
+
+
+@pytest.mark.parametrize(("k", "count"), [(1, 1), (2, 3), (5, 2)])
+def test_grammar_is_the_codecs(k: int, count: int) -> None:
+    config = config_of(count, window_size=k)
+    codec, grammar = codec_of(config), SpanGrammar(config)
+    previous = torch.arange(config.vocab_size).repeat(k + 1)
+    lengths = torch.arange(k + 1).repeat_interleave(config.vocab_size)
+    ours = grammar.legal(previous, lengths).numpy()
+    assert np.array_equal(ours, codec.legal_next(previous.numpy(), lengths.numpy()))
+    whole = grammar(previous[: config.vocab_size, None], torch.zeros(config.vocab_size, config.vocab_size))
+    assert np.array_equal(whole.isfinite().numpy(), codec.transitions)
+
+
+def test_config_saves_and_loads(tmp_path: Path) -> None:
+    config = config_of(window_size=12, attention=True, encoder="separate", recall_bias=1.5, min_score=0.25)
+    config.save_pretrained(tmp_path)
+    loaded = ByteToSpanConfig.from_pretrained(tmp_path)
+    assert loaded.to_dict() == {**config.to_dict(), "transformers_version": loaded.transformers_version}
+    assert loaded.span_labels == ["L0", "L1", "L2"]
+    config.window_size = 3
+    assert config.eos_token_id == config.stop_id == FIRST_START + 7
+    wider = ByteToSpanConfig.from_pretrained(tmp_path, window_size=20)
+    assert wider.eos_token_id == wider.stop_id == FIRST_START + 41
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"window_size": 0},
+        {"window_size": "60"},
+        {"hidden_size": 1.5},
+        {"num_hidden_layers": 0},
+        {"encoder": "both"},
+        {"attention": "yes"},
+        {"byte_dropout": 1.0},
+        {"hidden_dropout": -0.1},
+        {"min_score": 1.1},
+        {"pad_token_id": 0},
+        {"decoder_start_token_id": 0},
+        {"id2label": {}, "label2id": {}},
+        {"id2label": {0: "A", 2: "B"}, "label2id": {"A": 0, "B": 2}},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_config_refuses(wrong: dict[str, Any]) -> None:
+    field = next(iter(wrong))
+    with pytest.raises(StrictDataclassError, match="PAD is" if field.endswith("token_id") else field):
+        config_of(**wrong)
+
+
+def test_config_keeps_its_types() -> None:
+    # Postponed annotations would be text, and `strict` would check nothing.
+    tree = ast.parse(inspect.getsource(configuration_byte_to_span))
+    assert not [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+
+
+# --- training pass -------------------------------------------------------------------------------------------------
+
+
+@every_shape
+def test_loss_reaches_every_parameter(encoder: str, attention: bool) -> None:
+    model = model_of(encoder=encoder, attention=attention).train()
+    loss = model(**batch_of(model.config)).loss
+    loss.backward()
+    assert loss.isfinite()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@every_shape
+def test_rows_are_independent(encoder: str, attention: bool) -> None:
+    model = model_of(encoder=encoder, attention=attention).double()
+    batch = batch_of(model.config)
+    together = model(**batch)
+    losses = []
+    for row, length in enumerate(LENGTHS):
+        symbols = int((batch["labels"][row] >= 0).sum())
+        alone = model(
+            input_ids=batch["input_ids"][row : row + 1, :length], labels=batch["labels"][row : row + 1, :symbols]
+        )
+        torch.testing.assert_close(alone.logits[0], together.logits[row, :symbols])
+        torch.testing.assert_close(alone.past_key_values.states[0], together.past_key_values.states[row])
+        losses.append(alone.loss)
+    torch.testing.assert_close(together.loss, torch.stack(losses).mean())
+
+
+@every_shape
+def test_loss_is_summed_over_symbols(encoder: str, attention: bool) -> None:
+    model = model_of(encoder=encoder, attention=attention).double()
+    batch = batch_of(model.config)
+    output = model(**batch)
+    assert output.logits.shape == (*batch["labels"].shape, model.config.vocab_size)
+    assert output.logits[..., :FIRST_START].isneginf().all() and output.logits[..., FIRST_START:].isfinite().all()
+    total = 0.0
+    for row, labels in enumerate(batch["labels"].tolist()):
+        for step, label in enumerate(labels):
+            if label >= 0:
+                total -= output.logits[row, step].softmax(-1)[label].log().item()
+    assert math.isclose(output.loss.item(), total / len(LENGTHS), rel_tol=1e-6)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_shared_encoder_is_one_causal_pass(layers: int) -> None:
+    model = model_of(num_hidden_layers=layers, initializer_range=0.5).double()
+    lstm = nn.LSTM(6, 5, layers, batch_first=True).double()
+    for index, layer in enumerate(model.model.writer.layers):
+        for name, weight in (
+            ("weight_ih", layer.input_weight),
+            ("weight_hh", layer.recurrent_weight),
+            ("bias_ih", layer.input_bias),
+            ("bias_hh", layer.recurrent_bias),
+        ):
+            getattr(lstm, f"{name}_l{index}").data = weight.data[0].T.contiguous().squeeze(1)
+    batch = batch_of(model.config)
+    logits = model(**batch).logits
+    for row, length in enumerate(LENGTHS):
+        labels = batch["labels"][row][batch["labels"][row] >= 0]
+        ids = torch.cat([batch["input_ids"][row, :length], torch.tensor([GO_ID]), labels[:-1]])
+        hidden = lstm(model.model.embedding(ids)[None])[0][0, length:]
+        expected = torch.cat([model.positions(hidden), model.label_scores(hidden)], dim=-1)
+        torch.testing.assert_close(logits[row, : len(labels), FIRST_START:], expected)
+
+
+def test_forward_refuses() -> None:
+    model = model_of()
+    batch = batch_of(model.config)
+    with pytest.raises(ValueError, match="input_ids"):
+        model(labels=batch["labels"])
+    with pytest.raises(ValueError, match="labels to train"):
+        model(input_ids=batch["input_ids"])
+    with pytest.raises(ValueError, match="11 bytes; this model reads 10"):
+        model.decode_spans(torch.zeros(1, 11, dtype=torch.long))
+    with pytest.raises(ValueError, match="padding"):
+        model.decode_spans(torch.tensor([[65, PAD_ID, 66]]))
+
+
+def test_labels_of_an_empty_batch() -> None:
+    model = model_of(attention=True)
+    empty = {name: tensor[:0] for name, tensor in batch_of(model.config).items()}
+    assert model(**empty).loss == 0
+
+
+def test_attention_points_at_starts() -> None:
+    model = model_of(attention=True, hidden_size=8, embedding_size=4)
+    for module in (model.positions, model.label_scores):
+        nn.init.zeros_(module.weight)
+        nn.init.zeros_(module.bias)
+    nn.init.eye_(model.query.weight)
+    lengths = torch.tensor([6, 4])
+    mask = torch.arange(6) < lengths[:, None]
+    memory = torch.eye(6, 8).expand(2, 6, 8) * mask[..., None]
+    looking_for = torch.tensor([[5, 0, 3], [2, 3, 1]])
+    scores = model._score(7.0 * torch.eye(8)[looking_for], BytesRead(memory, mask))
+    k, length_id = model.config.window_size, model.config.first_length_id
+    starts = scores[..., FIRST_START:length_id]
+    expected = 7.0 * nn.functional.one_hot(looking_for, k).float()
+    beyond = (torch.arange(k) >= lengths[:, None])[:, None].expand_as(starts)
+    assert torch.equal(starts[~beyond], expected[~beyond])
+    assert (starts[beyond] <= -9000).all()
+    assert torch.equal(starts.argmax(-1), looking_for)
+    assert (scores[..., length_id:] == 0).all()
+
+
+def test_byte_dropout_only_while_training() -> None:
+    model = model_of(byte_dropout=0.5, attention=True, initializer_range=0.5)
+    clean = copy.deepcopy(model)
+    clean.config.byte_dropout = 0.0
+    batch = batch_of(model.config)
+    assert torch.equal(model(**batch).logits, clean(**batch).logits)
+
+    seen: list[Tensor] = []
+    model.model.embedding.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    model.train()
+    losses = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        losses.append(model(**batch).loss)
+    assert losses[0] == losses[1] != losses[2]
+    assert torch.equal(seen[0], seen[2]) and (seen[0] == DROP_ID).any() and (seen[0] < GO_ID).any()
+    assert not (seen[1] == DROP_ID).any()  # what is written is never dropped
+
+    seen.clear()
+    wide = bytes_of([10] * 300)
+    model.model(**wide)
+    assert 0.45 < (seen[0] == DROP_ID).float().mean() < 0.55
+
+
+# --- decoding ------------------------------------------------------------------------------------------------------
+
+
+@every_shape
+def test_decode_is_greedy_generate(encoder: str, attention: bool) -> None:
+    for seed in range(2):
+        model = model_of(seed, encoder=encoder, attention=attention, initializer_range=1.0)
+        batch = bytes_of([10, 3, 1, 8, 10, 5], seed)
+        symbols, chances = model.decode_spans(**batch)
+        assert until_stop(model.config, symbols) == until_stop(model.config, generate(model, batch))
+        decoded = codec_of(model.config).decode_batch(symbols.numpy(), batch["attention_mask"].sum(1).numpy())
+        assert not decoded.skipped.any()
+        assert len(decoded.rows) * 3 == sum(map(len, until_stop(model.config, symbols)))
+        written = (symbols == model.config.stop_id).cumsum(1) <= 1
+        rescored = log_chances(model, batch, symbols)
+        torch.testing.assert_close(chances, rescored.where(written, 0.0), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("k", "count"), [(8, 300), (64, 2), (1, 1)])
+def test_decode_windows_of_other_sizes(k: int, count: int) -> None:
+    model = model_of(window_size=k, labels=count, attention=True, encoder="bidirectional", initializer_range=1.0)
+    batch = bytes_of([k, max(k // 2, 1), 1])
+    symbols, _ = model.decode_spans(**batch)
+    assert until_stop(model.config, symbols) == until_stop(model.config, generate(model, batch))
+    decoded = codec_of(model.config).decode_batch(symbols.numpy(), batch["attention_mask"].sum(1).numpy())
+    assert symbols.shape[1] <= 3 * k and not decoded.skipped.any()
+
+
+@every_shape
+def test_decode_little(encoder: str, attention: bool) -> None:
+    model = model_of(encoder=encoder, attention=attention)
+    stop = model.config.stop_id
+    for shape in ((0, 0), (0, 5)):
+        symbols, chances = model.decode_spans(torch.zeros(shape, dtype=torch.long))
+        assert symbols.shape == chances.shape == (0, 0)
+    for nothing in (torch.zeros(2, 0, dtype=torch.long), torch.full((2, 4), PAD_ID)):
+        assert model.decode_spans(nothing, recall_bias=1e6)[0].tolist() == [[stop]] * 2
+    symbols, _ = model.decode_spans(torch.tensor([[65]]), recall_bias=1e6)
+    spans = codec_of(model.config).decode(symbols[0].numpy(), 1).spans
+    assert spans and {(span.start, span.end) for span in spans} == {(0, 1)}
+    with_one = model.decode_spans(torch.tensor([[65, PAD_ID], [PAD_ID, PAD_ID]]), recall_bias=1e6)[0]
+    assert with_one[1].tolist() == [stop] * with_one.shape[1] and torch.equal(with_one[:1], symbols)
+
+
+def test_generate_does_not_warn(caplog: pytest.LogCaptureFixture) -> None:
+    model = model_of(attention=True)
+    transformers_logging.enable_propagation()
+    try:
+        with caplog.at_level(logging.WARNING), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            generate(model, bytes_of([4, 2]))
+            generate(model, bytes_of([4, 2]), num_beams=2)
+    finally:
+        transformers_logging.disable_propagation()
+    assert not caplog.records
+
+
+# --- learning ------------------------------------------------------------------------------------------------------
+
+
+def toy_windows(count: int, seed: int) -> tuple[Batch, list[list[tuple[int, int, str]]]]:
+    """Windows of 16 bytes, of words; those with a capital are spans, "S" up to three letters and "L" above."""
+    generator = np.random.default_rng(seed)
+    texts, spans = [], []
+    for _ in range(count):
+        text, found = "", []
+        while True:
+            word = "".join(generator.choice(list("abcd"), generator.integers(2, 6)))
+            name = generator.random() < 0.5
+            if len(text) + len(word) > 16:
+                break
+            if name:
+                found.append((len(text), len(text) + len(word), "L" if len(word) > 3 else "S"))
+            text += (word.title() if name else word) + " "
+        texts.append(text[:16])
+        spans.append(found)
+    lengths = torch.tensor([len(text) for text in texts])
+    ids = torch.tensor([list(text.encode()) + [PAD_ID] * (16 - len(text)) for text in texts])
+    return {"input_ids": ids, "attention_mask": (torch.arange(16) < lengths[:, None]).long()}, spans
+
+
+def toy_training(steps: int) -> ByteToSpanForSpanTagging:
+    torch.manual_seed(0)
+    config = config_of(
+        window_size=16,
+        id2label={0: "S", 1: "L"},
+        label2id={"S": 0, "L": 1},
+        embedding_size=16,
+        hidden_size=32,
+        num_hidden_layers=1,
+        encoder="bidirectional",
+        encoder_hidden_size=16,
+        encoder_num_layers=1,
+        attention=True,
+        initializer_range=0.25,
+    )
+    model = ByteToSpanForSpanTagging(config).train()
+    batch, spans = toy_windows(40, seed=0)
+    codec = codec_of(config)
+    labels = pad_labels([codec.encode(row) for row in spans])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)
+    for _ in range(steps):
+        loss = model(**batch, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def unsure_model() -> ByteToSpanForSpanTagging:
+    """A tagger that has begun to learn the toy task. Shared: copy it before you change it."""
+    return toy_training(20)
+
+
+def found_spans(model: ByteToSpanForSpanTagging, batch: Batch) -> list[list[tuple[int, int, str]]]:
+    codec = codec_of(model.config)
+    symbols, _ = model.decode_spans(**batch)
+    return [sorted(tuple(span) for span in codec.decode(row).spans) for row in symbols.numpy()]
+
+
+def test_toy_task_is_learnt() -> None:
+    batch, spans = toy_windows(40, seed=0)
+    assert sum(map(len, spans)) > 60
+    assert found_spans(toy_training(110), batch) == spans
+
+
+def test_recall_bias_only_moves_stop(unsure_model: ByteToSpanForSpanTagging) -> None:
+    model = copy.deepcopy(unsure_model)
+    batch, _ = toy_windows(40, seed=1)
+    counts, before = [], None
+    for bias in (-20.0, -2.0, 0.0, 2.0, 20.0, 1e6):
+        rows = until_stop(model.config, model.decode_spans(**batch, recall_bias=bias)[0])
+        if before is not None:  # what a smaller bias wrote, and then more
+            assert all(row[: len(less)] == less for row, less in zip(rows, before, strict=True))
+        before = rows
+        counts.append(sum(map(len, rows)))
+    assert counts == sorted(counts) and len(set(counts)) > 4
+    assert counts[-1] == 40 * 3 * 16  # k spans in each window
+    model.config.recall_bias = 2.0
+    by_config, chances = model.decode_spans(**batch)
+    assert torch.equal(by_config, model.decode_spans(**batch, recall_bias=2.0)[0])
+    written = (by_config == model.config.stop_id).cumsum(1) <= 1  # the bias is no part of the probabilities
+    rescored = log_chances(model, batch, by_config).where(written, 0.0)
+    torch.testing.assert_close(chances, rescored, rtol=1e-4, atol=1e-4)
+
+
+def test_finished_rows_leave_the_batch(
+    unsure_model: ByteToSpanForSpanTagging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = copy.deepcopy(unsure_model)
+    seen: list[int] = []
+    write = model.model.write
+
+    def counting(symbols: Tensor, mask: Tensor, states: Tensor) -> Any:
+        seen.append(len(symbols))
+        return write(symbols, mask, states)
+
+    monkeypatch.setattr(model.model, "write", counting)
+    batch, _ = toy_windows(40, seed=1)
+    symbols, _ = model.decode_spans(**batch)
+    rows = until_stop(model.config, symbols)
+    assert seen == sorted(seen, reverse=True) and len(set(seen)) > 3
+    assert sum(seen) == sum(min(len(row) + 1, 3 * 16) for row in rows)
+
+
+def test_beam_search_is_no_worse(unsure_model: ByteToSpanForSpanTagging) -> None:
+    model = unsure_model
+    batch, _ = toy_windows(40, seed=1)
+    symbols, chances = model.decode_spans(**batch)
+    beams = generate(model, batch, num_beams=3, length_penalty=0.0, output_scores=True, return_dict_in_generate=True)
+    written = beams.sequences[:, 1:]
+    written, mask = written.where(written != PAD_ID, model.config.stop_id), written != PAD_ID
+    rescored = log_chances(model, batch, written).where(mask, 0.0).sum(1)
+    torch.testing.assert_close(beams.sequences_scores, rescored, rtol=1e-4, atol=1e-4)
+    # A beam may lose the greedy path early and end below it: seldom.
+    better = rescored - chances.sum(1)
+    assert better.mean() > 0.1 and (better > -1e-4).float().mean() >= 0.9
+    assert until_stop(model.config, beams.sequences) != until_stop(model.config, symbols)
+    decoded = codec_of(model.config).decode_batch(written.numpy(), batch["attention_mask"].sum(1).numpy())
+    assert not decoded.skipped.any()
+
+
+# --- saving and labels ---------------------------------------------------------------------------------------------
+
+
+@every_shape
+def test_save_and_load(encoder: str, attention: bool, tmp_path: Path) -> None:
+    model = model_of(encoder=encoder, attention=attention, initializer_range=0.5)
+    batch = batch_of(model.config)
+    model.save_pretrained(tmp_path)
+    loaded, report = ByteToSpanForSpanTagging.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(report.values())
+    for other in (loaded, copy.deepcopy(model)):
+        assert torch.equal(other(**batch).logits, model(**batch).logits)
+        assert torch.equal(other.decode_spans(batch["input_ids"])[0], model.decode_spans(batch["input_ids"])[0])
+    reader = ByteToSpanModel.from_pretrained(tmp_path)
+    read = reader(batch["input_ids"]), model.model(batch["input_ids"])
+    assert torch.equal(read[0].last_hidden_state, read[1].last_hidden_state)
+    assert torch.equal(read[0].states, read[1].states)
+
+
+@every_shape
+def test_sixteen_bits(encoder: str, attention: bool, tmp_path: Path) -> None:
+    model = model_of(encoder=encoder, attention=attention)
+    batch = batch_of(model.config)
+    model.save_pretrained(tmp_path)
+    half = ByteToSpanForSpanTagging.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    output = half(**batch)
+    assert output.logits.dtype == torch.bfloat16 and output.loss.dtype == torch.float32
+    assert abs(output.loss - model(**batch).loss) < 0.1 * output.loss
+    symbols, chances = half.decode_spans(batch["input_ids"], batch["attention_mask"])
+    assert chances.isfinite().all() and symbols.shape == chances.shape
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert model.train()(**batch).loss.isfinite()
+
+
+def test_missing_weights_start_afresh(tmp_path: Path) -> None:
+    model = model_of(encoder="bidirectional", attention=True, initializer_range=0.3)
+    assert (model.model.embedding.weight[PAD_ID] == 0).all()
+    assert all(p.abs().max() <= 0.3 and p.abs().max() > 0 for p in model.parameters())
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    weights = load_file(path)
+    gone = ["model.embedding.weight", "model.writer.layers.1.recurrent_weight", "model.bridge.bias", "query.weight"]
+    save_file({name: tensor for name, tensor in weights.items() if name not in gone}, path, {"format": "pt"})
+    loaded = ByteToSpanForSpanTagging.from_pretrained(tmp_path)
+    for name, tensor in loaded.state_dict().items():
+        if name in gone:
+            assert tensor.isfinite().all() and 0 < tensor.abs().max() <= 0.3
+            assert not torch.equal(tensor, weights[name])
+        else:
+            assert torch.equal(tensor, weights[name])
+    assert (loaded.model.embedding.weight[PAD_ID] == 0).all()
+
+
+def test_labels_can_be_changed(tmp_path: Path) -> None:
+    model = model_of(attention=True, initializer_range=0.3)
+    model.save_pretrained(tmp_path)
+    labels = ["NEW", "L2", "L0", "OTHER", "NEWER"]
+    changed = ByteToSpanForSpanTagging.from_pretrained(tmp_path, labels=labels)
+    first = model.config.stop_id + 1
+    assert changed.config.span_labels == labels and changed.config.label2id["OTHER"] == 3
+    assert changed.config.vocab_size == first + 5 == len(changed.model.embedding.weight)
+    old, new = model.state_dict(), changed.state_dict()
+    tables = {"model.embedding.weight": first, "label_scores.weight": 0, "label_scores.bias": 0}
+    for name, start in tables.items():
+        assert torch.equal(new[name][:start], old[name][:start])
+        assert torch.equal(new[name][start + 1 : start + 3], old[name][start:][[2, 0]])
+        fresh = new[name][start:][[0, 3, 4]]
+        assert 0 < fresh.abs().max() <= 0.3 and len(set(fresh.flatten().tolist())) == fresh.numel()
+    assert all(torch.equal(new[name], old[name]) for name in old if name not in tables)
+
+    batch = batch_of(config_of())
+    stop = model.config.stop_id
+    known = {"input_ids": batch["input_ids"], "decoder_input_ids": torch.tensor([[GO_ID, FIRST_START, stop - 1]] * 4)}
+    before, after = model(**known).logits, changed(**known).logits
+    assert torch.equal(after[..., :first], before[..., :first])
+    assert torch.equal(after[..., first + 1 : first + 3], before[..., first:][..., [2, 0]])
+
+    changed.train()
+    codec = codec_of(changed.config)
+    gold = torch.tensor([codec.encode([(0, 1, "NEWER")])] * 4)
+    changed(batch["input_ids"], labels=gold).loss.backward()
+    assert all(parameter.grad is not None for parameter in changed.parameters())
+    changed.save_pretrained(tmp_path / "changed")
+    again = ByteToSpanForSpanTagging.from_pretrained(tmp_path / "changed")
+    assert all(torch.equal(again.state_dict()[name], new[name]) for name in new)
+
+
+def test_labels_by_the_auto_class(tmp_path: Path) -> None:
+    AutoConfig.register("byte-to-span", ByteToSpanConfig, exist_ok=True)
+    AutoModelForSeq2SeqLM.register(ByteToSpanConfig, ByteToSpanForSpanTagging, exist_ok=True)
+    model_of().save_pretrained(tmp_path)
+    loaded, report = AutoModelForSeq2SeqLM.from_pretrained(tmp_path, labels=["L1", "X"], output_loading_info=True)
+    assert loaded.config.span_labels == ["L1", "X"] and not any(report.values())
+    half = AutoModelForSeq2SeqLM.from_pretrained(tmp_path, labels=["X"], dtype=torch.bfloat16)
+    assert {parameter.dtype for parameter in half.parameters()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("labels", [[], "PER", ["A", ""], ["A", 1], ["A", "B", "A"]], ids=str)
+def test_labels_refused(labels: Any) -> None:
+    with pytest.raises(ValueError, match="label"):
+        model_of().set_labels(labels)
+
+
+def test_more_labels_in_the_config_alone_are_refused(tmp_path: Path) -> None:
+    model_of().save_pretrained(tmp_path)
+    with pytest.raises(RuntimeError, match="mismatch"):
+        ByteToSpanForSpanTagging.from_pretrained(tmp_path, **labels_of(5))
+    with pytest.raises(RuntimeError, match="mismatch"):
+        ByteToSpanForSpanTagging.from_pretrained(tmp_path, window_size=12)

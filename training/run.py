@@ -94,13 +94,7 @@ def train_tagger(
         trainer.train(resume_from_checkpoint=checkpoint)
     finally:
         progress.close()
-    results: dict[str, Any] = {
-        "minutes": round((time.monotonic() - started) / 60, 2),
-        "seed": arguments.seed,
-        "parameters": model.num_parameters(),
-        "train_sentences": len(encoded["train"]),
-        "best_epoch": _best_epoch(trainer),
-    }
+    results = _results(trainer, encoded, minutes=(time.monotonic() - started) / 60)
     if "dev" in corpus:
         pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         results["dev"] = score_tagger(pipeline, corpus["dev"])
@@ -110,6 +104,19 @@ def train_tagger(
         Path(folder, "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
         Path(folder, "results.json").write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return results
+
+
+def _results(trainer: TaggerTrainer, encoded: DatasetDict, minutes: float) -> dict[str, Any]:
+    """What there is to say of a run besides its scores."""
+    best = trainer.state.best_global_step
+    return {
+        "minutes": round(minutes, 2),
+        "seed": trainer.args.seed,
+        "parameters": trainer.model.num_parameters(),
+        "train_sentences": len(encoded["train"]),
+        # the epoch whose checkpoint was kept; None without dev data
+        "best_epoch": next((entry["epoch"] for entry in trainer.state.log_history if entry["step"] == best), None),
+    }
 
 
 def _checkpoint(folder: Path, resume: bool) -> str | None:
@@ -292,9 +299,3 @@ def _trainer(
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     return trainer
-
-
-def _best_epoch(trainer: TaggerTrainer) -> float | None:
-    """The epoch whose checkpoint was kept; None without dev data."""
-    best = trainer.state.best_global_step
-    return next((entry["epoch"] for entry in trainer.state.log_history if entry["step"] == best), None)

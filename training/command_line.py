@@ -64,7 +64,7 @@ Threads = Annotated[
     typer.Option(
         min=1,
         envvar="OMP_NUM_THREADS",
-        help="Threads of the CPU. Small taggers gain little from more than one, and lose much on a busy machine.",
+        help="Threads of the CPU. More than one can be much slower on a busy machine.",
     ),
 ]
 

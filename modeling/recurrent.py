@@ -78,28 +78,36 @@ class Packing(NamedTuple):
         return padded.index_copy(0, self.gather, packed).unflatten(0, (batch, time))
 
 
+def _tanh(x: Tensor, out: Tensor) -> Tensor:
+    """The hyperbolic tangent into `out`: on a CPU by the logistic function, which is several times faster there."""
+    if x.is_cuda:
+        return torch.tanh(x, out=out)
+    return torch.mul(x, 2, out=out).sigmoid_().mul_(2).sub_(1)
+
+
 class GRUCell:
     """Gated recurrent unit (Cho et al. 2014), reset gate after the product, as cuDNN and PyTorch compute it."""
 
     gates = 3
     states = 1
     saved = 4  # reset, update, candidate, and the candidate's recurrent part
+    one_gradient = False  # the recurrent part of the candidate has a gradient of its own
 
     @staticmethod
     def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
         size = out[0].shape[-1]
-        gates = kept[..., : 2 * size]
-        torch.add(x[..., : 2 * size], recurrent[..., : 2 * size], out=gates).sigmoid_()
+        gates = kept[..., : 2 * size].copy_(x[..., : 2 * size])
+        gates.add_(recurrent[..., : 2 * size]).sigmoid_()
         reset, update = gates[..., :size], gates[..., size:]
         candidate, hidden = kept[..., 2 * size : 3 * size], kept[..., 3 * size :]
         hidden.copy_(recurrent[..., 2 * size :])
-        torch.addcmul(x[..., 2 * size :], reset, hidden, out=candidate).tanh_()
+        _tanh(candidate.copy_(x[..., 2 * size :]).addcmul_(reset, hidden), out=candidate)
         torch.lerp(candidate, state[0], update, out=out[0])
 
     @staticmethod
     def backward(
         grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
-    ) -> list[Tensor]:
+    ) -> list[Tensor | None]:
         size = out[0].shape[-1]
         reset, update, candidate, hidden = kept.split(size, -1)
         dh = grad[0]
@@ -121,34 +129,39 @@ class LSTMCell:
     gates = 4
     states = 2
     saved = 5  # the four gates and tanh of the cell
+    one_gradient = True  # inputs and recurrent part are added, and have the same gradient
 
     @staticmethod
     def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
         size = out[0].shape[-1]
-        gates = kept[..., : 4 * size]
-        torch.add(x, recurrent, out=gates)
-        gates[..., : 2 * size].sigmoid_()
-        gates[..., 2 * size : 3 * size].tanh_()
-        gates[..., 3 * size :].sigmoid_()
+        gates = kept[..., : 4 * size].copy_(x).add_(recurrent)
         enter, forget, cell, leave, cell_tanh = kept.split(size, -1)
+        if x.is_cuda:
+            gates[..., : 2 * size].sigmoid_()
+            cell.tanh_()
+            leave.sigmoid_()
+        else:  # all in one pass; see `_tanh`
+            cell.mul_(2)
+            gates.sigmoid_()
+            cell.mul_(2).sub_(1)
         torch.mul(forget, state[1], out=out[1]).addcmul_(enter, cell)
-        torch.tanh(out[1], out=cell_tanh)
-        torch.mul(leave, cell_tanh, out=out[0])
+        torch.mul(leave, _tanh(out[1], out=cell_tanh), out=out[0])
 
     @staticmethod
     def backward(
         grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
-    ) -> list[Tensor]:
+    ) -> list[Tensor | None]:
         size = out[0].shape[-1]
         enter, forget, cell, leave, cell_tanh = kept.split(size, -1)
         dh, dc = grad
-        dc = dc + dh * leave * (1 - cell_tanh * cell_tanh)
-        dx[..., :size] = dc * cell * enter * (1 - enter)
-        dx[..., size : 2 * size] = dc * state[1] * forget * (1 - forget)
-        dx[..., 2 * size : 3 * size] = dc * enter * (1 - cell * cell)
-        dx[..., 3 * size :] = dh * cell_tanh * leave * (1 - leave)
-        dr.copy_(dx)
-        return [torch.zeros_like(dh), dc * forget]
+        d_leave = dh * leave
+        dc = torch.addcmul(dc, d_leave, 1 - cell_tanh * cell_tanh)
+        d_enter, d_forget, d_cell, d_output = dx.split(size, -1)
+        torch.mul(dc * cell, enter * (1 - enter), out=d_enter)
+        torch.mul(dc * state[1], forget * (1 - forget), out=d_forget)
+        torch.mul(dc * enter, 1 - cell * cell, out=d_cell)
+        torch.mul(d_leave * cell_tanh, 1 - leave, out=d_output)
+        return [None, dc.mul_(forget)]
 
 
 class RNNCell:
@@ -157,18 +170,18 @@ class RNNCell:
     gates = 1
     states = 1
     saved = 0
+    one_gradient = True
 
     @staticmethod
     def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
-        torch.add(x, recurrent, out=out[0]).tanh_()
+        _tanh(out[0].copy_(x).add_(recurrent), out=out[0])
 
     @staticmethod
     def backward(
         grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
-    ) -> list[Tensor]:
+    ) -> list[Tensor | None]:
         torch.mul(grad[0], 1 - out[0] * out[0], out=dx)
-        dr.copy_(dx)
-        return [torch.zeros_like(dx)]
+        return [None]
 
 
 CELLS: dict[str, Any] = {"gru": GRUCell, "lstm": LSTMCell, "rnn": RNNCell}
@@ -176,6 +189,8 @@ CELLS: dict[str, Any] = {"gru": GRUCell, "lstm": LSTMCell, "rnn": RNNCell}
 
 class _Scan(torch.autograd.Function):
     """The loop over time. `x` is `(directions, steps, gates * size)`, the weight `(directions, size, gates * size)`.
+
+    States are float32 at least. Products are in the type of `weight`, which under autocast is a shorter one.
 
     Returns the hidden states `(directions, steps, size)`, and each sequence's last states `(directions, batch, size)`,
     as the initial ones come: longest first.
@@ -186,8 +201,8 @@ class _Scan(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: Any, *initial: Tensor
     ) -> tuple[Tensor, ...]:
         directions, steps, _ = x.shape
-        out = [x.new_empty(directions, steps, weight.shape[1]) for _ in range(cell.states)]
-        kept = x.new_empty(directions, steps, cell.saved * weight.shape[1])
+        out = [initial[0].new_empty(directions, steps, weight.shape[1]) for _ in range(cell.states)]
+        kept = out[0].new_empty(directions, steps, cell.saved * weight.shape[1])
         final = [state.clone() for state in initial]
         state, start = list(initial), 0
         for n in sizes:
@@ -196,14 +211,14 @@ class _Scan(torch.autograd.Function):
                 if start and states.shape[1] > n:
                     ended[:, n : states.shape[1]] = states[:, n:]
             state = [s[:, :n] for s in state]
-            recurrent = torch.baddbmm(bias, state[0], weight)
+            recurrent = torch.baddbmm(bias, state[0].to(weight.dtype), weight)
             cell.forward(x[:, rows], recurrent, state, [o[:, rows] for o in out], kept[:, rows])
             state = [o[:, rows] for o in out]
             start += n
         for ended, states in zip(final, state, strict=True):
             ended[:, : states.shape[1]] = states
         ctx.save_for_backward(weight, kept, *initial, *out)
-        ctx.sizes, ctx.cell = sizes, cell
+        ctx.sizes, ctx.cell, ctx.x_dtype = sizes, cell, x.dtype
         return out[0], *final
 
     @staticmethod
@@ -214,8 +229,8 @@ class _Scan(torch.autograd.Function):
         initial, out = states[: cell.states], states[cell.states :]
         directions, steps, size = out[0].shape
         dx = grad.new_empty(directions, steps, cell.gates * size)
-        dr = torch.empty_like(dx)
-        previous = torch.empty_like(out[0])  # the state that each step started from
+        dr = dx if cell.one_gradient else torch.empty_like(dx)
+        previous: list[Tensor] = []  # the state that each step started from, the last step first
         carry = [final.clone() for final in grad_final]
         transposed = weight.transpose(1, 2)
         end = steps
@@ -224,17 +239,22 @@ class _Scan(torch.autograd.Function):
             rows = slice(end - n, end)
             before = slice(end - n - sizes[t - 1], end - sizes[t - 1]) if t else None
             state = [o[:, before] for o in out] if before else [s[:, :n] for s in initial]
-            previous[:, rows] = state[0]
+            previous.append(state[0])
             incoming = [c[:, :n] for c in carry]
             incoming[0] = incoming[0] + grad[:, rows]
             now = [o[:, rows] for o in out]
             passed = cell.backward(incoming, state, now, kept[:, rows], dx[:, rows], dr[:, rows])
-            passed[0].baddbmm_(dr[:, rows], transposed)
-            for c, p in zip(carry, passed, strict=True):
-                c[:, :n] = p
+            product = torch.bmm(dr[:, rows].to(weight.dtype), transposed)
+            passed[0] = product.to(grad.dtype) if passed[0] is None else passed[0].add_(product)
+            for index, p in enumerate(passed):
+                if carry[index].shape == p.shape:
+                    carry[index] = p
+                else:
+                    carry[index][:, :n] = p
             end -= n
-        d_weight = torch.bmm(previous.transpose(1, 2), dr)
-        return dx, d_weight, dr.sum(1, keepdim=True), None, None, *carry
+        before_all = torch.cat([state.to(weight.dtype) for state in reversed(previous)], dim=1)
+        d_weight = torch.bmm(before_all.transpose(1, 2), dr.to(weight.dtype))
+        return dx.to(ctx.x_dtype), d_weight, dr.sum(1, keepdim=True), None, None, *carry
 
 
 def scan(
@@ -260,11 +280,11 @@ def scan(
         initial = [x.new_zeros(x.shape[0], batch, weight.shape[1]) for _ in range(CELLS[cell].states)]
     if not sizes:
         return x.new_zeros(x.shape[0], 0, weight.shape[1]), initial
-    if torch.is_autocast_enabled(x.device.type):  # the loop writes into buffers of one type
-        with torch.autocast(x.device.type, enabled=False):
-            floats = [tensor.float() for tensor in (x, weight, bias, *initial)]
-            hidden, *final = _Scan.apply(*floats[:3], sizes, CELLS[cell], *floats[3:])
-    else:
+    device = x.device.type
+    if torch.is_autocast_enabled(device):
+        short = torch.get_autocast_dtype(device)
+        weight, bias, initial = weight.to(short), bias.to(short), [state.float() for state in initial]
+    with torch.autocast(device, enabled=False):
         hidden, *final = _Scan.apply(x, weight, bias, sizes, CELLS[cell], *initial)
     return hidden, final
 

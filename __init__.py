@@ -7,8 +7,10 @@ imported, else in the moment they are.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from functools import partial
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULE_OF = {
+    "ByteSpanTaggingPipeline": "modeling.pipeline_byte_span_tagging",
+    "ByteToSpanConfig": "modeling.configuration_byte_to_span",
+    "ByteToSpanForSpanTagging": "modeling.modeling_byte_to_span",
+    "ByteToSpanModel": "modeling.modeling_byte_to_span",
+    "ByteToSpanTokenizer": "tokenization.tokenization_byte_to_span",
     "ColumnCorpus": "training.column_corpus",
     "ConditionalRandomField": "modeling.crf",
     "Gazetteer": "tokenization.gazetteers",
@@ -33,8 +40,11 @@ _MODULE_OF = {
     "InputError": "tokenization.input_error",
     "Recipe": "training.recipe",
     "Span": "tokenization.spans",
+    "SpanCodec": "tokenization.span_codec",
+    "SpanGrammar": "modeling.modeling_byte_to_span",
     "SpanScore": "training.span_metric",
     "SpanTaggingPipeline": "modeling.pipeline_span_tagging",
+    "SymbolLayout": "tokenization.span_codec",
     "TaggerCollator": "training.collator",
     "TaggerTrainer": "training.tagger_trainer",
     "encode_corpus": "training.preparation",
@@ -80,64 +90,94 @@ def pipeline(model: Any, **kwargs: Any) -> SpanTaggingPipeline:
 def check_folder(folder: str | os.PathLike[str]) -> None:
     """See that a folder has the files of a tagger.
 
-    Where its words or their options are missing, transformers takes the defaults, and the tagger would read other
+    Where what its tokenizer was made of is missing, transformers takes the defaults, and the tagger would read other
     words than it was trained on.
 
     Raises:
-        InputError: one of them is missing.
+        InputError: one of them is missing, or config.json is no JSON.
     """
-    for name in ("config.json", "tokenizer_config.json", "vocab.json"):
-        if not os.path.isfile(os.path.join(folder, name)):
-            from tagsmith.tokenization.input_error import InputError
-
-            raise InputError(f"this is not the folder of a tagger: {name} is missing", path=os.fspath(folder))
-
-
-def _register_config(auto: ModuleType, ours: ModuleType) -> None:
-    config = ours.HierarchicalTaggerConfig
-    auto.AutoConfig.register(config.model_type, config, exist_ok=True)
+    _check_file(folder, "config.json")
+    _check_file(folder, "tokenizer_config.json")
+    if _model_type(folder) == "hierarchical-tagger":
+        _check_file(folder, "vocab.json")
 
 
-def _register_model(auto: ModuleType, ours: ModuleType) -> None:
-    config = ours.HierarchicalTaggerConfig
-    auto.AutoModel.register(config, ours.HierarchicalTaggerModel, exist_ok=True)
-    auto.AutoModelForTokenClassification.register(config, ours.HierarchicalTaggerForTokenClassification, exist_ok=True)
+def _check_file(folder: str | os.PathLike[str], name: str) -> None:
+    if not os.path.isfile(os.path.join(folder, name)):
+        raise _not_a_tagger(folder, f"{name} is missing")
 
 
-def _register_tokenizer(auto: ModuleType, ours: ModuleType) -> None:
-    config = import_module("tagsmith.modeling.configuration_hierarchical_tagger").HierarchicalTaggerConfig
-    auto.AutoTokenizer.register(config, ours.HierarchicalTaggerTokenizer, exist_ok=True)
+def _model_type(folder: str | os.PathLike[str]) -> Any:
+    try:
+        with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+            return dict(json.load(file)).get("model_type")
+    except (ValueError, TypeError) as error:
+        raise _not_a_tagger(folder, f"config.json cannot be read: {error}") from error
 
 
-def _register_pipeline(pipelines: ModuleType, ours: ModuleType) -> None:
-    model = import_module("transformers").AutoModelForTokenClassification
-    pipelines.PIPELINE_REGISTRY.register_pipeline(
-        "span-tagging", pipeline_class=ours.SpanTaggingPipeline, pt_model=model, type="text"
-    )
+def _not_a_tagger(folder: str | os.PathLike[str], reason: str) -> Exception:
+    from tagsmith.tokenization.input_error import InputError
+
+    return InputError(f"this is not the folder of a tagger: {reason}", path=os.fspath(folder))
+
+
+# Each family's class for an Auto class of transformers, and the modules that those are in.
+_FAMILIES = [
+    {
+        "AutoConfig": "HierarchicalTaggerConfig",
+        "AutoModel": "HierarchicalTaggerModel",
+        "AutoModelForTokenClassification": "HierarchicalTaggerForTokenClassification",
+        "AutoTokenizer": "HierarchicalTaggerTokenizer",
+    },
+    {
+        "AutoConfig": "ByteToSpanConfig",
+        "AutoModel": "ByteToSpanModel",
+        "AutoModelForTokenClassification": "ByteToSpanForSpanTagging",
+        "AutoModelForSeq2SeqLM": "ByteToSpanForSpanTagging",
+        "AutoTokenizer": "ByteToSpanTokenizer",
+    },
+]
+_AUTO_MODULE_OF = {
+    "AutoConfig": "transformers.models.auto.configuration_auto",
+    "AutoModel": "transformers.models.auto.modeling_auto",
+    "AutoModelForTokenClassification": "transformers.models.auto.modeling_auto",
+    "AutoModelForSeq2SeqLM": "transformers.models.auto.modeling_auto",
+    "AutoTokenizer": "transformers.models.auto.tokenization_auto",
+}
+
+
+def _register_class(auto: str, name: str, config_name: str) -> None:
+    config = __getattr__(config_name)
+    key = config.model_type if auto == "AutoConfig" else config
+    getattr(sys.modules[_AUTO_MODULE_OF[auto]], auto).register(key, __getattr__(name), exist_ok=True)
+
+
+def _register_pipeline() -> None:
+    registry = sys.modules["transformers.pipelines"].PIPELINE_REGISTRY
+    if "span-tagging" not in registry.supported_tasks:  # of a second time transformers warns
+        model = import_module("transformers").AutoModelForTokenClassification
+        pipeline_class = __getattr__("SpanTaggingPipeline")
+        registry.register_pipeline("span-tagging", pipeline_class=pipeline_class, pt_model=model, type="text")
 
 
 # A module of transformers, one of ours, and what makes them known to each other once both stand.
-_REGISTRATIONS: list[tuple[str, str, Callable[[ModuleType, ModuleType], None]]] = [
+_REGISTRATIONS: list[tuple[str, str, Callable[[], None]]] = [
     (
-        "transformers.models.auto.configuration_auto",
-        "tagsmith.modeling.configuration_hierarchical_tagger",
-        _register_config,
-    ),
-    ("transformers.models.auto.modeling_auto", "tagsmith.modeling.modeling_hierarchical_tagger", _register_model),
-    (
-        "transformers.models.auto.tokenization_auto",
-        "tagsmith.tokenization.tokenization_hierarchical_tagger",
-        _register_tokenizer,
-    ),
-    ("transformers.pipelines", "tagsmith.modeling.pipeline_span_tagging", _register_pipeline),
-]
+        _AUTO_MODULE_OF[_auto],
+        f"tagsmith.{_MODULE_OF[_name]}",
+        partial(_register_class, _auto, _name, _family["AutoConfig"]),
+    )
+    for _family in _FAMILIES
+    for _auto, _name in _family.items()
+] + [("transformers.pipelines", "tagsmith.modeling.pipeline_span_tagging", _register_pipeline)]
 
 
 def _register_after(name: str) -> None:
     """A module has been imported: register what only waited for it."""
     for theirs, ours, register in _REGISTRATIONS:
         if name in (theirs, ours) and theirs in sys.modules and not (_loading(theirs, name) or _loading(ours, name)):
-            register(sys.modules[theirs], import_module(ours))
+            import_module(ours)
+            register()
 
 
 def _loading(name: str, done: str) -> bool:
@@ -184,6 +224,6 @@ def _is_ours(finder: Any) -> bool:
 
 if not any(map(_is_ours, sys.meta_path)):
     sys.meta_path.insert(0, _RegisteringFinder())
-for _names in _REGISTRATIONS:
-    if _names[0] in sys.modules:
-        _register_after(_names[0])
+for _module in dict.fromkeys(names[0] for names in _REGISTRATIONS):
+    if _module in sys.modules:
+        _register_after(_module)

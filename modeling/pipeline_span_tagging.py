@@ -1,4 +1,8 @@
-"""The pipeline `span-tagging`: raw text in, labelled spans with exact character offsets and scores out."""
+"""The pipeline `span-tagging`: raw text in, labelled spans with exact character offsets and scores out.
+
+transformers knows one class for a task. So this one, of the hierarchical family, is also the base of that of the
+byte-to-span family, and gives one of those where the model is of that family.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -14,19 +18,24 @@ from transformers import Pipeline
 
 Entity = dict[str, Any]
 
-_BUFFER = 16  # batches of sentences that are sorted by length together
 _CELLS = 4_000_000  # character ids that a batch may hold, padding included: a very long word gets a smaller batch
 
 
-@dataclass
-class _Document:
-    """A text on its way: how many of its sentences are still to be tagged, and the spans found so far."""
+@dataclass(kw_only=True)
+class Document:
+    """A text on its way: how many of its parts are still to be tagged, whether it is read, the spans found so far."""
 
-    text: str
-    words: list[str] | None = None  # where they were given
     pending: int = 0
     read: bool = False
     entities: list[Entity] = field(default_factory=list)
+
+
+@dataclass
+class _Document(Document):
+    """A text that is tagged in sentences."""
+
+    text: str
+    words: list[str] | None = None  # where they were given
 
 
 @dataclass
@@ -64,20 +73,30 @@ class SpanTaggingPipeline(Pipeline):
     _load_feature_extractor = False
     _load_processor = False
 
-    def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        before, after = ("is_split_into_words", "max_words"), ("min_score",)
-        if unknown := parameters.keys() - {*before, *after}:
+    # What differs between the families, beside the three steps; the parameters are those of each step.
+    _PARAMETERS: tuple[tuple[str, ...], ...] = (("is_split_into_words", "max_words"), (), ("min_score",))
+    _BATCH_SIZE = 32
+    _BUFFERED = 16  # batches of sentences that are sorted by length together
+    _TAKES = "a str, or a list or an iterator of str"
+
+    def __new__(cls, model: Any = None, *args: Any, **kwargs: Any) -> Self:
+        """A pipeline of the model's family."""
+        if cls is SpanTaggingPipeline and model is not None and model.config.model_type == "byte-to-span":
+            from .pipeline_byte_span_tagging import ByteSpanTaggingPipeline
+
+            return object.__new__(ByteSpanTaggingPipeline)
+        return object.__new__(cls)
+
+    def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], ...]:
+        known = [name for names in self._PARAMETERS for name in names]
+        if unknown := parameters.keys() - set(known):
             raise TypeError(
                 f"span-tagging has no parameter {', '.join(sorted(unknown))}; it has "
-                f"{', '.join(['batch_size', *before, *after])}."
+                f"{', '.join(['batch_size', *known])}."
             )
         if parameters.get("max_words", 1) < 1:
             raise ValueError(f"max_words is {parameters['max_words']}; it must be at least 1.")
-        return (
-            {name: parameters[name] for name in before if name in parameters},
-            {},
-            {name: parameters[name] for name in after if name in parameters},
-        )
+        return tuple({name: parameters[name] for name in names if name in parameters} for names in self._PARAMETERS)
 
     def __call__(
         self, inputs: Any, *, batch_size: int | None = None, num_workers: int | None = None, **kwargs: Any
@@ -86,80 +105,107 @@ class SpanTaggingPipeline(Pipeline):
 
         Raises:
             TypeError: an unknown parameter, or something that is no text (or no list of words).
-            ValueError: a batch size or a `max_words` below 1, a lone surrogate, an empty word.
+            ValueError: a size below 1 or another parameter out of its range, what is not Unicode, an empty word.
         """
-        before, _, after = self._sanitize_parameters(**kwargs)
-        before, after = {**self._preprocess_params, **before}, {**self._postprocess_params, **after}
-        size = batch_size if batch_size is not None else self._batch_size or 32
+        defaults = self._preprocess_params, self._forward_params, self._postprocess_params
+        steps = [{**of_all, **own} for of_all, own in zip(defaults, self._sanitize_parameters(**kwargs), strict=True)]
+        size = batch_size if batch_size is not None else self._batch_size or self._BATCH_SIZE
         if size < 1:
             raise ValueError(f"batch_size is {size}; it must be at least 1.")
-        split = before.pop("is_split_into_words", False)
-        words = split and isinstance(inputs, list | tuple) and inputs and isinstance(inputs[0], str)
-        if isinstance(inputs, str) or words:
-            return next(self._stream([inputs], split, size, before, after))
+        if self._is_one_text(inputs, **steps[0]):
+            return next(self._stream([inputs], size, *steps))
         if not isinstance(inputs, Iterable) or isinstance(inputs, bytes | Mapping):
-            raise TypeError(f"span-tagging takes a str, or a list or an iterator of str, not {type(inputs).__name__}.")
-        stream = self._stream(inputs, split, size, before, after)
+            raise TypeError(f"span-tagging takes {self._TAKES}, not {type(inputs).__name__}.")
+        stream = self._stream(inputs, size, *steps)
         return stream if isinstance(inputs, Iterator) else list(stream)
 
+    def _is_one_text(self, inputs: Any, **before: Any) -> bool:
+        if before.get("is_split_into_words") and isinstance(inputs, list | tuple) and inputs:
+            return isinstance(inputs[0], str)
+        return isinstance(inputs, str)
+
     def _stream(
-        self, texts: Iterable[Any], split: bool, batch_size: int, before: dict[str, Any], after: dict[str, Any]
+        self,
+        texts: Iterable[Any],
+        batch_size: int,
+        before: dict[str, Any],
+        during: dict[str, Any],
+        after: dict[str, Any],
     ) -> Generator[list[Entity], None, None]:
-        documents: deque[_Document] = deque()
-        buffer: list[_Sentence] = []
+        documents: deque[Any] = deque()
+        buffer: list[Any] = []
+        limit = batch_size * self._BUFFERED
         for text in texts:
-            document = _given_words(text) if split else _given_text(text)
-            documents.append(document)
-            for sentence in self.preprocess(document, **before):
-                document.pending += 1
-                buffer.append(sentence)
-                if len(buffer) >= batch_size * _BUFFER:
-                    self._tag(buffer, batch_size, after)
+            try:
+                document, parts = self.preprocess(text, **before)
+                documents.append(document)
+                for part in parts:
+                    document.pending += 1
+                    buffer.append(part)
+                    if len(buffer) >= limit:
+                        self._tag(buffer, batch_size, during, after)
+            except Exception:  # this text cannot be read: first those before it
+                self._tag(buffer, batch_size, during, after)
+                yield from self._finished(documents, after)
+                raise
             document.read = True
-            if len(documents) >= batch_size * _BUFFER:  # many without any words, behind one that waits
-                self._tag(buffer, batch_size, after)
-            yield from self._finished(documents)
-        self._tag(buffer, batch_size, after)
-        yield from self._finished(documents)
+            if len(documents) >= limit:  # many without any parts, behind one that waits
+                self._tag(buffer, batch_size, during, after)
+            yield from self._finished(documents, after)
+        self._tag(buffer, batch_size, during, after)
+        yield from self._finished(documents, after)
 
-    def _tag(self, buffer: list[_Sentence], batch_size: int, after: dict[str, Any]) -> None:
-        """Tag the sentences of the buffer, those of like length together, and empty it."""
-        self.model.eval()  # a model given as such may come straight from training
-        for batch in _batches(buffer, batch_size):
-            outputs = self.forward({"sentences": batch})
-            self.postprocess({"sentences": batch, **outputs}, **after)
-        buffer.clear()
-
-    @staticmethod
-    def _finished(documents: deque[_Document]) -> Iterator[list[Entity]]:
+    def _finished(self, documents: deque[Any], after: dict[str, Any]) -> Iterator[list[Entity]]:
         while documents and documents[0].read and not documents[0].pending:
-            document = documents.popleft()
-            yield sorted(document.entities, key=lambda entity: entity["start"])
+            yield self._finish(documents.popleft(), **after)
 
-    def preprocess(self, input_: _Document, max_words: int = 500) -> Iterator[_Sentence]:
-        """A document to its sentences."""
-        if input_.words is None:
-            for words in self.tokenizer.sentences(input_.text, max_words):
-                yield _Sentence(input_, *map(list, zip(*words, strict=True)))
+    def _tag(self, buffer: list[Any], batch_size: int, during: dict[str, Any], after: dict[str, Any]) -> None:
+        """Tag what is in the buffer, and empty it."""
+        self.model.eval()  # a model given as such may come straight from training
+        parts = buffer.copy()
+        buffer.clear()  # before the model runs: what it fails at is not tried again
+        for batch in self._batches(parts, batch_size):
+            self.postprocess(self.forward(batch, **during), **after)
+
+    def _batches(self, parts: list[Any], batch_size: int) -> Iterator[dict[str, Any]]:
+        """Sentences, those of like length together."""
+        for batch in _batches(parts, batch_size):
+            yield {"sentences": batch}
+
+    def _finish(self, document: Any, **_: Any) -> list[Entity]:
+        """The spans of a document that is tagged."""
+        return sorted(document.entities, key=lambda entity: entity["start"])
+
+    def preprocess(
+        self, input_: Any, is_split_into_words: bool = False, max_words: int = 500
+    ) -> tuple[_Document, Iterator[_Sentence]]:
+        """A text, or its words, as a document, and the sentences of that."""
+        document = _given_words(input_) if is_split_into_words else _given_text(input_)
+        return document, self._sentences(document, max_words)
+
+    def _sentences(self, document: _Document, max_words: int) -> Iterator[_Sentence]:
+        if document.words is None:
+            for words in self.tokenizer.sentences(document.text, max_words):
+                yield _Sentence(document, *map(list, zip(*words, strict=True)))
             return
         start = position = 0
-        while start < len(input_.words):
-            rest = input_.words[start : start + max_words]
-            if start + max_words < len(input_.words):
+        while start < len(document.words):
+            rest = document.words[start : start + max_words]
+            if start + max_words < len(document.words):
                 rest = rest[: self.tokenizer.cut(rest, max_words)]
             starts = list(accumulate([len(word) + 1 for word in rest], initial=position))
             yield _Sentence(
-                input_, rest, starts[:-1], [first + len(word) for first, word in zip(starts[:-1], rest, strict=True)]
+                document, rest, starts[:-1], [first + len(word) for first, word in zip(starts[:-1], rest, strict=True)]
             )
             start, position = start + len(rest), starts[-1]
 
-    def _forward(self, input_tensors: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _forward(self, input_tensors: dict[str, Any]) -> dict[str, Any]:
         """Sentences to their spans `(spans, 4)` (row, first word, end word, label) and scores `(spans,)`."""
         features = [self.tokenizer.encode_words(sentence.words) for sentence in input_tensors["sentences"]]
         arrays = self.tokenizer.pad_sentences(features)
         batch = {key: torch.from_numpy(value).to(self.device) for key, value in arrays.items()}
         spans, scores = self.model.predict_spans(**batch)
-        return {"spans": spans, "scores": scores}
+        return {**input_tensors, "spans": spans, "scores": scores}
 
     def postprocess(self, model_outputs: dict[str, Any], min_score: float = 0.0) -> None:
         """Give each document the spans of its sentences, as characters."""

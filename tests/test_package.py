@@ -35,6 +35,7 @@ def python(code: str) -> str:
     """What code prints in a fresh interpreter, away from the source tree."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/", check=False)
     assert done.returncode == 0, done.stderr
+    assert "already registered" not in done.stderr
     return done.stdout
 
 
@@ -82,7 +83,7 @@ print(took)
 
 
 REGISTERED = """
-from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification
+from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoModelForTokenClassification
 from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING
 from transformers.pipelines import PIPELINE_REGISTRY
 config = AutoConfig.for_model("hierarchical-tagger", id2label={0: "O"}, label2id={"O": 0})
@@ -91,6 +92,12 @@ assert type(AutoModel.from_config(config)) is tagsmith.HierarchicalTaggerModel
 tagger = AutoModelForTokenClassification.from_config(config)
 assert type(tagger) is tagsmith.HierarchicalTaggerForTokenClassification
 assert "HierarchicalTaggerTokenizer" in str(TOKENIZER_MAPPING[type(config)])
+config = AutoConfig.for_model("byte-to-span", hidden_size=4, embedding_size=4, num_hidden_layers=1)
+assert type(config) is tagsmith.ByteToSpanConfig
+assert type(AutoModel.from_config(config)) is tagsmith.ByteToSpanModel
+for auto in (AutoModelForTokenClassification, AutoModelForSeq2SeqLM):
+    assert type(auto.from_config(config)) is tagsmith.ByteToSpanForSpanTagging
+assert "ByteToSpanTokenizer" in str(TOKENIZER_MAPPING[type(config)])
 assert "span-tagging" in PIPELINE_REGISTRY.get_supported_tasks()
 """
 
@@ -119,8 +126,13 @@ tagger = tagsmith.pipeline({str(tiny_folder)!r})
     assert python(begin + PIPELINE + REGISTERED).splitlines() == ["PER Ada Lovelace", "LOC London"]
 
 
-def test_one_of_our_modules_first() -> None:
-    python("import tagsmith; tagsmith.SpanTaggingPipeline" + REGISTERED)
+@pytest.mark.parametrize("name", ["SpanTaggingPipeline", "ByteToSpanForSpanTagging"])
+def test_one_of_our_modules_first(name: str) -> None:
+    python(f"import tagsmith; tagsmith.{name}" + REGISTERED)
+
+
+def test_all_of_transformers_first() -> None:
+    python("from transformers import AutoModel, AutoTokenizer, pipeline; import tagsmith" + REGISTERED)
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "vocab.json"])
@@ -130,6 +142,23 @@ def test_a_pipeline_of_an_incomplete_folder(tiny_folder: Path, tmp_path: Path, n
     (folder / name).unlink()
     with pytest.raises(tagsmith.InputError, match=f"{re.escape(str(folder))}: .*{name} is missing"):
         tagsmith.pipeline(folder)
+
+
+def test_the_folder_of_a_byte_to_span_tagger(tmp_path: Path) -> None:
+    tagsmith.ByteToSpanConfig().save_pretrained(tmp_path)
+    with pytest.raises(tagsmith.InputError, match=r"tokenizer_config\.json is missing"):
+        tagsmith.check_folder(tmp_path)
+    tagsmith.ByteToSpanTokenizer(60, ["LABEL_0", "LABEL_1"]).save_pretrained(tmp_path)
+    tagsmith.check_folder(tmp_path)  # it has no vocabulary
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "null", "\x00"])
+def test_a_config_that_is_no_config(tiny_folder: Path, tmp_path: Path, content: str) -> None:
+    folder = tmp_path / "tagger"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "config.json").write_text(content, encoding="utf-8")
+    with pytest.raises(tagsmith.InputError, match=f"{re.escape(str(folder))}: .*config.json cannot be read"):
+        tagsmith.check_folder(folder)
 
 
 def documented(tree: ast.Module) -> Iterator[tuple[str, bool]]:
@@ -175,7 +204,7 @@ def test_dependencies_are_those_that_are_imported() -> None:
     names = {modules_of.get(name.lower(), name.replace("-", "_")) for name in declared}
     # Without accelerate there is no Trainer, without jinja2 no model card: neither is imported by name.
     # pyarrow is what datasets are made of.
-    assert used - {"pyarrow"} <= names
+    assert used - {"pyarrow", "matplotlib", "sklearn"} <= names  # the last two are of the extra [plots]
     assert names - used <= {"accelerate", "jinja2"}
 
 

@@ -157,6 +157,12 @@ class TestInputs:
         with pytest.raises(InputError, match=r"lone surrogate \(U\+D800\) at character 5"):
             tagger("line\n\ud800")
 
+    def test_a_text_that_cannot_be_read_raises_when_its_turn_comes(self, tagger: SpanTaggingPipeline) -> None:
+        found = tagger(iter(["In Lund", "", "\ud800", "Lund"]))
+        assert pairs(next(found)) == [("LOC", "Lund")] and next(found) == []
+        with pytest.raises(InputError):
+            next(found)
+
     @pytest.mark.parametrize(
         ("inputs", "message"),
         [
@@ -301,7 +307,7 @@ class TestBatches:
         assert not isinstance(found, list) and read == 0
         for number in range(200):
             assert len(next(found)) == (0 if number % 3 == 2 else 1)
-            assert read <= number + 1 + 2 * module._BUFFER * 2
+            assert read <= number + 1 + 2 * SpanTaggingPipeline._BUFFERED * 2
 
     def test_texts_without_words_do_not_pile_up(self, tagger: SpanTaggingPipeline) -> None:
         read = 0
@@ -314,7 +320,7 @@ class TestBatches:
                 yield ""
 
         assert pairs(next(tagger(lines(), batch_size=2))) == [("LOC", "Lund")]
-        assert read <= 2 * module._BUFFER
+        assert read <= 2 * SpanTaggingPipeline._BUFFERED
 
     def test_results_come_in_the_order_of_texts(self, tagger: SpanTaggingPipeline) -> None:
         texts = ["x " * (50 - number) + "Lund" for number in range(50)]

@@ -225,7 +225,7 @@ def test_resuming_another_model_is_an_error(
     other = dataclasses.replace(SPANS, model={**SMALL, "hidden_size": 9})
     with pytest.raises(InputError, match="hidden_size 12, and this run has 9"):
         train_tagger(other, make_corpus(), trained[0], resume=True, console=quiet())
-    with pytest.raises(InputError, match="other tags"):
+    with pytest.raises(InputError, match="other labels"):
         train_tagger(SPANS, make_corpus(dev_label="ORG"), trained[0], resume=True, console=quiet())
 
 

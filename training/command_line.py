@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +19,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.command_options import (
+    ModelArgument,
+    Threads,
+    keep_freed_memory,
+    messages,
+    named_file,
+    prepare_torch,
+    say,
+)
+from tagsmith.training.plot_commands import plots
 
 if TYPE_CHECKING:
     from tagsmith.training.corpora import ReaderOptions
@@ -30,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-messages = Console(stderr=True)
+app.add_typer(plots, name="plot")
 
 
 class TagFormat(StrEnum):
@@ -57,14 +66,10 @@ Scheme = Annotated[str, typer.Option(help="Tag scheme: auto, IOB1, IOB2, BIOES, 
 OnErrorOption = Annotated[
     OnError, typer.Option(help="Tags that break their scheme but can be read: convert and report them, or raise.")
 ]
-ModelArgument = Annotated[str, typer.Argument(help="Folder of a trained tagger, or its name on the Hub.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Sentences that go through the model together.")]
-Threads = Annotated[
-    int,
+BatchSize = Annotated[
+    int | None,
     typer.Option(
-        min=1,
-        envvar="OMP_NUM_THREADS",
-        help="Threads of the CPU. More than one can be much slower on a busy machine.",
+        min=1, help="Sentences (32), or for a byte-to-span tagger windows (128), that go through the model together."
     ),
 ]
 
@@ -72,9 +77,18 @@ Threads = Annotated[
 @app.command()
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a bundled recipe, or path of a YAML file.")],
-    train: Annotated[Path, typer.Option(help="Training data: CoNLL, CoNLL-U or JSON lines.")],
+    train: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME=]FILE",
+            help="Training data: CoNLL, CoNLL-U or JSON lines. For a byte-to-span tagger repeatable, as en=FILE.",
+        ),
+    ],
     output_dir: Annotated[Path, typer.Option(help="Folder for the tagger.")],
-    dev: Annotated[Path | None, typer.Option(help="Data to choose the best checkpoint on.")] = None,
+    dev: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME=]FILE", help="Data to choose the best checkpoint on, named as the training data."),
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A change to the recipe, like model.hidden_size=200; repeatable.")
     ] = None,
@@ -87,18 +101,36 @@ def train(
 ) -> None:
     """Train a tagger by a recipe."""
     from tagsmith.training.corpora import load_corpus
-    from tagsmith.training.recipe import read_recipe
-    from tagsmith.training.run import train_tagger
+    from tagsmith.training.recipe import ByteRecipe, Recipe, read_recipe
 
-    _prepare_torch(threads)
+    prepare_torch(threads)
     chosen = read_recipe(recipe, set_ or [])
-    files = {"train": train, **({"dev": dev} if dev else {})}
-    corpus = load_corpus(files, **_reader(tag_column, encoding, scheme, on_error))
-    _report_reading(files, corpus)
-    results = train_tagger(chosen, corpus, output_dir, resume=resume, console=messages)
-    if "dev" in results:
-        _print_scores(results["dev"])
-    _say(f"{results['minutes']:.1f} minutes; the tagger is in {output_dir}")
+    named = named_files(train, dev or [])
+    if len(named) > 1 and not isinstance(chosen, ByteRecipe):
+        raise InputError(
+            f"{len(named)} training files are given, and this recipe trains on one",
+            fix="Give one --train, or take a recipe of the byte-to-span family.",
+        )
+    corpora = {}
+    for name, files in named.items():
+        corpora[name] = load_corpus(files, **_reader(tag_column, encoding, scheme, on_error))
+        _report_reading(corpora[name], name)
+    if isinstance(chosen, ByteRecipe):
+        from tagsmith.training.byte_run import train_byte_tagger
+
+        keep_freed_memory()
+        results = train_byte_tagger(chosen, corpora, output_dir, resume=resume, console=messages)
+        scores = results.get("dev", {})
+    else:
+        from tagsmith.training.run import train_tagger
+
+        assert isinstance(chosen, Recipe)
+        name, corpus = corpora.popitem()
+        results = train_tagger(chosen, corpus, output_dir, resume=resume, console=messages)
+        scores = {name: results["dev"]} if "dev" in results else {}
+    for name, score in scores.items():
+        _print_scores(score, name)
+    say(f"{results['minutes']:.1f} minutes; the tagger is in {output_dir}")
 
 
 @app.command()
@@ -106,7 +138,14 @@ def evaluate(
     model: ModelArgument,
     file: Annotated[Path, typer.Argument(help="Annotated data: CoNLL, CoNLL-U or JSON lines.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
-    batch_size: BatchSize = 32,
+    curve: Annotated[
+        Path | None,
+        typer.Option(help="Draw precision against recall over recall_bias and min_score; the numbers go beside it."),
+    ] = None,
+    save_best: Annotated[
+        bool, typer.Option(help="With --curve: keep the settings of the best F1 in the tagger's config.json.")
+    ] = False,
+    batch_size: BatchSize = None,
     tag_column: TagColumn = None,
     encoding: Encoding = "utf-8",
     scheme: Scheme = "auto",
@@ -114,25 +153,24 @@ def evaluate(
     threads: Threads = 1,
 ) -> None:
     """Score a tagger on annotated data: exact spans, by label."""
-    from tagsmith.training.corpora import is_plain, load_corpus
+    from tagsmith.training.corpora import load_corpus
     from tagsmith.training.scoring import score_tagger
 
+    if save_best and curve is None:
+        raise InputError("there is nothing to save the best of", fix="Pass --curve FILE with --save-best.")
     pipeline = _load(model, threads)
+    if curve is not None and not _reads_bytes(pipeline):
+        raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
     corpus = load_corpus({"test": file}, **_reader(tag_column, encoding, scheme, on_error))
-    _report_reading({"test": file}, corpus)
-    plain = pipeline.model.config.tag_scheme == "plain"
-    if is_plain(corpus["test"]) != plain:
-        kinds = ("spans", "a plain tag for each word")
-        raise InputError(
-            f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}",
-            path=file,
-            fix="Name the column of the tags with --tag-column.",
-        )
-    scores = score_tagger(pipeline, corpus["test"], batch_size)
+    _report_reading(corpus)
+    _check_kind(pipeline, corpus["test"], file)
+    scores = score_tagger(pipeline, corpus["test"], **_given(batch_size=batch_size))
     if as_json:
         sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
     else:
         _print_scores(scores)
+    if curve is not None:
+        _draw_curve(pipeline, corpus["test"], curve, model if save_best else None)
 
 
 @app.command()
@@ -142,15 +180,21 @@ def tag(
         list[str] | None, typer.Argument(help="Text files in UTF-8; - or none for standard input.")
     ] = None,
     format_: Annotated[TagFormat, typer.Option("--format", help="How to write the spans.")] = TagFormat.text,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out spans that score below.")] = 0.0,
-    batch_size: BatchSize = 32,
+    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Leave out spans that score below.")] = None,
+    recall_bias: Annotated[
+        float | None, typer.Option(help="Of a byte-to-span tagger: above 0 for more spans, below 0 for fewer.")
+    ] = None,
+    batch_size: BatchSize = None,
     threads: Threads = 1,
 ) -> None:
     """Tag raw text; each line is tagged by itself."""
     from tagsmith.training.tagging import read_texts, write_tagged
 
     pipeline = _load(model, threads)
-    write_tagged(pipeline, read_texts(files or ["-"]), format_.value, min_score, batch_size)
+    if recall_bias is not None and not _reads_bytes(pipeline):
+        raise InputError("--recall-bias is for byte-to-span taggers, and this is none", path=model)
+    options = _given(min_score=min_score, recall_bias=recall_bias, batch_size=batch_size)
+    write_tagged(pipeline, read_texts(files or ["-"]), format_.value, **options)
 
 
 @app.command()
@@ -197,9 +241,57 @@ def demo(
 
     files = sample_files()
     rmtree(output_dir / CHECKPOINTS, ignore_errors=True)  # of an earlier demo
-    train("sample", files["train"], output_dir, files["dev"], threads=threads)
-    _say("Now tagging:", style="bold")
-    write_tagged(_load(str(output_dir), threads), iter([text]), "text", 0.0, 32)
+    train("sample", [str(files["train"])], output_dir, [str(files["dev"])], threads=threads)
+    say("Now tagging:", style="bold")
+    write_tagged(_load(str(output_dir), threads), iter([text]), "text")
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Options that were given; what was not is left to the pipeline."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _reads_bytes(pipeline: Any) -> bool:
+    return bool(pipeline.model.config.model_type == "byte-to-span")
+
+
+def _check_kind(pipeline: Any, rows: Any, file: Path) -> None:
+    """A tagger of spans is not scored on plain tags, nor the other way round."""
+    from tagsmith.training.corpora import is_plain, label_names
+
+    if _reads_bytes(pipeline):  # whether it knows of words does not show
+        known, labels = pipeline.model.config.span_labels, label_names(rows)
+        if labels and not set(labels) & set(known):
+            found = f"{', '.join(labels[:5])}, none of which the tagger knows ({', '.join(known[:5])})"
+            raise InputError(f"this file has the labels {found}", path=file, fix="Name the column with --tag-column.")
+        return
+    plain = pipeline.model.config.tag_scheme == "plain"
+    if is_plain(rows) != plain:
+        kinds = ("spans", "a plain tag for each word")
+        raise InputError(
+            f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}",
+            path=file,
+            fix="Name the column of the tags with --tag-column.",
+        )
+
+
+def _draw_curve(pipeline: Any, rows: Any, output: Path, folder: str | None) -> None:
+    """Precision against recall as a picture and a table; the best settings into the folder's configuration."""
+    from tagsmith.training.precision_recall import best_setting, draw_curve, precision_recall
+
+    settings = precision_recall(pipeline, rows)
+    table = draw_curve(settings, output)
+    best = best_setting(settings)
+    knobs = f"recall_bias {best.recall_bias:g} and min_score {best.min_score:g}"
+    scores = f"precision {best.precision * 100:.2f}, recall {best.recall * 100:.2f}, F1 {best.f1 * 100:.2f}"
+    say(f"best with {knobs}: {scores}; see {output} and {table}")
+    if folder is not None:
+        if not os.path.isdir(folder):
+            raise InputError("settings are saved in a folder, and this is none", path=folder)
+        config = pipeline.model.config
+        config.recall_bias, config.min_score = best.recall_bias, best.min_score
+        config.save_pretrained(folder)
+        say(f"saved in {folder}")
 
 
 def _reader(tag_column: str | None, encoding: str, scheme: str, on_error: OnError) -> ReaderOptions:
@@ -209,66 +301,51 @@ def _reader(tag_column: str | None, encoding: str, scheme: str, on_error: OnErro
     return {"tag_column": column, "encoding": encoding, "scheme": scheme, "on_error": on_error.value}
 
 
-def _report_reading(files: dict[str, Path], corpus: Any) -> None:
+def named_files(train: list[str], dev: list[str]) -> dict[str, dict[str, Path]]:
+    """The files of each corpus by split, out of arguments like `en=train.conll`; a single one needs no name.
+
+    Raises:
+        InputError: a name that is missing or given twice, or dev data of a name that has no training data.
+    """
+    corpora: dict[str, dict[str, Path]] = {}
+    for split, arguments in (("train", train), ("dev", dev)):
+        for argument in arguments:
+            name, path = named_file(argument)
+            if not name and len(train) > 1:
+                raise InputError(f"--{split} {argument} has no name", fix=f"Name it, like --{split} en={argument}.")
+            if split == "dev" and name not in corpora and len(train) == 1:
+                name = next(iter(corpora))
+            if split == "dev" and name not in corpora:
+                known = ", ".join(corpora)
+                raise InputError(f"there is no --train named {name!r}, as --dev {argument} is", fix=f"Use {known}.")
+            if split in corpora.setdefault(name, {}):
+                raise InputError(
+                    f"--{split} is given twice{f' for {name!r}' if name else ''}", fix="Give one of them."
+                )
+            corpora[name][split] = path
+    return corpora
+
+
+def _report_reading(corpus: Any, name: str = "") -> None:
     """Say once what was read, and what was irregular in it."""
     from tagsmith.training.corpora import reading_reports
 
-    for name, report in reading_reports(corpus).items():
+    for split, report in reading_reports(corpus).items():
         for line in report.lines():
-            _say(f"{name}: {line}", style="dim")
+            say(f"{name} {split}: {line}".strip(), style="dim")
 
 
 def _load(model: str, threads: int) -> Any:
-    """The pipeline of a tagger, or an InputError that says what is wrong with its folder."""
-    import tagsmith
+    from tagsmith.training.load_tagger import load_tagger
 
-    if os.path.exists(model):
-        tagsmith.check_folder(model)
-    elif not _HUB_NAME.fullmatch(model):
-        raise InputError("there is no such folder", path=model)
-    from transformers import AutoModelForTokenClassification, AutoTokenizer
-
-    _prepare_torch(threads)
-    try:
-        # transformers fills what is missing or has another shape with random numbers, and only warns.
-        tagger, loading = AutoModelForTokenClassification.from_pretrained(
-            model, output_loading_info=True, ignore_mismatched_sizes=True
-        )
-        if not hasattr(tagger, "predict_spans"):
-            raise InputError(f"this is no tagger, but a model of type {tagger.config.model_type!r}", path=model)
-        if wrong := sorted([*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])]):
-            raise InputError(f"the weights do not fit config.json: {', '.join(wrong[:3])}", path=model)
-        tokenizer = AutoTokenizer.from_pretrained(model)
-        if tokenizer.vocab_size != tagger.config.vocab_size:
-            sizes = f"{tokenizer.vocab_size:,} words, and config.json {tagger.config.vocab_size:,}"
-            raise InputError(f"the files are of two taggers: vocab.json has {sizes}", path=model)
-        if getattr(tagger.config, "gazetteer_size", 0) and tokenizer.gazetteer is None:
-            raise InputError("this is not the whole folder of a tagger: gazetteer.json is missing", path=model)
-        return tagsmith.pipeline(tagger, tokenizer=tokenizer)
-    except InputError:
-        raise
-    except Exception as error:  # whatever a broken folder makes the libraries raise
-        reason = " ".join(str(error).split())
-        raise InputError(f"the tagger cannot be loaded: {reason or type(error).__name__}", path=model) from error
+    prepare_torch(threads)
+    return load_tagger(model)
 
 
-_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name; what else does not exist needs no network to say so
-
-
-def _prepare_torch(threads: int) -> None:
-    """So many threads; no bars for files of a few megabytes, no warnings that only developers can act on."""
-    import torch
-    from transformers.utils import logging
-
-    torch.set_num_threads(threads)
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-
-
-def _print_scores(scores: dict[str, Any]) -> None:
+def _print_scores(scores: dict[str, Any], name: str = "") -> None:
     from rich.table import Table
 
-    table = Table("label", *(c for c in ("precision", "recall", "f1", "spans")))
+    table = Table(f"{escape(name)} label".strip(), *(c for c in ("precision", "recall", "f1", "spans")))
     for column in table.columns[1:]:
         column.justify = "right"
     rows = [*scores["labels"].items()]
@@ -292,15 +369,10 @@ def main() -> None:
     except SystemExit as stop:
         if stop.code == 130:  # what typer makes of an interrupt
             hint = "; with --resume it goes on from the last checkpoint" if sys.argv[1:2] == ["train"] else ""
-            _say(f"interrupted{hint}")
+            say(f"interrupted{hint}")
         raise
 
 
-def _say(message: str, style: str | None = None) -> None:
-    """A line on standard error, as it stands: paths may hold brackets, and are copied."""
-    messages.print(message, markup=False, highlight=False, soft_wrap=True, style=style)
-
-
 def _fail(message: str) -> None:
-    _say(f"error: {' '.join(message.split())}")
+    say(f"error: {' '.join(message.split())}")
     sys.exit(2)

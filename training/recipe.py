@@ -14,15 +14,20 @@ from typing import Any
 import yaml
 from transformers import TrainingArguments
 
+from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.input_error import InputError
 
 FOLDER = Path(__file__).parent / "recipes"
 
-# What a run decides by itself, out of the data and the vocabulary; a recipe cannot.
-_DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "tag_scheme"}
-_DECIDED |= {"pad_token_id", "unk_token_id"}
-MODEL_FIELDS = [name for name in HierarchicalTaggerConfig.__annotations__ if name not in _DECIDED]
+# What a run decides by itself, out of the data and the vocabulary, or what is no choice; a recipe cannot set it.
+_DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "tag_scheme", "unk_token_id"}
+_DECIDED |= {"pad_token_id", "decoder_start_token_id", "is_encoder_decoder"}
+
+
+def model_fields(config: Any) -> list[str]:
+    """The fields of a configuration class that a recipe's `model` may set."""
+    return [name for name in config.__annotations__ if name not in _DECIDED]
 
 
 @dataclass
@@ -53,31 +58,27 @@ class GazetteerOptions:
 
 
 @dataclass
-class Recipe:
-    """A training run's choices.
+class RunRecipe:
+    """What every training run chooses, whatever the family of its model.
 
     Attributes:
+        model_type: the family: "hierarchical-tagger", or "byte-to-span".
         description: what the recipe is for, and where its numbers come from.
-        tag_scheme: in which spans are written as tags; data of plain tags (parts of speech) stay plain.
-        model: fields of `HierarchicalTaggerConfig`.
-        tokenizer: how words are made.
-        vectors: pretrained word vectors.
-        gazetteers: lists of names.
+        model: fields of the family's configuration.
         training: fields of `transformers.TrainingArguments`.
         average_decay: of the moving average of the weights (see `TaggerTrainer`); 0 for none.
         epoch_decay: if above 0, the learning rate is `lr / (1 + epoch_decay * epoch)`.
-        early_stopping_patience: epochs without a better dev score before training ends; 0 for never.
+        halving_from: if above 0, the epoch from which the learning rate halves every half epoch.
+        early_stopping_patience: evaluations without a better dev score before training ends; 0 for never.
     """
 
+    model_type: str = ""
     description: str = ""
-    tag_scheme: str = "BIOES"
     model: dict[str, Any] = field(default_factory=dict)
-    tokenizer: TokenizerOptions = field(default_factory=TokenizerOptions)
-    vectors: VectorOptions = field(default_factory=VectorOptions)
-    gazetteers: GazetteerOptions = field(default_factory=GazetteerOptions)
     training: dict[str, Any] = field(default_factory=dict)
     average_decay: float = 0.0
     epoch_decay: float = 0.0
+    halving_from: float = 0.0
     early_stopping_patience: int = 0
 
     def to_yaml(self) -> str:
@@ -85,17 +86,59 @@ class Recipe:
         return yaml.safe_dump(dataclasses.asdict(self), sort_keys=False, allow_unicode=True, width=100)
 
 
+@dataclass
+class Recipe(RunRecipe):
+    """How a hierarchical tagger is trained.
+
+    Attributes:
+        tag_scheme: in which spans are written as tags; data of plain tags (parts of speech) stay plain.
+        tokenizer: how words are made.
+        vectors: pretrained word vectors.
+        gazetteers: lists of names.
+    """
+
+    model_type: str = HierarchicalTaggerConfig.model_type
+    tag_scheme: str = "BIOES"
+    tokenizer: TokenizerOptions = field(default_factory=TokenizerOptions)
+    vectors: VectorOptions = field(default_factory=VectorOptions)
+    gazetteers: GazetteerOptions = field(default_factory=GazetteerOptions)
+
+
+@dataclass
+class ByteRecipe(RunRecipe):
+    """How a byte-to-span tagger is trained.
+
+    Attributes:
+        balance: draw windows of every corpus equally often, whatever its size.
+        start_from: a trained tagger (folder, or name on the Hub) to go on from, with the labels of the new data.
+    """
+
+    model_type: str = ByteToSpanConfig.model_type
+    balance: bool = False
+    start_from: str | None = None
+
+
+# Each family's configuration and recipe.
+_FAMILIES: dict[str, tuple[Any, type[RunRecipe]]] = {
+    HierarchicalTaggerConfig.model_type: (HierarchicalTaggerConfig, Recipe),
+    ByteToSpanConfig.model_type: (ByteToSpanConfig, ByteRecipe),
+}
+
+
 def bundled_recipes() -> dict[str, Path]:
     """The recipes that come with the package, by name."""
     return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
 
 
-def read_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
+def read_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] = ()) -> RunRecipe:
     """Read a bundled recipe by its name, or a YAML file by its path.
 
     Args:
         name_or_path: such as "ner" or "my/recipe.yaml".
         settings: changes as `key=value`, keys with dots for inner ones (`model.hidden_size=200`), values in YAML.
+
+    Returns:
+        A `Recipe`, or a `ByteRecipe` where `model_type` is "byte-to-span".
 
     Raises:
         InputError: no such recipe, a file that is not YAML, an unknown key, a value of the wrong kind.
@@ -160,9 +203,13 @@ def _set(content: dict[str, Any], setting: str) -> None:
         raise InputError(f"the value of the setting {setting!r} is not YAML") from error
 
 
-def _recipe(content: dict[str, Any], path: Path) -> Recipe:
-    recipe = _fill(Recipe, content, path, "")
-    _known(recipe.model, set(MODEL_FIELDS), path, "model.")
+def _recipe(content: dict[str, Any], path: Path) -> RunRecipe:
+    family = content.get("model_type", HierarchicalTaggerConfig.model_type)
+    if family not in _FAMILIES:
+        raise InputError(f"model_type is {family!r}", path=path, fix=f"Use one of {', '.join(_FAMILIES)}.")
+    config, kind = _FAMILIES[family]
+    recipe = _fill(kind, content, path, "")
+    _known(recipe.model, set(model_fields(config)), path, "model.")
     recipe.training = _numbers(recipe.training, path)
     return recipe
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset, DatasetDict, disable_progress_bars
+from datasets import DatasetDict, disable_progress_bars
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
-from transformers import EarlyStoppingCallback, TrainingArguments, set_seed
-from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers import set_seed
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
@@ -30,11 +27,18 @@ from tagsmith.training.collator import TaggerCollator
 from tagsmith.training.corpora import is_plain, label_names
 from tagsmith.training.preparation import choose_splitter, encode_corpus, training_words
 from tagsmith.training.progress import ProgressReport
-from tagsmith.training.recipe import MODEL_FIELDS, Recipe
+from tagsmith.training.recipe import Recipe, model_fields
+from tagsmith.training.run_folder import (
+    CHECKPOINTS,
+    check_shape,
+    last_checkpoint,
+    make_trainer,
+    run_facts,
+    training_arguments,
+    write_results,
+)
 from tagsmith.training.scoring import score_tagger
 from tagsmith.training.tagger_trainer import TaggerTrainer
-
-CHECKPOINTS = "checkpoints"
 
 
 def train_tagger(
@@ -71,7 +75,7 @@ def train_tagger(
         disable_progress_bars()
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = _checkpoint(folder / CHECKPOINTS, resume)
+    checkpoint = last_checkpoint(folder / CHECKPOINTS, resume)
     recipe = dataclasses.replace(recipe, training=_with_defaults(recipe.training, has_dev="dev" in corpus))
     arguments = training_arguments(recipe, folder)
     set_seed(arguments.seed)
@@ -79,74 +83,38 @@ def train_tagger(
     encoded, misaligned = encode_corpus(corpus, tokenizer, tags, recipe.tag_scheme)
     _report_losses(corpus, encoded, misaligned, console)
     model = _model(recipe, tokenizer, tags)
-    recipe = dataclasses.replace(recipe, model={name: getattr(model.config, name) for name in MODEL_FIELDS})
+    fields = model_fields(HierarchicalTaggerConfig)
+    recipe = dataclasses.replace(recipe, model={name: getattr(model.config, name) for name in fields})
     if checkpoint is not None:
-        _check_shape(model.config, checkpoint)
+        check_shape(model.config, checkpoint)
     console.print(
         f"{len(encoded['train']):,} training sentences, {tokenizer.vocab_size:,} words, {len(tags)} tags, "
         f"{model.num_parameters():,} parameters",
         highlight=False,
     )
     progress = ProgressReport(console)
-    trainer = _trainer(recipe, arguments, model, tokenizer, encoded, progress)
+    trainer = make_trainer(
+        TaggerTrainer,
+        recipe,
+        progress,
+        model=model,
+        args=arguments,
+        train_dataset=encoded["train"],
+        eval_dataset=encoded.get("dev"),
+        data_collator=TaggerCollator(tokenizer),
+        processing_class=tokenizer,
+    )
     started = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=checkpoint)
     finally:
         progress.close()
-    results = _results(trainer, encoded, minutes=(time.monotonic() - started) / 60)
+    results = {**run_facts(trainer, (time.monotonic() - started) / 60), "train_sentences": len(encoded["train"])}
     if "dev" in corpus:
         pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         results["dev"] = score_tagger(pipeline, corpus["dev"])
-    if trainer.is_world_process_zero():
-        trainer.save_model(str(folder))
-        Path(folder, "training_args.bin").unlink(missing_ok=True)  # a pickle, and the recipe says the same
-        Path(folder, "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
-        Path(folder, "results.json").write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    write_results(trainer, recipe, results, folder)
     return results
-
-
-def _results(trainer: TaggerTrainer, encoded: DatasetDict, minutes: float) -> dict[str, Any]:
-    """What there is to say of a run besides its scores."""
-    best = trainer.state.best_global_step
-    return {
-        "minutes": round(minutes, 2),
-        "seed": trainer.args.seed,
-        "parameters": trainer.model.num_parameters(),
-        "train_sentences": len(encoded["train"]),
-        # the epoch whose checkpoint was kept; None without dev data
-        "best_epoch": next((entry["epoch"] for entry in trainer.state.log_history if entry["step"] == best), None),
-    }
-
-
-def _checkpoint(folder: Path, resume: bool) -> str | None:
-    """The last whole checkpoint, to go on from, if there is any; an interrupt may have cut one short."""
-    found = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
-    if found and not resume:
-        # A new run's checkpoints would lie among the old ones, and be taken for each other.
-        raise InputError(
-            "checkpoints of an earlier run are here",
-            path=folder,
-            fix="Go on with --resume, remove this folder, or choose another output folder.",
-        )
-    whole = [path for path in found if (path / TRAINER_STATE_NAME).is_file()]
-    return str(max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")))) if whole else None
-
-
-def _check_shape(config: HierarchicalTaggerConfig, checkpoint: str) -> None:
-    """A checkpoint of another corpus or another recipe cannot be gone on with."""
-    earlier = HierarchicalTaggerConfig.from_pretrained(checkpoint)
-    for name in HierarchicalTaggerConfig.__annotations__:
-        if getattr(earlier, name) != getattr(config, name):
-            raise InputError(
-                f"the checkpoint has {name} {getattr(earlier, name)!r}, and this run has {getattr(config, name)!r}",
-                path=checkpoint,
-                fix="Resume with the same data and recipe, or choose another output folder.",
-            )
-    if earlier.tags != config.tags:
-        raise InputError(
-            "the checkpoint has other tags than this run", path=checkpoint, fix="Resume with the same data."
-        )
 
 
 def _report_losses(corpus: DatasetDict, encoded: DatasetDict, misaligned: Mapping[str, int], console: Console) -> None:
@@ -179,27 +147,6 @@ def _with_defaults(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]
         "disable_tqdm": True,
         **training,
     }
-
-
-def training_arguments(recipe: Recipe, folder: Path) -> TrainingArguments:
-    """`TrainingArguments` of a recipe, with the checkpoints inside the run's folder."""
-    _check_numbers(recipe.training)
-    choices = {"dataloader_pin_memory": torch.cuda.is_available(), **recipe.training}
-    try:
-        return TrainingArguments(output_dir=str(folder / CHECKPOINTS), **choices)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the recipe's training arguments do not fit: {error}") from error
-
-
-def _check_numbers(training: Mapping[str, Any]) -> None:
-    """What `TrainingArguments` takes without a look, and stumbles over later."""
-    kinds = {item.name: str(item.type) for item in dataclasses.fields(TrainingArguments)}
-    for name, value in training.items():
-        if kinds.get(name) in ("int", "<class 'int'>") and type(value) is not int:
-            raise InputError(f"training.{name} is {value!r}, and must be a whole number")
-    for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
-        if training.get(name, 1) < 1:
-            raise InputError(f"training.{name} is {training[name]}, and must be at least 1")
 
 
 def _vocabularies(recipe: Recipe, corpus: DatasetDict) -> tuple[Recipe, HierarchicalTaggerTokenizer, list[str]]:
@@ -268,34 +215,3 @@ def _model(
         ids = torch.tensor(tokenizer.convert_tokens_to_ids(words), dtype=torch.long)
         model.encoder.set_word_vectors(ids, torch.from_numpy(vectors))
     return model
-
-
-def _trainer(
-    recipe: Recipe,
-    arguments: TrainingArguments,
-    model: HierarchicalTaggerForTokenClassification,
-    tokenizer: HierarchicalTaggerTokenizer,
-    encoded: Mapping[str, Dataset],
-    progress: ProgressReport,
-) -> TaggerTrainer:
-    callbacks: list[Any] = [progress]
-    if recipe.early_stopping_patience and "dev" in encoded:
-        callbacks.append(EarlyStoppingCallback(recipe.early_stopping_patience))
-    try:
-        trainer = TaggerTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=encoded["train"],
-            eval_dataset=encoded.get("dev"),
-            data_collator=TaggerCollator(tokenizer),
-            processing_class=tokenizer,
-            average_decay=recipe.average_decay,
-            epoch_decay=recipe.epoch_decay,
-            callbacks=callbacks,
-        )
-        trainer.create_optimizer()  # now, since it is the optimizer that judges its arguments
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the recipe's training arguments do not fit: {error}") from error
-    for callback in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(callback)
-    return trainer

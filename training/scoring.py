@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from datasets import Dataset
+
+from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import tags_to_spans
+from tagsmith.training.byte_corpus import Document, documents
+from tagsmith.training.corpora import is_plain
 from tagsmith.training.span_metric import SpanCounts
 
 
@@ -17,7 +23,7 @@ def score_tagger(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: i
     as tokens, or one of plain tags, is tagged in its own tokens. Memory does not grow with the corpus.
 
     Args:
-        pipeline: a `SpanTaggingPipeline`.
+        pipeline: a `SpanTaggingPipeline`; one of a byte-to-span tagger goes on to `score_documents`.
         rows: corpus rows (see `load_corpus`).
         batch_size: sentences that go through the model together.
 
@@ -27,6 +33,8 @@ def score_tagger(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: i
         the gold tag; with spans, that lie in a span of the gold label, or in none where gold has none. A text given
         without tokens counts in the tagger's own words.
     """
+    if isinstance(pipeline, ByteSpanTaggingPipeline):
+        return score_documents(pipeline, rows, batch_size)
     counts = SpanCounts()
     right = total = 0
     plain = pipeline.model.config.tag_scheme == "plain"
@@ -39,6 +47,58 @@ def score_tagger(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: i
         counts.add(gold, found)
         right += sum(map(str.__eq__, _labels_at(positions, gold), _labels_at(positions, found)))
         total += len(positions)
+    return _result(counts, right, total)
+
+
+def score_documents(
+    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int = 128, **options: Any
+) -> dict[str, Any]:
+    """Tag the documents of a corpus by a byte-to-span tagger and compare with its gold spans, as `score_tagger` does.
+
+    Documents are the rows' texts joined by line feeds. Of plain tags each word is a span, and a word is right if a
+    span with its tag covers just that word.
+
+    Args:
+        pipeline: a `ByteSpanTaggingPipeline`.
+        rows: corpus rows (see `load_corpus`).
+        batch_size: windows that go through the model together.
+        **options: what the pipeline takes besides.
+    """
+    counts = SpanCounts()
+    right = total = 0
+    for document, scored in tagged_documents(pipeline, rows, batch_size, **options):
+        found = [span for span, _ in scored]
+        counts.add(document.spans, found)
+        if document.plain:
+            right += len(set(document.spans) & set(found))
+            total += len(document.spans)
+        else:
+            starts = document.starts
+            right += sum(map(str.__eq__, _labels_at(starts, document.spans), _labels_at(starts, found)))
+            total += len(starts)
+    return _result(counts, right, total)
+
+
+def tagged_documents(
+    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, **options: Any
+) -> Iterator[tuple[Document, list[tuple[Span, float]]]]:
+    """Each document of a corpus, and the spans that a byte-to-span tagger finds in it, with their scores."""
+    waiting: deque[Document] = deque()
+    plain = isinstance(rows, Dataset) and is_plain(rows)
+
+    def texts() -> Iterator[str]:
+        for document in documents(rows, plain):
+            waiting.append(document)
+            yield document.text
+
+    for entities in pipeline(texts(), batch_size=batch_size, **options):
+        found = [
+            (Span(entity["start"], entity["end"], entity["entity_group"]), entity["score"]) for entity in entities
+        ]
+        yield waiting.popleft(), found
+
+
+def _result(counts: SpanCounts, right: int, total: int) -> dict[str, Any]:
     scores = counts.result()
     labels = scores.pop("labels")
     return {**scores, "accuracy": right / total if total else 0.0, "labels": labels}

@@ -36,24 +36,39 @@ class TaggerTrainer(Trainer):
             none.
         epoch_decay: if above 0, the learning rate is `lr / (1 + epoch_decay * epoch)`, in place of
             `lr_scheduler_type`.
+        halving_from: if above 0, the learning rate is constant for so many epochs, and then halves every half epoch
+            (Sutskever et al. 2014, section 3.4), in place of `lr_scheduler_type`.
         **kwargs: what `Trainer` takes. `compute_metrics` defaults to `span_scores` of the model's tags.
     """
 
     compute_metrics: Callable[[EvalPrediction], dict[str, float]] | None
     lr_scheduler: LRScheduler | None
 
-    def __init__(self, *args: Any, average_decay: float = 0.0, epoch_decay: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        average_decay: float = 0.0,
+        epoch_decay: float = 0.0,
+        halving_from: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         if not 0 <= average_decay < 1:
             raise ValueError(f"average_decay is {average_decay}; it must be at least 0 and below 1.")
-        if epoch_decay < 0:
-            raise ValueError(f"epoch_decay is {epoch_decay}; it cannot be negative.")
-        self.average_decay, self.epoch_decay = average_decay, epoch_decay
+        for name, value in (("epoch_decay", epoch_decay), ("halving_from", halving_from)):
+            if value < 0:
+                raise ValueError(f"{name} is {value}; it cannot be negative.")
+        if epoch_decay and halving_from:
+            raise ValueError("The learning rate falls by epoch_decay or by halving_from, not by both.")
+        self.average_decay, self.epoch_decay, self.halving_from = average_decay, epoch_decay, halving_from
         self.average: WeightAverage | None = None
         super().__init__(*args, **kwargs)
         if self.compute_metrics is None:
-            config = self.model.config
-            self.compute_metrics = span_scores(config.tags, config.tag_scheme)
+            self.compute_metrics = self._default_metrics()
         self.add_callback(_AverageCallback(self))
+
+    def _default_metrics(self) -> Callable[[EvalPrediction], dict[str, float]] | None:
+        config = self.model.config
+        return span_scores(config.tags, config.tag_scheme)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         dataset = self.train_dataset if train_dataset is None else train_dataset
@@ -76,16 +91,26 @@ class TaggerTrainer(Trainer):
         return super()._get_eval_sampler(eval_dataset)
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
-        """The learning rate over steps: by `epoch_decay` if that is set, else as the arguments say."""
-        if self.lr_scheduler is None and self.epoch_decay:
-            steps, decay = self._steps_per_epoch(), self.epoch_decay
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: 1 / (1 + decay * (step // steps)))
+        """The learning rate over steps: by `epoch_decay` or `halving_from` if set, else as the arguments say."""
+        if self.lr_scheduler is None and (self.epoch_decay or self.halving_from):
+            factor = self._decayed if self.epoch_decay else self._halved
+            steps = self._steps_per_epoch()
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: factor(step / steps))
             self._created_lr_scheduler = True
         return super().create_scheduler(num_training_steps, optimizer)
 
+    def _decayed(self, epochs: float) -> float:
+        return 1 / (1 + self.epoch_decay * math.floor(epochs))
+
+    def _halved(self, epochs: float) -> float:
+        halves = math.floor((epochs - self.halving_from) / 0.5) + 1
+        return 0.5 ** max(halves, 0)
+
     def _steps_per_epoch(self) -> int:
         if not hasattr(self.train_dataset, "__len__"):
-            raise ValueError("epoch_decay needs training data of known length: a stream has no epochs to count.")
+            raise ValueError(
+                "a learning rate by epochs needs training data of known length: a stream has no epochs to count."
+            )
         args = self.args
         batches = len(self.train_dataset) / (args.train_batch_size * args.world_size)
         whole = math.floor(batches) if args.dataloader_drop_last else math.ceil(batches)

@@ -46,17 +46,26 @@ def _lines(file: Any, name: str) -> Iterator[str]:
             ) from error
 
 
-def write_tagged(pipeline: Any, texts: Iterable[str], style: str, min_score: float, batch_size: int) -> None:
+def write_tagged(pipeline: Any, texts: Iterable[str], style: str, **options: Any) -> None:
     """Tag texts and write them to standard output as "text", "jsonl", "conll" or "html", in order, as they come.
 
+    Args:
+        pipeline: a `SpanTaggingPipeline`.
+        texts: the texts.
+        style: the format.
+        **options: what the pipeline takes.
+
     Raises:
-        InputError: columns are wanted of plain tags, and some words are to be left without.
+        InputError: columns are wanted of plain tags, and some words are to be left without; or of a byte-to-span
+            tagger, which knows no words.
     """
     out = sys.stdout
-    scheme = "plain" if pipeline.model.config.tag_scheme == "plain" else "IOB2"
-    if style == "conll" and scheme == "plain" and min_score:
+    if style == "conll" and not hasattr(pipeline.tokenizer, "split"):
+        raise InputError("a byte-to-span tagger knows no words, and columns need them", fix="Write another format.")
+    scheme = "plain" if getattr(pipeline.model.config, "tag_scheme", None) == "plain" else "IOB2"
+    if style == "conll" and scheme == "plain" and options.get("min_score"):
         raise InputError("columns need a tag for each word", fix="Leave out --min-score, or write another format.")
-    tagged = _tag(pipeline, texts, min_score, batch_size)
+    tagged = _tag(pipeline, texts, **options)
     if style == "html":
         for piece in html_page(tagged, "tagsmith"):
             out.write(piece)
@@ -75,7 +84,7 @@ def _write_line(out: TextIO, line: str) -> None:
     out.write(line if line.endswith("\n") else line + "\n")
 
 
-def _tag(pipeline: Any, texts: Iterable[str], min_score: float, batch_size: int) -> Iterator[Tagged]:
+def _tag(pipeline: Any, texts: Iterable[str], **options: Any) -> Iterator[Tagged]:
     """Each text with its spans; the texts still under way are all that is held."""
     waiting: deque[str] = deque()
 
@@ -84,5 +93,5 @@ def _tag(pipeline: Any, texts: Iterable[str], min_score: float, batch_size: int)
             waiting.append(text)
             yield text
 
-    for entities in pipeline(remember(), min_score=min_score, batch_size=batch_size):
+    for entities in pipeline(remember(), **options):
         yield waiting.popleft(), entities

@@ -1,0 +1,152 @@
+"""The pipeline `span-tagging` of the byte-to-span family: text or its bytes in, spans with exact offsets out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .pipeline_span_tagging import Document, Entity, SpanTaggingPipeline
+
+Bytes = bytes | bytearray | memoryview
+
+
+@dataclass
+class _Document(Document):
+    """A text that is tagged in windows."""
+
+    stream: Any  # the tokenizer's TextStream
+
+
+@dataclass
+class _Window:
+    """Bytes of a document, uint8 `(bytes,)`, and the offset of the first."""
+
+    document: _Document
+    start: int
+    data: np.ndarray
+
+
+class ByteSpanTaggingPipeline(SpanTaggingPipeline):
+    """Finds the spans of a text with a byte-to-span model: of any length, in any script, without splitting it.
+
+    Call it with a text, a list of texts, or an iterator or generator of texts (then it gives a generator, and holds
+    only some texts and windows at a time); a text is a str, or the bytes of one in UTF-8. Each text gives a list of
+    `{"entity_group", "score", "word", "start", "end"}` in the order of the text, offsets in characters,
+    `text[start:end] == word`, for bytes those of the text they spell. A score is the product of the probabilities of
+    the span's start, length and label.
+
+    Windows of k bytes overlap, those of several texts go through the model together, and each is merged with the one
+    before it as soon as it is tagged. A text that cannot be read raises when its turn comes.
+
+    Args (of the constructor as defaults, or of a call):
+        batch_size: windows that go through the model together (128).
+        overlap: of two windows, in bytes (half a window); a span of up to `overlap + 1` bytes lies wholly in one.
+        errors: what is done about what is not UTF-8: "strict" raises, "replace" reads U+FFFD.
+        union: let a window answer also for spans that the one before it holds; an experiment.
+        recall_bias: taken from STOP's score; above 0 more spans are found, below 0 fewer (the configuration's).
+        min_score: leave out spans that score below (the configuration's). It is applied to the merged spans: so a
+            higher one gives a part of what a lower one does, and one run with 0 gives every point of the
+            precision-recall curve.
+
+    Raises:
+        ValueError: the tokenizer's windows or labels are not the model's.
+    """
+
+    _PARAMETERS = (("overlap", "errors", "union"), ("recall_bias",), ("min_score",))
+    _BATCH_SIZE = 128
+    _BUFFERED = 1
+    _TAKES = "a str or bytes, or a list or an iterator of them"
+
+    def __init__(self, model: Any, tokenizer: Any = None, *args: Any, **kwargs: Any) -> None:
+        config, layout = model.config, getattr(tokenizer, "layout", None)
+        if layout is None:
+            found = "no tokenizer" if tokenizer is None else f"a {type(tokenizer).__name__}"
+            raise ValueError(f"A byte-to-span model needs its ByteToSpanTokenizer, and this has {found}. Pass it.")
+        if (layout.window_size, list(layout.labels)) != (config.window_size, config.span_labels):
+            raise ValueError(
+                f"The model has windows of {config.window_size} bytes and the labels {config.span_labels}, the "
+                f"tokenizer {layout.window_size} bytes and {list(layout.labels)}. Load both from one folder, or pass "
+                "a ByteToSpanTokenizer(model.config.window_size, model.config.span_labels)."
+            )
+        super().__init__(model, tokenizer, *args, **kwargs)
+
+    def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], ...]:
+        steps = super()._sanitize_parameters(**parameters)
+        if parameters.get("errors", "strict") not in ("strict", "replace"):
+            raise ValueError(f"errors is {parameters['errors']!r}; it is 'strict' or 'replace'.")
+        self.tokenizer.stream("", overlap=parameters.get("overlap"))  # refuses one out of its range
+        return steps
+
+    def _is_one_text(self, inputs: Any, **before: Any) -> bool:
+        return isinstance(inputs, str | Bytes)
+
+    def preprocess(  # type: ignore[override]  # each family has parameters of its own
+        self, input_: Any, overlap: int | None = None, errors: str = "strict", union: bool = False
+    ) -> tuple[_Document, Iterator[_Window]]:
+        """A text as a document, and its windows as they are read."""
+        if not isinstance(input_, str | Bytes):
+            raise TypeError(f"A text is a str or bytes, and this one is {type(input_).__name__}.")
+        stream = self.tokenizer.stream(input_, overlap=overlap, errors=errors, union=union)
+        document = _Document(stream=stream)
+        return document, (_Window(document, start, data) for start, data in stream.windows())
+
+    def _batches(self, parts: list[_Window], batch_size: int) -> Iterator[dict[str, Any]]:
+        """The windows in order: each document's merge needs them so. The buffer holds no more than one batch."""
+        if not parts:
+            return
+        lengths = np.array([len(window.data) for window in parts])
+        mask = np.arange(lengths.max()) < lengths[:, None]
+        ids = np.full(mask.shape, self.model.config.pad_token_id)
+        ids[mask] = np.concatenate([window.data for window in parts])
+        yield {"windows": parts, "input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+
+    def _forward(self, input_tensors: dict[str, Any], recall_bias: float | None = None) -> dict[str, Any]:
+        """Windows to symbols and their log probabilities, both `(windows, symbols)`."""
+        symbols, log_chances = self.model.decode_spans(
+            input_tensors["input_ids"], input_tensors["attention_mask"], recall_bias
+        )
+        return {"windows": input_tensors["windows"], "symbols": symbols, "log_chances": log_chances}
+
+    def postprocess(self, model_outputs: dict[str, Any], min_score: float | None = None) -> None:
+        """Give each document the spans of its windows that no later window can touch."""
+        windows: list[_Window] = model_outputs["windows"]
+        symbols: Tensor = model_outputs["symbols"]
+        lengths = np.array([len(window.data) for window in windows])
+        found = self.tokenizer.codec.decode_batch(symbols.numpy(), lengths)
+        log_chances: np.ndarray = model_outputs["log_chances"].numpy()
+        columns = found.positions[:, None] + np.arange(3)
+        scores = np.exp(log_chances[found.rows[:, None], columns].sum(axis=1))
+        arrays = (found.starts, found.ends, found.labels, scores)
+        spans = list(zip(*(array.tolist() for array in arrays), strict=True))
+        first = 0
+        for window, after in zip(windows, np.cumsum(np.bincount(found.rows, minlength=len(windows))), strict=True):
+            final = window.document.stream.add(window.start, spans[first:after])
+            self._take(window.document, final, min_score)
+            window.document.pending -= 1
+            first = after
+
+    def _finish(self, document: _Document, min_score: float | None = None, **_: Any) -> list[Entity]:
+        """The spans of a document that is tagged."""
+        self._take(document, document.stream.finish(), min_score)
+        return document.entities
+
+    def _take(self, document: _Document, spans: Iterable[Any], min_score: float | None) -> None:
+        """Keep the merged spans that score well enough."""
+        least = self.model.config.min_score if min_score is None else min_score
+        labels = self.tokenizer.labels
+        document.entities += [
+            {
+                "entity_group": labels[span.label],
+                "score": span.score,
+                "word": span.word,
+                "start": span.start,
+                "end": span.end,
+            }
+            for span in spans
+            if span.score >= least
+        ]

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import DatasetDict
+from rich.console import Console
+from safetensors.torch import load_file
+from toys import BYTE_MODEL, BYTE_TRAINING, toy_file
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+import tagsmith
+from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
+from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.span_codec import SymbolLayout
+from tagsmith.training import byte_run
+from tagsmith.training.byte_corpus import ByteCorpus
+from tagsmith.training.byte_run import multiplies_bfloat16, train_byte_tagger
+from tagsmith.training.byte_trainer import ByteTaggerTrainer
+from tagsmith.training.corpora import load_corpus
+from tagsmith.training.recipe import ByteRecipe, read_recipe
+from tagsmith.training.window_dataset import WindowCollator, WindowDataset
+
+RECIPE = ByteRecipe(model=BYTE_MODEL, training=BYTE_TRAINING, average_decay=0.5)
+
+Make = Callable[..., dict[str, DatasetDict]]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    def corpora(names: tuple[str, ...] = ("",), plain: tuple[str, ...] = (), dev: bool = True, **options: Any) -> Any:
+        made = {}
+        for number, name in enumerate(names):
+            files = {"train": toy_file(tmp_path / f"{name}train.conll", 30, number, plain=name in plain, **options)}
+            if dev:
+                files["dev"] = toy_file(tmp_path / f"{name}dev.conll", 8, number + 9, plain=name in plain, **options)
+            made[name] = load_corpus(files, cache_dir=tmp_path / "cache")
+        return made
+
+    return corpora
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO())
+
+
+def with_training(**changes: Any) -> ByteRecipe:
+    return dataclasses.replace(RECIPE, training={**BYTE_TRAINING, **changes})
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_folder_tags(make: Make, tmp_path: Path) -> None:
+    said = io.StringIO()
+    results = train_byte_tagger(RECIPE, make(), tmp_path / "out", console=Console(file=said, width=200))
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    expected = {"config.json", "model.safetensors", "tokenizer_config.json", "recipe.yaml", "results.json"}
+    assert names - {"generation_config.json", "special_tokens_map.json"} == {*expected, "checkpoints"}
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
+    assert set(results["dev"][""]) == {"precision", "recall", "f1", "accuracy", "labels"}
+    assert results["train_windows"] > 300
+    assert "training windows, 1 labels" in said.getvalue()
+    assert said.getvalue().count("dev f1") == 3
+    pipeline = tagsmith.pipeline(tmp_path / "out")
+    text = "abc BCA 🙂 CAB"
+    assert all(text[entity["start"] : entity["end"]] == entity["word"] for entity in pipeline(text))
+
+
+def test_the_resolved_recipe_repeats_the_run(make: Make, tmp_path: Path) -> None:
+    train_byte_tagger(RECIPE, make(), tmp_path / "one", console=quiet())
+    recipe = read_recipe(tmp_path / "one" / "recipe.yaml")
+    assert isinstance(recipe, ByteRecipe)
+    train_byte_tagger(recipe, make(), tmp_path / "two", console=quiet())
+    assert_same(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    assert (tmp_path / "one" / "recipe.yaml").read_text() == (tmp_path / "two" / "recipe.yaml").read_text()
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_resumed_run_is_bit_exact(make: Make, tmp_path: Path, bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if bf16 and not multiplies_bfloat16():
+        pytest.skip("this processor has no bfloat16")
+    recipe = with_training(bf16=bf16)
+    corpora = make(("en", "de"))
+    recipe = dataclasses.replace(recipe, balance=True)
+    whole = train_byte_tagger(recipe, corpora, tmp_path / "whole", console=quiet())
+
+    class Stop(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step == 13:
+                raise KeyboardInterrupt
+
+    make_trainer = byte_run.make_trainer
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        trainer = make_trainer(*args, **kwargs)
+        trainer.add_callback(Stop())
+        return trainer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(byte_run, "make_trainer", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train_byte_tagger(recipe, corpora, tmp_path / "cut", console=quiet())
+    with pytest.raises(InputError, match="checkpoints of an earlier run"):
+        train_byte_tagger(recipe, corpora, tmp_path / "cut", console=quiet())
+    resumed = train_byte_tagger(recipe, corpora, tmp_path / "cut", resume=True, console=quiet())
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert resumed["dev"] == whole["dev"]
+
+
+def test_several_languages_are_scored_by_name(make: Make, tmp_path: Path) -> None:
+    results = train_byte_tagger(RECIPE, make(("en", "de")), tmp_path / "out", console=quiet())
+    assert list(results["dev"]) == ["en", "de"]
+    state = json.loads((tmp_path / "out" / "checkpoints" / "checkpoint-24" / "trainer_state.json").read_text())
+    logged = next(entry for entry in state["log_history"] if "eval_f1" in entry)
+    assert logged["eval_f1"] == pytest.approx((logged["eval_en_f1"] + logged["eval_de_f1"]) / 2)
+
+
+def test_plain_tags_are_spans(make: Make, tmp_path: Path) -> None:
+    results = train_byte_tagger(RECIPE, make(("pos",), plain=("pos",)), tmp_path / "out", console=quiet())
+    scores = results["dev"]["pos"]
+    assert set(scores["labels"]) == {"NAME", "WORD"}
+    assert scores["accuracy"] == scores["recall"]
+
+
+def test_a_trained_tagger_goes_on_with_other_labels(make: Make, tmp_path: Path) -> None:
+    train_byte_tagger(RECIPE, make(), tmp_path / "first", console=quiet())
+    recipe = dataclasses.replace(with_training(max_steps=0), start_from=str(tmp_path / "first"), average_decay=0.0)
+    recipe.training["max_steps"], recipe.training["learning_rate"] = 1, 0.0
+    train_byte_tagger(recipe, make(label="PER"), tmp_path / "second", console=quiet())
+    first, second = weights(tmp_path / "first"), weights(tmp_path / "second")
+    labels = ("label_scores.weight", "label_scores.bias", "model.embedding.weight")
+    assert all(torch.equal(first[name], second[name]) for name in first if name not in labels)
+    rows = SymbolLayout(BYTE_MODEL["window_size"], ["LOC"]).first_label
+    assert torch.equal(first[labels[2]][:rows], second[labels[2]][:rows])
+    assert ByteToSpanConfig.from_pretrained(tmp_path / "second").span_labels == ["PER"]
+
+
+def test_a_run_of_epochs_without_dev_data(make: Make, tmp_path: Path) -> None:
+    training = {name: value for name, value in BYTE_TRAINING.items() if not name.endswith("_steps")}
+    recipe = dataclasses.replace(RECIPE, training={**training, "num_train_epochs": 1}, halving_from=0.5)
+    said = io.StringIO()
+    results = train_byte_tagger(recipe, make(dev=False), tmp_path, console=Console(file=said, width=200))
+    assert "dev" not in results
+    assert "epoch   1.0" in said.getvalue()
+
+
+def test_the_stock_trainer_trains(make: Make, tmp_path: Path) -> None:
+    rows = make()[""]["train"]
+    config = ByteToSpanConfig(**BYTE_MODEL, id2label={0: "LOC"}, label2id={"LOC": 0})
+    dataset = WindowDataset([ByteCorpus.of(rows, ["LOC"])], SymbolLayout(16, ["LOC"]))
+    arguments = TrainingArguments(str(tmp_path), max_steps=3, report_to="none", use_cpu=True, disable_tqdm=True)
+    model = ByteToSpanForSpanTagging(config)
+    trainer = Trainer(model=model, args=arguments, train_dataset=dataset, data_collator=WindowCollator())
+    assert trainer.train().training_loss > 0
+
+
+def test_the_learning_rate_halves_every_half_epoch(make: Make, tmp_path: Path) -> None:
+    rows = make()[""]["train"]
+    corpus = ByteCorpus.of(rows, ["LOC"])
+    config = ByteToSpanConfig(**BYTE_MODEL, id2label={0: "LOC"}, label2id={"LOC": 0})
+    arguments = TrainingArguments(str(tmp_path), per_device_train_batch_size=2, use_cpu=True, report_to="none")
+    trainer = ByteTaggerTrainer(
+        model=ByteToSpanForSpanTagging(config),
+        args=arguments,
+        train_dataset=WindowDataset([corpus], SymbolLayout(16, ["LOC"])),
+        halving_from=5.0,
+    )
+    trainer.create_optimizer_and_scheduler(100)
+    steps = -(-len(corpus) // 2)
+    assert trainer.lr_scheduler is not None
+    factor, *_ = trainer.lr_scheduler.lr_lambdas
+    found = [factor(round(epoch * steps)) for epoch in (0, 4.9, 5.01, 5.4, 5.51, 6.01, 7.49)]
+    assert found == [1, 1, 0.5, 0.5, 0.25, 0.125, 0.5**5]
+
+
+def test_mixed_kinds_of_tags_are_an_error(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"spans \(en train, en dev\), and some a plain tag .*\(pos train, pos dev\)"):
+        train_byte_tagger(RECIPE, make(("en", "pos"), plain=("pos",)), tmp_path, console=quiet())
+
+
+def test_data_with_nothing_to_learn_is_an_error(make: Make, tmp_path: Path) -> None:
+    corpora = make()
+    empty = {"": DatasetDict({"train": corpora[""]["train"].select([])})}
+    with pytest.raises(InputError, match="has no sentences"):
+        train_byte_tagger(RECIPE, empty, tmp_path, console=quiet())
+    (tmp_path / "o.conll").write_text("abc O\n", encoding="utf-8")
+    nothing = {"": load_corpus({"train": tmp_path / "o.conll"}, cache_dir=tmp_path / "cache")}
+    with pytest.raises(InputError, match="nothing to learn"):
+        train_byte_tagger(RECIPE, nothing, tmp_path, console=quiet())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {**BYTE_MODEL, "encoder": "both"}}, "the recipe's model does not fit"),
+        ({"start_from": "nowhere"}, "the recipe's model does not fit"),
+        ({"training": {**BYTE_TRAINING, "optim": "none"}}, "training arguments do not fit"),
+        ({"epoch_decay": 1.0, "halving_from": 1.0}, "not by both"),
+    ],
+)
+def test_recipes_that_do_not_fit(make: Make, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        train_byte_tagger(dataclasses.replace(RECIPE, **changes), make(), tmp_path / "out", console=quiet())
+
+
+def test_resuming_another_model_is_an_error(make: Make, tmp_path: Path) -> None:
+    train_byte_tagger(RECIPE, make(), tmp_path, console=quiet())
+    other = dataclasses.replace(RECIPE, model={**BYTE_MODEL, "hidden_size": 12})
+    with pytest.raises(InputError, match="hidden_size 16, and this run has 12"):
+        train_byte_tagger(other, make(), tmp_path, resume=True, console=quiet())
+
+
+def test_long_spans_are_counted(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "long.conll").write_text("averyverylongnameindeed B-LOC\nabc O\n\n" * 20, encoding="utf-8")
+    said = io.StringIO()
+    corpora = {"xx": load_corpus({"train": tmp_path / "long.conll"}, cache_dir=tmp_path / "cache")}
+    train_byte_tagger(with_training(max_steps=1), corpora, tmp_path / "out", console=Console(file=said, width=200))
+    assert "xx: 20 spans are longer than the window of 16 bytes, and not learnt" in said.getvalue()

@@ -1,0 +1,396 @@
+"""The pipeline span-tagging of the byte-to-span family: texts and bytes of any length in, exact offsets out."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from transformers.dynamic_module_utils import get_relative_import_files
+
+import tagsmith
+from tagsmith.modeling import pipeline_byte_span_tagging as module
+from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
+from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
+from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
+from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
+from tagsmith.tokenization import byte_windows
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.span_codec import ByteText
+from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
+
+LABELS = ["PER", "LOC"]
+TEXT = "Ada Lovelace lebt in Zürich.\r\nבלונדון יורד גשם 😀, 中文 e\u0301!\n\n"
+CORPUS = [TEXT, "", "x", "😀" * 9, "\r\n", "Lund"]
+SCRIPTS = ["😀", "\U0001f468\u200d\U0001f469", "e\u0301", "שלום", "\u202e", "中文", "Ada", "New York"]
+ODDITIES = [*SCRIPTS, "\r\n", "\n", " ", "\x00", "\ufeff", "\u2028"]
+texts = st.one_of(st.lists(st.sampled_from(ODDITIES), max_size=20).map("".join), st.text(max_size=40))
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHéßŁקש中文語言漢字😀🎈"
+
+Entities = list[dict[str, Any]]
+
+
+def model_of(window_size: int = 12, labels: list[str] = LABELS, **options: Any) -> ByteToSpanForSpanTagging:
+    """An untrained model that finds spans everywhere, in double precision, so that batches change nothing."""
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {"embedding_size": 8, "hidden_size": 8, "num_hidden_layers": 1, "initializer_range": 0.9}
+    config = ByteToSpanConfig(
+        window_size=window_size,
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+        **{**shape, **options},
+    )
+    return ByteToSpanForSpanTagging(config).double().eval()
+
+
+def pipeline_of(window_size: int = 12, **parameters: Any) -> Any:
+    tokenizer = ByteToSpanTokenizer(window_size, LABELS)
+    return SpanTaggingPipeline(model=model_of(window_size), tokenizer=tokenizer, **parameters)
+
+
+@pytest.fixture(scope="module")
+def tagger() -> Any:
+    return pipeline_of()
+
+
+TAGGER = pipeline_of()
+
+
+def check(text: str, entities: Entities) -> None:
+    """Offsets are exact, spans rise without overlap, scores are probabilities."""
+    end = 0
+    for entity in entities:
+        assert list(entity) == ["entity_group", "score", "word", "start", "end"]
+        assert text[entity["start"] : entity["end"]] == entity["word"] != ""
+        assert entity["start"] >= end and entity["entity_group"] in LABELS
+        assert isinstance(entity["score"], float) and 0 < entity["score"] <= 1
+        end = entity["end"]
+
+
+def same(found: Entities, expected: Entities) -> bool:
+    scores = [entity["score"] for entity in found] == pytest.approx([entity["score"] for entity in expected])
+    return scores and [{**e, "score": 0} for e in found] == [{**e, "score": 0} for e in expected]
+
+
+class Oracle:
+    """In place of `decode_spans`: what a perfect model writes, for texts in which no window is there twice."""
+
+    def __init__(self, tokenizer: ByteToSpanTokenizer, gold: dict[bytes, list[tuple[int, int, str]]]) -> None:
+        self.tokenizer, self.gold, self.sizes = tokenizer, gold, list[int]()
+
+    def __call__(self, input_ids: Tensor, attention_mask: Tensor, recall_bias: float | None) -> tuple[Tensor, Tensor]:
+        self.sizes.append(len(input_ids))
+        rows = [self.symbols(bytes(row[mask].tolist())) for row, mask in zip(input_ids, attention_mask, strict=True)]
+        written = torch.full((len(rows), max(map(len, rows))), self.tokenizer.layout.stop)
+        for row, symbols in zip(written, rows, strict=True):
+            row[: len(symbols)] = torch.tensor(symbols)
+        return written, torch.full(written.shape, 0.9).log()
+
+    def symbols(self, window: bytes) -> list[int]:
+        for data, spans in self.gold.items():
+            if (first := data.find(window)) >= 0:
+                assert data.find(window, first + 1) < 0
+                last = first + len(window)
+                inside = [(s - first, e - first, label) for s, e, label in spans if first <= s and e <= last]
+                return self.tokenizer.codec.encode(inside)
+        return [self.tokenizer.layout.stop]
+
+
+def with_oracle(window_size: int, gold: dict[bytes, list[tuple[int, int, str]]]) -> tuple[Any, Oracle]:
+    pipeline = pipeline_of(window_size)
+    oracle = Oracle(pipeline.tokenizer, gold)
+    pipeline.model.decode_spans = oracle
+    return pipeline, oracle
+
+
+class TestInputs:
+    def test_a_text_and_its_bytes(self, tagger: Any) -> None:
+        entities = tagger(TEXT)
+        check(TEXT, entities)
+        assert len(entities) > 5
+        data = TEXT.encode()
+        for same_text in (data, bytearray(data), memoryview(data)):
+            assert tagger(same_text) == entities
+
+    def test_lists_tuples_and_iterators(self, tagger: Any) -> None:
+        entities = tagger(TEXT)
+        for batch in ([TEXT, "", TEXT.encode()], (TEXT, "", TEXT.encode())):
+            found = tagger(batch)
+            assert isinstance(found, list) and len(found) == 3
+            assert same(found[0], entities) and found[1] == [] and same(found[2], entities)
+        found = tagger(text for text in [TEXT])
+        assert not isinstance(found, list) and same(next(found), entities)
+
+    def test_nothing(self, tagger: Any) -> None:
+        assert tagger("") == tagger(b"") == tagger([]) == tagger(()) == list(tagger(iter([]))) == []
+        assert tagger(["", b""]) == [[], []]
+
+    @settings(max_examples=40, deadline=None)
+    @given(texts, st.sampled_from([None, 0, 3, 11]), st.booleans())
+    def test_any_text_has_exact_offsets(self, text: str, overlap: int | None, union: bool) -> None:
+        check(text, TAGGER(text, overlap=overlap, union=union))
+
+    @pytest.mark.parametrize(
+        ("window_size", "text"), [(512, "é"), *itertools.product([1, 3, 8, 60], ["a", "😀", TEXT])]
+    )
+    def test_windows_of_any_size(self, window_size: int, text: str) -> None:
+        entities = pipeline_of(window_size)(text, recall_bias=9.0)
+        check(text, entities)
+        assert entities
+
+    def test_what_is_not_utf8(self, tagger: Any) -> None:
+        with pytest.raises(InputError, match="byte 0xff at offset 4"):
+            tagger(b"Ada \xff")
+        with pytest.raises(InputError, match=r"lone surrogate \(U\+D800\) at character 2"):
+            tagger("ab\ud800")
+        check("Ada \ufffd in Lund", tagger(b"Ada \xff in Lund", errors="replace"))
+        check("Ada \ud800.", tagger("Ada \ud800.", errors="replace"))  # a str stays as it was given
+
+    def test_a_text_that_cannot_be_read_raises_when_its_turn_comes(self, tagger: Any) -> None:
+        good = tagger(TEXT)
+        for bad, error in [(b"\xff", InputError), (None, TypeError), (["a piece"], TypeError)]:
+            found = tagger(iter([TEXT, TEXT.encode(), bad, TEXT]))
+            assert same(next(found), good) and same(next(found), good)
+            with pytest.raises(error):
+                next(found)
+
+    @pytest.mark.parametrize(
+        ("inputs", "message"),
+        [
+            (None, "takes a str or bytes, or a list or an iterator of them, not NoneType"),
+            ({"text": "a"}, "not dict"),
+            ([7], "A text is a str or bytes, and this one is int"),
+        ],
+    )
+    def test_what_is_no_text_is_refused(self, inputs: Any, message: str, tagger: Any) -> None:
+        with pytest.raises(TypeError, match=message):
+            tagger(inputs)
+
+
+class TestBatches:
+    @pytest.mark.parametrize("batch_size", [1, 3, 1000])
+    def test_batch_size_changes_nothing(self, batch_size: int, tagger: Any) -> None:
+        expected = [tagger(text) for text in CORPUS]
+        for found in (tagger(CORPUS, batch_size=batch_size), list(tagger(iter(CORPUS), batch_size=batch_size))):
+            assert len(found) == len(expected) and all(map(same, found, expected))
+
+    def test_windows_of_several_texts_go_together(self) -> None:
+        pipeline, oracle = with_oracle(8, {})
+        assert pipeline(["abc"] * 5 + ["0123456789abcdef"] + [""] * 9 + ["é"], batch_size=4) == [[]] * 16
+        assert oracle.sizes == [4, 4, 1]
+
+    def test_a_generator_is_read_as_it_is_needed(self, tagger: Any) -> None:
+        read = itertools.count()
+
+        def endless() -> Iterator[str]:
+            for number in read:
+                yield "In Lund it rains." if number % 3 else ""
+
+        found = tagger(endless(), batch_size=4)
+        for _ in range(30):
+            check("In Lund it rains.", next(found))
+        assert next(read) <= 30 + 2 * 4
+
+    def test_texts_without_windows_do_not_pile_up(self, tagger: Any) -> None:
+        read = itertools.count()
+        found = tagger(("" if number else "Lund" for number in read), batch_size=4)
+        check("Lund", next(found))
+        assert next(read) <= 5
+
+    def test_only_a_batch_of_windows_lives_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pipeline, oracle = with_oracle(8, {})
+        alive: weakref.WeakSet[Any] = weakref.WeakSet()
+        most = 0
+
+        class Watched(module._Window):
+            __hash__ = object.__hash__
+
+            def __init__(self, *args: Any) -> None:
+                nonlocal most
+                super().__init__(*args)
+                alive.add(self)
+                most = max(most, len(alive))
+
+        monkeypatch.setattr(module, "_Window", Watched)
+        assert pipeline("x" * 20_000, batch_size=10) == []
+        assert sum(oracle.sizes) == 4999
+        assert most <= 21
+
+    def test_a_million_bytes_without_a_space(self) -> None:
+        pipeline, _ = with_oracle(60, {})
+        assert pipeline("x" * 1_000_000) == []
+
+
+class TestPerfectModel:
+    @settings(max_examples=50, deadline=None)
+    @given(st.data(), st.sampled_from([8, 20]), st.integers(1, 40))
+    def test_gives_the_gold_spans_of_up_to_overlap_plus_one_bytes(
+        self, data: st.DataObject, window_size: int, batch_size: int
+    ) -> None:
+        overlap = data.draw(st.one_of(st.none(), st.integers(0, window_size - 1)))
+        longest = (window_size // 2 if overlap is None else overlap) + 1
+        rng = data.draw(st.randoms(use_true_random=True))
+        corpus, gold = [], {}
+        for _ in range(3):
+            text = "".join(rng.choices(LETTERS, k=rng.randint(9, 80)))
+            bounds = ByteText(text).bounds.tolist()
+            spans, first = [], 0
+            while first < len(text):
+                last = first + rng.randint(1, 6)
+                if last <= len(text) and bounds[last] - bounds[first] <= longest and rng.random() < 0.7:
+                    spans.append((first, last, rng.choice(LABELS)))
+                    first = last
+                else:
+                    first += 1
+            corpus.append((text, spans))
+            gold[text.encode()] = [(bounds[start], bounds[end], label) for start, end, label in spans]
+        assume(all(unlike(text, window_size) for text in gold))
+        pipeline, _ = with_oracle(window_size, gold)
+        found = pipeline([text for text, _ in corpus], overlap=overlap, batch_size=batch_size)
+        for (text, spans), entities in zip(corpus, found, strict=True):
+            check(text, entities)
+            assert [(e["start"], e["end"], e["entity_group"]) for e in entities] == spans
+            assert [e["score"] for e in entities] == pytest.approx([0.9**3] * len(spans))
+
+
+def unlike(data: bytes, size: int) -> bool:
+    """Whether each window is in the text only once."""
+    windows = [data[first : first + size] for first in range(max(len(data) - size, 0) + 1)]
+    return len(set(windows)) == len(windows)
+
+
+class TestParameters:
+    def test_the_score_is_that_of_three_symbols(self, tagger: Any) -> None:
+        text = "Ada in Lund"  # one window
+        ids = torch.tensor([list(text.encode())])
+        symbols, log_chances = tagger.model.decode_spans(ids)
+        found = tagger.tokenizer.codec.decode(symbols[0].tolist(), len(text))
+        scores = [log_chances[0, p : p + 3].sum().exp().item() for p in found.positions]
+        expected: dict[tuple[int, int, str], float] = {}
+        for span, score in zip(found.spans, scores, strict=True):  # an untrained model repeats itself
+            expected[tuple(span)] = max(score, expected.get(tuple(span), 0.0))
+        entities = tagger(text)
+        assert entities
+        for entity in entities:
+            place = entity["start"], entity["end"], entity["entity_group"]
+            assert entity["score"] == pytest.approx(expected[place])
+
+    def test_min_score_is_applied_to_merged_spans(self, tagger: Any) -> None:
+        entities = tagger(TEXT)
+        middle = sorted(entity["score"] for entity in entities)[len(entities) // 2]
+        best = [entity for entity in entities if entity["score"] >= middle]
+        assert 0 < len(best) < len(entities)
+        assert tagger(TEXT, min_score=middle) == best
+        model = model_of(min_score=middle)
+        by_config = SpanTaggingPipeline(model=model, tokenizer=tagger.tokenizer)
+        assert by_config(TEXT) == best and by_config(TEXT, min_score=0.0) == entities
+
+    def test_recall_bias_finds_more_or_fewer(self, tagger: Any) -> None:
+        assert tagger(TEXT, recall_bias=-1e9) == []
+        assert len(tagger(TEXT, recall_bias=-2.0)) < len(tagger(TEXT)) <= len(tagger(TEXT, recall_bias=1e9))
+        by_config = SpanTaggingPipeline(model=model_of(recall_bias=-1e9), tokenizer=tagger.tokenizer)
+        assert by_config(TEXT) == [] != by_config(TEXT, recall_bias=0.0)
+
+    def test_those_of_the_constructor_are_defaults(self, tagger: Any) -> None:
+        pipeline = pipeline_of(overlap=0, min_score=0.5, recall_bias=1.0, batch_size=2, errors="replace", union=True)
+        given = {"overlap": 0, "min_score": 0.5, "recall_bias": 1.0, "errors": "replace", "union": True}
+        assert pipeline(b"\xff" + TEXT.encode()) == tagger(b"\xff" + TEXT.encode(), batch_size=2, **given)
+        with pytest.raises(InputError):
+            pipeline(b"\xff", errors="strict")
+
+    def test_overlap_and_union_are_those_of_the_stream(self, tagger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        streams = []
+        stream = byte_windows.TextStream.__init__
+
+        def watch(self: Any, *args: Any) -> None:
+            stream(self, *args)
+            streams.append((self.overlap, self.errors, self.merger.union))
+
+        monkeypatch.setattr(byte_windows.TextStream, "__init__", watch)
+        tagger("a", overlap=3, errors="replace", union=True)
+        tagger("a")
+        assert streams[1::2] == [(3, "replace", True), (6, "strict", False)]
+
+    @pytest.mark.parametrize(
+        ("parameters", "error", "message"),
+        [
+            ({"overlap": 12}, ValueError, "overlap is 12; it is at least 0 and less than the window of 12 bytes"),
+            ({"overlap": -1}, ValueError, "overlap is -1"),
+            ({"errors": "ignore"}, ValueError, "errors is 'ignore'; it is 'strict' or 'replace'"),
+            ({"batch_size": 0}, ValueError, "batch_size is 0; it must be at least 1"),
+            (
+                {"is_split_into_words": True},
+                TypeError,
+                "no parameter is_split_into_words; it has batch_size, overlap, errors, union, recall_bias, min_score",
+            ),
+            ({"max_words": 3, "k": 1}, TypeError, "no parameter k, max_words"),
+        ],
+    )
+    def test_bad_ones_are_refused_at_once(
+        self, parameters: dict[str, Any], error: type[Exception], message: str, tagger: Any
+    ) -> None:
+        with pytest.raises(error, match=message):
+            tagger(iter(["a"]), **parameters)
+        if "batch_size" not in parameters:
+            with pytest.raises(error, match=message):
+                pipeline_of(**parameters)
+
+
+class TestLoading:
+    def test_from_a_folder(self, tagger: Any, tmp_path: Path) -> None:
+        model_of().float().save_pretrained(tmp_path)
+        tagger.tokenizer.save_pretrained(tmp_path)
+        short = tagsmith.pipeline(tmp_path, batch_size=3)
+        long = transformers.pipeline("span-tagging", model=str(tmp_path))
+        assert type(short) is type(long) is ByteSpanTaggingPipeline
+        assert same(short(TEXT), long(TEXT)) and same(long(TEXT), tagger(TEXT))
+        assert same(tagsmith.pipeline(model_of(), tokenizer=tagger.tokenizer)(TEXT), tagger(TEXT))
+        check(TEXT, tagsmith.pipeline(tmp_path, dtype=torch.bfloat16)(TEXT))
+
+    def test_saved_as_a_pipeline(self, tagger: Any, tmp_path: Path) -> None:
+        pipeline_of().save_pretrained(tmp_path)
+        assert same(tagsmith.pipeline(tmp_path, dtype=torch.float64)(TEXT), tagger(TEXT))
+
+    def test_the_class_is_that_of_the_model(self, tagger: Any) -> None:
+        assert isinstance(tagger, SpanTaggingPipeline) and type(tagger) is ByteSpanTaggingPipeline
+        assert type(ByteSpanTaggingPipeline(tagger.model, tagger.tokenizer)) is ByteSpanTaggingPipeline
+        assert copy.deepcopy(tagger)(TEXT) == tagger(TEXT)
+
+    def test_a_model_may_come_straight_from_training(self, tagger: Any) -> None:
+        model = model_of(hidden_dropout=0.5, byte_dropout=0.5).train()
+        pipeline = tagsmith.pipeline(model, tokenizer=tagger.tokenizer)
+        assert pipeline(TEXT) == pipeline(TEXT) == tagger(TEXT)
+
+    @pytest.mark.parametrize(
+        ("tokenizer", "message"),
+        [
+            (
+                ByteToSpanTokenizer(60, LABELS),
+                r"12 bytes and the labels \['PER', 'LOC'\], the tokenizer 60",
+            ),
+            (ByteToSpanTokenizer(12, ["LOC", "PER"]), r"tokenizer 12 bytes and \['LOC', 'PER'\]. Load both from one"),
+            (None, "needs its ByteToSpanTokenizer, and this has no tokenizer. Pass it"),
+        ],
+    )
+    def test_a_tokenizer_that_does_not_fit_is_refused(self, tokenizer: Any, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            SpanTaggingPipeline(model=model_of(), tokenizer=tokenizer)
+
+    def test_another_familys_tokenizer_is_refused(self, tiny_tokenizer: Any) -> None:
+        with pytest.raises(ValueError, match="this has a HierarchicalTaggerTokenizer"):
+            SpanTaggingPipeline(model=model_of(), tokenizer=tiny_tokenizer)
+
+    def test_both_files_travel_together(self) -> None:
+        for name in ("pipeline_span_tagging", "pipeline_byte_span_tagging"):
+            found = get_relative_import_files(Path(module.__file__).with_stem(name))
+            assert {Path(path).stem for path in found} == {"pipeline_span_tagging", "pipeline_byte_span_tagging"}

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.span_codec import PAD_ID, SpanCodec, SymbolLayout
+from tagsmith.tokenization.spans import Span
+from tagsmith.training.byte_corpus import ByteCorpus
+from tagsmith.training.window_dataset import WindowCollator, WindowDataset, WindowSampler, permuted
+
+LABELS = ("LOC", "PER")
+
+
+def make_corpus(*texts: str, spans: tuple[tuple[int, int, str], ...] = ()) -> ByteCorpus:
+    """A document for each text; the spans are the first one's."""
+    rows = [
+        {
+            "document": number,
+            "text": text,
+            "starts": [],
+            "spans": [{"start": s, "end": e, "label": n} for s, e, n in (spans if number == 0 else ())],
+        }
+        for number, text in enumerate(texts)
+    ]
+    return ByteCorpus.of(rows, LABELS)
+
+
+def text_of(window: dict[str, np.ndarray]) -> str:
+    return bytes(window["input_ids"].astype(np.uint8)).decode()
+
+
+def test_a_window_begins_at_every_byte_and_is_whole() -> None:
+    dataset = WindowDataset([make_corpus("abcdefgh", "xyz")], SymbolLayout(4, LABELS))
+    assert len(dataset) == 11
+    found = [text_of(dataset[number]) for number in range(11)]
+    assert found == ["abcd", "bcde", "cdef", "defg", "efgh", "efgh", "efgh", "efgh", "xyz", "xyz", "xyz"]
+
+
+def test_labels_are_the_spans_wholly_inside() -> None:
+    layout = SymbolLayout(8, LABELS)
+    corpus = make_corpus("In Lund Ada sat", spans=((3, 7, "LOC"), (8, 11, "PER")))
+    dataset, codec = WindowDataset([corpus], layout), SpanCodec(layout)
+    spans = [codec.decode(dataset[number]["labels"]).spans for number in range(6)]
+    assert spans[0] == [Span(3, 7, "LOC")]
+    assert spans[3] == [Span(5, 8, "PER"), Span(0, 4, "LOC")]
+    assert spans[4] == [Span(4, 7, "PER")]
+    assert all(dataset[number]["labels"][-1] == layout.stop for number in range(6))
+
+
+def test_windows_of_several_corpora_come_in_the_order_asked_for() -> None:
+    dataset = WindowDataset([make_corpus("aaaa"), make_corpus("bbbbbb"), make_corpus("c")], SymbolLayout(2, LABELS))
+    assert len(dataset) == 11
+    assert [text_of(window) for window in dataset.__getitems__([10, 0, 4, 9, 3])] == ["c", "aa", "bb", "bb", "aa"]
+
+
+def test_a_corpus_without_text_or_with_other_labels_is_an_error() -> None:
+    with pytest.raises(InputError, match="corpus 2 of 2 has no text"):
+        WindowDataset([make_corpus("a"), make_corpus()], SymbolLayout(4, LABELS))
+    with pytest.raises(ValueError, match="has the labels"):
+        WindowDataset([make_corpus("a")], SymbolLayout(4, ["LOC"]))
+
+
+def test_the_collator_pads() -> None:
+    dataset = WindowDataset([make_corpus("In Lund", "x", spans=((3, 7, "LOC"),))], SymbolLayout(8, LABELS))
+    batch = next(iter(DataLoader(dataset, batch_size=8, collate_fn=WindowCollator())))
+    assert batch["input_ids"].shape == (8, 7)
+    assert torch.equal(batch["attention_mask"].bool(), batch["input_ids"] != PAD_ID)
+    assert batch["attention_mask"].sum(1).tolist() == [7] * 7 + [1]
+    assert (batch["labels"][-1] != -100).tolist() == [True, False, False, False]
+    assert batch["labels"].dtype == batch["input_ids"].dtype == torch.int64
+    assert "labels" not in WindowCollator()([{"input_ids": np.array([1, 2])}])
+
+
+@given(st.integers(1, 700), st.lists(st.integers(0, 2**32), min_size=1, max_size=3))
+def test_a_permutation_holds_every_number_once(size: int, key: list[int]) -> None:
+    numbers = np.arange(size)
+    order = permuted(numbers, size, key)
+    assert sorted(order.tolist()) == numbers.tolist()
+    assert np.array_equal(permuted(numbers[size // 2 :], size, key), order[size // 2 :])
+
+
+def test_permutations_look_random() -> None:
+    size = 100_000
+    order, other = permuted(np.arange(size), size, [1, 0]), permuted(np.arange(size), size, [1, 1])
+    for drawn in (order, other):
+        assert abs(np.corrcoef(drawn[:-1], drawn[1:])[0, 1]) < 0.02
+        assert abs(np.corrcoef(drawn, np.arange(size))[0, 1]) < 0.02
+        assert abs(drawn[:1000].mean() / size - 0.5) < 0.05
+    assert abs(np.corrcoef(order, other)[0, 1]) < 0.02
+
+
+def test_twenty_five_million_windows_cost_nothing() -> None:
+    sampler = WindowSampler([20_000_000, 5_000_000], seed=1)
+    first = list(islice(sampler, 1000))
+    assert len(sampler) == 25_000_000
+    assert len(set(first)) == 1000
+    assert 0.7 < np.mean(np.array(first) < 20_000_000) < 0.9
+
+
+def test_the_order_is_a_function_of_seed_and_epoch() -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        sampler = WindowSampler([50, 30], seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    assert order(1, 0) == order(1, 0)
+    assert sorted(order(1, 3)) == list(range(80))
+    assert len({tuple(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1)}) == 4
+
+
+def test_balanced_corpora_count_alike() -> None:
+    sampler = WindowSampler([9000, 700], seed=1, balance=True)
+    drawn = np.array(list(sampler))
+    assert len(drawn) == 9700
+    small = drawn[drawn >= 9000]
+    assert len(small) == 4850
+    counts = np.bincount(small - 9000, minlength=700)
+    assert counts.min() >= 6
+    assert counts.max() <= 7
+    assert len(set(drawn[drawn < 9000].tolist())) == 4850
+    assert small[:700].tolist() != small[700:1400].tolist()
+
+
+def test_what_balance_leaves_out_comes_in_the_next_epoch() -> None:
+    sampler = WindowSampler([30, 10], seed=1, balance=True)
+    drawn: list[int] = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        drawn += list(sampler)
+    large = [number for number in drawn if number < 30]
+    assert sorted(large[:30]) == list(range(30))
+    assert sorted(large[30:]) == list(range(30))

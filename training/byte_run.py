@@ -1,0 +1,187 @@
+"""A training run of a byte-to-span tagger: corpora of one language or many and a recipe in, a folder out."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, DatasetDict, disable_progress_bars
+from huggingface_hub.errors import StrictDataclassError
+from rich.console import Console
+from transformers import set_seed
+
+from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
+from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
+from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
+from tagsmith.training.byte_corpus import ByteCorpus
+from tagsmith.training.byte_trainer import ByteTaggerTrainer
+from tagsmith.training.corpora import is_plain, label_names
+from tagsmith.training.progress import ProgressReport
+from tagsmith.training.recipe import ByteRecipe, model_fields
+from tagsmith.training.run_folder import (
+    CHECKPOINTS,
+    check_shape,
+    last_checkpoint,
+    make_trainer,
+    run_facts,
+    training_arguments,
+    write_results,
+)
+from tagsmith.training.scoring import score_documents
+from tagsmith.training.window_dataset import WindowCollator, WindowDataset
+
+
+def train_byte_tagger(
+    recipe: ByteRecipe,
+    corpora: Mapping[str, DatasetDict],
+    output_dir: str | Path,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Train a byte-to-span tagger and write it to a folder, as `train_tagger` does a hierarchical one.
+
+    Args:
+        recipe: the run's choices.
+        corpora: by name, as a language; "train" of each, and "dev" of those to be scored. Their windows are shuffled
+            together.
+        output_dir: the folder, made where it is missing.
+        resume: go on from the last checkpoint in the folder, if there is one.
+        console: where progress is shown; standard error by default.
+
+    Returns:
+        What `results.json` holds; "dev" has the scores of each corpus by its name.
+
+    Raises:
+        InputError: data, recipe and files that do not fit together; checkpoints of an earlier run in the folder,
+            unless `resume` is set.
+        OSError: the folder cannot be written.
+    """
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        disable_progress_bars()
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = last_checkpoint(folder / CHECKPOINTS, resume)
+    dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
+    recipe = dataclasses.replace(recipe, training=_with_defaults(recipe.training, has_dev=bool(dev)))
+    arguments = training_arguments(recipe, folder)
+    set_seed(arguments.seed)
+    labels = _labels(corpora)
+    model = _model(recipe, labels)
+    config = model.config
+    recipe = dataclasses.replace(recipe, model={name: getattr(config, name) for name in model_fields(type(config))})
+    if checkpoint is not None:
+        check_shape(config, checkpoint)
+    tokenizer = ByteToSpanTokenizer(config.window_size, labels)
+    encoded = _encode({name: corpus["train"] for name, corpus in corpora.items()}, labels, config.window_size, console)
+    windows = WindowDataset(list(encoded.values()), tokenizer.layout)
+    console.print(
+        f"{len(windows):,} training windows, {len(labels)} labels, {model.num_parameters():,} parameters",
+        highlight=False,
+    )
+    progress = ProgressReport(console)
+    trainer = make_trainer(
+        ByteTaggerTrainer,
+        recipe,
+        progress,
+        balance=recipe.balance,
+        model=model,
+        args=arguments,
+        train_dataset=windows,
+        eval_dataset=dev or None,
+        data_collator=WindowCollator(),
+        processing_class=tokenizer,
+    )
+    started = time.monotonic()
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    finally:
+        progress.close()
+    results = {**run_facts(trainer, (time.monotonic() - started) / 60), "train_windows": len(windows)}
+    if dev:
+        pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
+        results["dev"] = {name: score_documents(pipeline, rows) for name, rows in dev.items()}
+    write_results(trainer, recipe, results, folder)
+    return results
+
+
+def _with_defaults(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
+    """A recipe's training arguments and ours: checkpoints by steps or epochs as it says, and the best on dev kept."""
+    rhythm = "steps" if "eval_steps" in training else "epoch"
+    return {
+        "save_strategy": rhythm,
+        "logging_strategy": rhythm,
+        "save_total_limit": 2,
+        "eval_strategy": rhythm if has_dev else "no",
+        "load_best_model_at_end": has_dev,
+        "metric_for_best_model": "f1" if has_dev else None,
+        "per_device_eval_batch_size": 256,
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+        "bf16": multiplies_bfloat16(),
+        **training,
+    }
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this machine multiplies matrices of bfloat16, and then about twice as fast as those of float32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in checks)
+
+
+def _labels(corpora: Mapping[str, DatasetDict]) -> list[str]:
+    """The labels of all corpora, after a look whether these go together."""
+    kinds = {}
+    for name, corpus in corpora.items():
+        if not len(corpus["train"]):
+            raise InputError(f"the training data of {name} has no sentences")
+        kinds.update({(name, split): is_plain(rows) for split, rows in corpus.items() if len(rows)})
+    if len(set(kinds.values())) > 1:
+        spans, plain = ([" ".join(key) for key, kind in kinds.items() if kind == which] for which in (False, True))
+        raise InputError(
+            f"some data have spans ({', '.join(spans)}), and some a plain tag for each word ({', '.join(plain)})",
+            fix="Name the column of the tags for all with --tag-column.",
+        )
+    # Labels that only dev has can never be found, but they must be known to be counted as missed.
+    labels = sorted({label for corpus in corpora.values() for rows in corpus.values() for label in label_names(rows)})
+    if not any(label_names(corpus["train"]) for corpus in corpora.values()):
+        raise InputError("the training data has no spans: there is nothing to learn")
+    return labels
+
+
+def _model(recipe: ByteRecipe, labels: list[str]) -> ByteToSpanForSpanTagging:
+    """A fresh model, or a trained one with the labels of the new data."""
+    names = dict(enumerate(labels))
+    try:
+        if recipe.start_from is not None:
+            return ByteToSpanForSpanTagging.from_pretrained(recipe.start_from, labels=labels, **recipe.model)
+        config = ByteToSpanConfig(**recipe.model, id2label=names, label2id={name: i for i, name in names.items()})
+    except (TypeError, ValueError, OSError, StrictDataclassError) as error:
+        raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
+    return ByteToSpanForSpanTagging(config)
+
+
+def _encode(
+    splits: Mapping[str, Dataset], labels: list[str], window_size: int, console: Console
+) -> dict[str, ByteCorpus]:
+    """Corpora as bytes; what the tagger will not see of them is said."""
+    encoded = {}
+    for name, rows in splits.items():
+        corpus = ByteCorpus.of(rows, labels, is_plain(rows))
+        if corpus.shared:
+            message = f"{name}: {corpus.shared:,} words share their place with the word before, and were left out"
+            console.print(message, style="yellow")
+        if too_long := corpus.count_too_long(window_size):
+            message = f"{name}: {too_long:,} spans are longer than the window of {window_size} bytes, and not learnt"
+            console.print(message, style="yellow")
+        encoded[name] = corpus
+    return encoded

@@ -135,8 +135,8 @@ class SpanTaggingPipeline(Pipeline):
         documents: deque[Any] = deque()
         buffer: list[Any] = []
         limit = batch_size * self._BUFFERED
-        for text in texts:
-            try:
+        try:
+            for text in texts:
                 document, parts = self.preprocess(text, **before)
                 documents.append(document)
                 for part in parts:
@@ -144,14 +144,14 @@ class SpanTaggingPipeline(Pipeline):
                     buffer.append(part)
                     if len(buffer) >= limit:
                         self._tag(buffer, batch_size, during, after)
-            except Exception:  # this text cannot be read: first those before it
-                self._tag(buffer, batch_size, during, after)
+                document.read = True
+                if len(documents) >= limit:  # many without any parts, behind one that waits
+                    self._tag(buffer, batch_size, during, after)
                 yield from self._finished(documents, after)
-                raise
-            document.read = True
-            if len(documents) >= limit:  # many without any parts, behind one that waits
-                self._tag(buffer, batch_size, during, after)
+        except Exception:  # a text that cannot be read, or the iterator's own: first the texts before it
+            self._tag(buffer, batch_size, during, after)
             yield from self._finished(documents, after)
+            raise
         self._tag(buffer, batch_size, during, after)
         yield from self._finished(documents, after)
 

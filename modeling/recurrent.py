@@ -187,10 +187,36 @@ class RNNCell:
 CELLS: dict[str, Any] = {"gru": GRUCell, "lstm": LSTMCell, "rnn": RNNCell}
 
 
-class _Scan(torch.autograd.Function):
-    """The loop over time. `x` is `(directions, steps, gates * size)`, the weight `(directions, size, gates * size)`.
+def _run(
+    x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: Any, initial: list[Tensor], keep: bool
+) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+    """The loop over time: states `(directions, steps, size)`, what the backward pass needs if kept, last states."""
+    directions, steps, _ = x.shape
+    out = [initial[0].new_empty(directions, steps, weight.shape[1]) for _ in range(cell.states)]
+    kept = out[0].new_empty(directions, steps if keep else sizes[0], cell.saved * weight.shape[1])
+    final = [state.clone() for state in initial]
+    state, start = initial, 0
+    for n in sizes:
+        rows = slice(start, start + n)
+        for ended, states in zip(final, state, strict=True):  # those that ran a step ago and run no more
+            if start and states.shape[1] > n:
+                ended[:, n : states.shape[1]] = states[:, n:]
+        state = [s[:, :n] for s in state]
+        recurrent = torch.baddbmm(bias, state[0].to(weight.dtype), weight)
+        now = [o[:, rows] for o in out]
+        cell.forward(x[:, rows], recurrent, state, now, kept[:, rows if keep else slice(n)])
+        state = now
+        start += n
+    for ended, states in zip(final, state, strict=True):
+        ended[:, : states.shape[1]] = states
+    return out, kept, final
 
-    States are float32 at least. Products are in the type of `weight`, which under autocast is a shorter one.
+
+class _Scan(torch.autograd.Function):
+    """`_run` and its gradient.
+
+    `x` is `(directions, steps, gates * size)`, the weight `(directions, size, gates * size)`. States are float32 at
+    least. Products are in the type of `weight`, which under autocast is a shorter one.
 
     Returns the hidden states `(directions, steps, size)`, and each sequence's last states `(directions, batch, size)`,
     as the initial ones come: longest first.
@@ -200,23 +226,7 @@ class _Scan(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: Any, *initial: Tensor
     ) -> tuple[Tensor, ...]:
-        directions, steps, _ = x.shape
-        out = [initial[0].new_empty(directions, steps, weight.shape[1]) for _ in range(cell.states)]
-        kept = out[0].new_empty(directions, steps, cell.saved * weight.shape[1])
-        final = [state.clone() for state in initial]
-        state, start = list(initial), 0
-        for n in sizes:
-            rows = slice(start, start + n)
-            for ended, states in zip(final, state, strict=True):  # those that ran a step ago and run no more
-                if start and states.shape[1] > n:
-                    ended[:, n : states.shape[1]] = states[:, n:]
-            state = [s[:, :n] for s in state]
-            recurrent = torch.baddbmm(bias, state[0].to(weight.dtype), weight)
-            cell.forward(x[:, rows], recurrent, state, [o[:, rows] for o in out], kept[:, rows])
-            state = [o[:, rows] for o in out]
-            start += n
-        for ended, states in zip(final, state, strict=True):
-            ended[:, : states.shape[1]] = states
+        out, kept, final = _run(x, weight, bias, sizes, cell, list(initial), keep=True)
         ctx.save_for_backward(weight, kept, *initial, *out)
         ctx.sizes, ctx.cell, ctx.x_dtype = sizes, cell, x.dtype
         return out[0], *final
@@ -285,6 +295,9 @@ def scan(
         short = torch.get_autocast_dtype(device)
         weight, bias, initial = weight.to(short), bias.to(short), [state.float() for state in initial]
     with torch.autocast(device, enabled=False):
+        if not torch.is_grad_enabled():
+            out, _, final = _run(x, weight, bias, sizes, CELLS[cell], initial, keep=False)
+            return out[0], final
         hidden, *final = _Scan.apply(x, weight, bias, sizes, CELLS[cell], *initial)
     return hidden, final
 

@@ -102,6 +102,29 @@ def test_the_curve(toys: Toys, tmp_path: Path) -> None:
     assert recalls[0] <= recalls[-1]
 
 
+def test_plot_states(toys: Toys, tmp_path: Path) -> None:
+    files = [f"en={toys.folder}/en-dev.conll", f"de={toys.folder}/de-dev.conll"]
+    outcome = tagsmith("plot", "states", toys.tagger, *files, "--output", tmp_path / "states.png", "--limit", 30)
+    assert outcome.code == 0, outcome
+    assert "30 of " in outcome.err
+    with open(tmp_path / "states.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["group"] for row in rows} == {"en", "de"}
+    assert_one_line(tagsmith("plot", "states", toys.tagger, files[0], "--output", tmp_path / "states.bmp"), ".png")
+
+
+def test_plot_characters(tiny_folder: Path, tmp_path: Path) -> None:
+    words = tmp_path / "words.tsv"
+    words.write_text("# en\tes\nNew\tNueva\nYork\tYork\nAda\tAda\nrains\tllueve\n", encoding="utf-8")
+    outcome = tagsmith("plot", "characters", tiny_folder, words, "--output", tmp_path / "words.svg")
+    assert outcome.code == 0, outcome
+    assert "8 words are drawn" in outcome.err
+    assert "of the pairs are each other's nearest neighbours" in outcome.err
+    words.rename(tmp_path / "words.csv")
+    outcome = tagsmith("plot", "characters", tiny_folder, tmp_path / "words.csv", "--output", tmp_path / "words.png")
+    assert_one_line(outcome, "would overwrite the words")
+
+
 def test_errors_of_evaluation(toys: Toys, tmp_path: Path) -> None:
     dev = toys.folder / "en-dev.conll"
     assert_one_line(tagsmith("evaluate", toys.tagger, dev, "--save-best"), "--curve")

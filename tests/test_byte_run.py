@@ -20,6 +20,7 @@ from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import SymbolLayout
+from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training import byte_run
 from tagsmith.training.byte_corpus import ByteCorpus
 from tagsmith.training.byte_run import multiplies_bfloat16, train_byte_tagger
@@ -149,6 +150,50 @@ def test_a_trained_tagger_goes_on_with_other_labels(make: Make, tmp_path: Path) 
     assert ByteToSpanConfig.from_pretrained(tmp_path / "second").span_labels == ["PER"]
 
 
+def test_going_on_with_another_shape_is_an_error(make: Make, tmp_path: Path) -> None:
+    config = ByteToSpanConfig(**{**BYTE_MODEL, "window_size": 20, "byte_dropout": 0.0}, id2label={0: "LOC"})
+    ByteToSpanForSpanTagging(config).save_pretrained(tmp_path / "first")
+    ByteToSpanTokenizer(20, ["LOC"]).save_pretrained(tmp_path / "first")
+    recipe = dataclasses.replace(RECIPE, start_from=str(tmp_path / "first"))
+    with pytest.raises(InputError, match=r"start_from has window_size 20, and the recipe 16.*model\.window_size=20"):
+        train_byte_tagger(recipe, make(), tmp_path / "second", console=quiet())
+
+
+def test_going_on_with_another_family_is_an_error(make: Make, tmp_path: Path, tiny_folder: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, start_from=str(tiny_folder))
+    with pytest.raises(InputError, match="start_from is a hierarchical-tagger"):
+        train_byte_tagger(recipe, make(), tmp_path, console=quiet())
+
+
+@pytest.mark.parametrize("window_size", [8, 512])
+def test_other_windows(make: Make, tmp_path: Path, window_size: int) -> None:
+    recipe = dataclasses.replace(with_training(max_steps=1), model={**BYTE_MODEL, "window_size": window_size})
+    train_byte_tagger(recipe, make(), tmp_path, console=quiet())
+    pipeline = tagsmith.pipeline(tmp_path)
+    text = "abc BCA " * 100
+    assert all(text[entity["start"] : entity["end"]] == entity["word"] for entity in pipeline(text))
+
+
+def test_three_hundred_labels(tmp_path: Path) -> None:
+    lines = [f"w{number} B-L{number:03}\n" for number in range(300)]
+    (tmp_path / "train.conll").write_text("\n".join(lines), encoding="utf-8")
+    corpora = {"": load_corpus({"train": tmp_path / "train.conll"}, cache_dir=tmp_path / "cache")}
+    train_byte_tagger(with_training(max_steps=2), corpora, tmp_path / "out", console=quiet())
+    assert len(tagsmith.pipeline(tmp_path / "out").model.config.span_labels) == 300
+
+
+def test_sixteen_bits(make: Make, tmp_path: Path) -> None:
+    train_byte_tagger(RECIPE, make(), tmp_path, console=quiet())
+    pipeline = tagsmith.pipeline(tmp_path)
+    size = (tmp_path / "model.safetensors").stat().st_size
+    text = "abc BCA ab CAB"
+    expected = [(entity["start"], entity["end"], entity["entity_group"]) for entity in pipeline(text)]
+    pipeline.model.to(torch.float16).save_pretrained(tmp_path)
+    assert (tmp_path / "model.safetensors").stat().st_size < 0.6 * size
+    found = [(entity["start"], entity["end"], entity["entity_group"]) for entity in tagsmith.pipeline(tmp_path)(text)]
+    assert found == expected
+
+
 def test_a_run_of_epochs_without_dev_data(make: Make, tmp_path: Path) -> None:
     training = {name: value for name, value in BYTE_TRAINING.items() if not name.endswith("_steps")}
     recipe = dataclasses.replace(RECIPE, training={**training, "num_train_epochs": 1}, halving_from=0.5)
@@ -207,7 +252,7 @@ def test_data_with_nothing_to_learn_is_an_error(make: Make, tmp_path: Path) -> N
     ("changes", "message"),
     [
         ({"model": {**BYTE_MODEL, "encoder": "both"}}, "the recipe's model does not fit"),
-        ({"start_from": "nowhere"}, "the recipe's model does not fit"),
+        ({"start_from": "nowhere"}, "nowhere: there is no such folder"),
         ({"training": {**BYTE_TRAINING, "optim": "none"}}, "training arguments do not fit"),
         ({"epoch_decay": 1.0, "halving_from": 1.0}, "not by both"),
     ],

@@ -22,6 +22,7 @@ from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training.byte_corpus import ByteCorpus
 from tagsmith.training.byte_trainer import ByteTaggerTrainer
 from tagsmith.training.corpora import is_plain, label_names
+from tagsmith.training.load_tagger import load_tagger
 from tagsmith.training.progress import ProgressReport
 from tagsmith.training.recipe import ByteRecipe, model_fields
 from tagsmith.training.run_folder import (
@@ -35,6 +36,10 @@ from tagsmith.training.run_folder import (
 )
 from tagsmith.training.scoring import score_documents
 from tagsmith.training.window_dataset import WindowCollator, WindowDataset
+
+# What a model's weights depend on, beside its labels.
+SHAPE = ["window_size", "embedding_size", "hidden_size", "num_hidden_layers", "encoder", "attention"]
+SHAPE += ["encoder_hidden_size", "encoder_num_layers"]
 
 
 def train_byte_tagger(
@@ -162,12 +167,21 @@ def _model(recipe: ByteRecipe, labels: list[str]) -> ByteToSpanForSpanTagging:
     """A fresh model, or a trained one with the labels of the new data."""
     names = dict(enumerate(labels))
     try:
-        if recipe.start_from is not None:
-            return ByteToSpanForSpanTagging.from_pretrained(recipe.start_from, labels=labels, **recipe.model)
         config = ByteToSpanConfig(**recipe.model, id2label=names, label2id={name: i for i, name in names.items()})
-    except (TypeError, ValueError, OSError, StrictDataclassError) as error:
+    except (TypeError, ValueError, StrictDataclassError) as error:
         raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
-    return ByteToSpanForSpanTagging(config)
+    if recipe.start_from is None:
+        return ByteToSpanForSpanTagging(config)
+    earlier = load_tagger(recipe.start_from).model.config
+    if not isinstance(earlier, ByteToSpanConfig):
+        raise InputError(f"start_from is a {earlier.model_type}", path=recipe.start_from)
+    for name in SHAPE:
+        if (found := getattr(earlier, name)) != (wanted := getattr(config, name)):
+            message = f"start_from has {name} {found}, and the recipe {wanted}"
+            raise InputError(message, path=recipe.start_from, fix=f"Pass --set model.{name}={found}.")
+    return ByteToSpanForSpanTagging.from_pretrained(
+        recipe.start_from, labels=labels, dtype=torch.float32, **recipe.model
+    )
 
 
 def _encode(

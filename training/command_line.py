@@ -22,7 +22,6 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.command_options import (
     ModelArgument,
     Threads,
-    keep_freed_memory,
     messages,
     named_file,
     prepare_torch,
@@ -118,7 +117,6 @@ def train(
     if isinstance(chosen, ByteRecipe):
         from tagsmith.training.byte_run import train_byte_tagger
 
-        keep_freed_memory()
         results = train_byte_tagger(chosen, corpora, output_dir, resume=resume, console=messages)
         scores = results.get("dev", {})
     else:

@@ -31,12 +31,13 @@ def prepare_torch(threads: int) -> None:
     import torch
     from transformers.utils import logging
 
+    _keep_freed_memory()
     torch.set_num_threads(threads)
     logging.disable_progress_bar()
     logging.set_verbosity_error()
 
 
-def keep_freed_memory() -> None:
+def _keep_freed_memory() -> None:
     """Let the C library keep what is freed: a step takes and gives back hundreds of megabytes in large pieces.
 
     By default glibc hands these to the system at once, and the next step waits for fresh pages: a sixth of its time.

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULE_OF = {
+    "ByteCorpus": "training.byte_corpus",
+    "ByteRecipe": "training.recipe",
     "ByteSpanTaggingPipeline": "modeling.pipeline_byte_span_tagging",
+    "ByteTaggerTrainer": "training.byte_trainer",
     "ByteToSpanConfig": "modeling.configuration_byte_to_span",
     "ByteToSpanForSpanTagging": "modeling.modeling_byte_to_span",
     "ByteToSpanModel": "modeling.modeling_byte_to_span",
@@ -47,12 +50,15 @@ _MODULE_OF = {
     "SymbolLayout": "tokenization.span_codec",
     "TaggerCollator": "training.collator",
     "TaggerTrainer": "training.tagger_trainer",
+    "WindowCollator": "training.window_dataset",
+    "WindowDataset": "training.window_dataset",
     "encode_corpus": "training.preparation",
     "label_names": "training.corpora",
     "load_corpus": "training.corpora",
     "read_recipe": "training.recipe",
     "score_tagger": "training.scoring",
     "tag_names": "tokenization.tag_schemes",
+    "train_byte_tagger": "training.byte_run",
     "train_tagger": "training.run",
     "training_words": "training.preparation",
 }

@@ -61,8 +61,9 @@ def test_options_of_the_command_line_exist() -> None:
     from tagsmith.training.command_line import app
 
     commands = get_command(app).commands
+    commands = {**commands, **commands["plot"].commands}
     known = {option for command in commands.values() for item in command.params for option in item.opts}
     written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--check"}
     assert written - known == set()
-    named = set(re.findall(r"tagsmith (\w+)", README))
+    named = set(re.findall(r"tagsmith (?:plot )?(\w+)", README)) | {"plot"}
     assert set(commands) <= named

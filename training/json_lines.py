@@ -8,6 +8,7 @@ follow each other are one document; without that key each line is its own.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from .reading_report import Report, Sentence
 from .word_alignment import align_words, join_units
 
 _KEYS = frozenset({"text", "spans", "tokens", "tags", "document"})
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _FIX = 'Each line is {"text": …, "spans": [{"start": 0, "end": 3, "label": "LOC"}]} or {"tokens": […], "tags": […]}.'
 
 
@@ -66,7 +68,18 @@ def _objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
             raise InputError(message, path=path, line=number, column=error.colno, fix=_FIX) from None
         if not isinstance(row, dict):
             raise InputError(f"{type(row).__name__}, not an object", path=path, line=number, fix=_FIX)
+        if (half := _SURROGATE.search(line)) and not _encodes(row):
+            message = f"{half[0]} is half a character, and the other half is missing"
+            raise InputError(message, path=path, line=number, column=half.start() + 1, fix="Write the file anew.")
         yield number, row
+
+
+def _encodes(row: dict[str, Any]) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _strings(row: dict[str, Any], key: str, path: str | Path, line: int) -> list[str]:

@@ -47,7 +47,6 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         batch_size: windows that go through the model together (128).
         overlap: of two windows, in bytes (half a window); a span of up to `overlap + 1` bytes lies wholly in one.
         errors: what is done about what is not UTF-8: "strict" raises, "replace" reads U+FFFD.
-        union: let a window answer also for spans that the one before it holds; an experiment.
         recall_bias: taken from STOP's score; above 0 more spans are found, below 0 fewer (the configuration's).
         min_score: leave out spans that score below (the configuration's). It is applied to the merged spans: so a
             higher one gives a part of what a lower one does, and one run with 0 gives every point of the
@@ -57,7 +56,7 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         ValueError: the tokenizer's windows or labels are not the model's.
     """
 
-    _PARAMETERS = (("overlap", "errors", "union"), ("recall_bias",), ("min_score",))
+    _PARAMETERS = (("overlap", "errors"), ("recall_bias",), ("min_score",))
     _BATCH_SIZE = 128
     _BUFFERED = 1
     _TAKES = "a str or bytes, or a list or an iterator of them"
@@ -86,12 +85,12 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         return isinstance(inputs, str | Bytes)
 
     def preprocess(  # type: ignore[override]  # each family has parameters of its own
-        self, input_: Any, overlap: int | None = None, errors: str = "strict", union: bool = False
+        self, input_: Any, overlap: int | None = None, errors: str = "strict"
     ) -> tuple[_Document, Iterator[_Window]]:
         """A text as a document, and its windows as they are read."""
         if not isinstance(input_, str | Bytes):
             raise TypeError(f"A text is a str or bytes, and this one is {type(input_).__name__}.")
-        stream = self.tokenizer.stream(input_, overlap=overlap, errors=errors, union=union)
+        stream = self.tokenizer.stream(input_, overlap=overlap, errors=errors)
         document = _Document(stream=stream)
         return document, (_Window(document, start, data) for start, data in stream.windows())
 

@@ -252,6 +252,7 @@ def test_data_with_nothing_to_learn_is_an_error(make: Make, tmp_path: Path) -> N
     ("changes", "message"),
     [
         ({"model": {**BYTE_MODEL, "encoder": "both"}}, "the recipe's model does not fit"),
+        ({"start_from": ""}, "--set start_from=FOLDER"),
         ({"start_from": "nowhere"}, "nowhere: there is no such folder"),
         ({"training": {**BYTE_TRAINING, "optim": "none"}}, "training arguments do not fit"),
         ({"epoch_decay": 1.0, "halving_from": 1.0}, "not by both"),

@@ -103,6 +103,8 @@ def test_empty_and_missing_files(tmp_path: Path) -> None:
 
 def test_half_a_character_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "half.jsonl"
-    path.write_text('{"text": "a \\ud83d\\ude42", "spans": []}\n{"text": "a \\ud83d", "spans": []}\n', encoding="utf-8")
+    path.write_text(
+        '{"text": "a \\ud83d\\ude42", "spans": []}\n{"text": "a \\ud83d", "spans": []}\n', encoding="utf-8"
+    )
     with pytest.raises(InputError, match=r"half.jsonl:2:13: \\ud83d is half a character"):
         list(read_json_lines(path))

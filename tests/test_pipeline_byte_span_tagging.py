@@ -117,7 +117,7 @@ class TestInputs:
     def test_a_text_and_its_bytes(self, tagger: Any) -> None:
         entities = tagger(TEXT)
         check(TEXT, entities)
-        assert len(entities) > 5
+        assert len(entities) > 4
         data = TEXT.encode()
         for same_text in (data, bytearray(data), memoryview(data)):
             assert tagger(same_text) == entities
@@ -136,9 +136,9 @@ class TestInputs:
         assert tagger(["", b""]) == [[], []]
 
     @settings(max_examples=30, deadline=None)
-    @given(texts, st.sampled_from([None, 0, 3, 11]), st.booleans())
-    def test_any_text_has_exact_offsets(self, text: str, overlap: int | None, union: bool) -> None:
-        check(text, TAGGER(text, overlap=overlap, union=union))
+    @given(texts, st.sampled_from([None, 0, 3, 11]))
+    def test_any_text_has_exact_offsets(self, text: str, overlap: int | None) -> None:
+        check(text, TAGGER(text, overlap=overlap))
 
     @pytest.mark.parametrize("window_size", [1, 3, 8, 60])
     @pytest.mark.parametrize("text", ["a", "é", "😀", TEXT])
@@ -319,24 +319,24 @@ class TestParameters:
         assert by_config(TEXT) == [] != by_config(TEXT, recall_bias=0.0)
 
     def test_those_of_the_constructor_are_defaults(self, tagger: Any) -> None:
-        pipeline = pipeline_of(overlap=0, min_score=0.5, recall_bias=1.0, batch_size=2, errors="replace", union=True)
-        given = {"overlap": 0, "min_score": 0.5, "recall_bias": 1.0, "errors": "replace", "union": True}
+        pipeline = pipeline_of(overlap=0, min_score=0.5, recall_bias=1.0, batch_size=2, errors="replace")
+        given = {"overlap": 0, "min_score": 0.5, "recall_bias": 1.0, "errors": "replace"}
         assert pipeline(b"\xff" + TEXT.encode()) == tagger(b"\xff" + TEXT.encode(), batch_size=2, **given)
         with pytest.raises(InputError):
             pipeline(b"\xff", errors="strict")
 
-    def test_overlap_and_union_are_those_of_the_stream(self, tagger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_overlap_and_errors_are_those_of_the_stream(self, tagger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         streams = []
         stream = byte_windows.TextStream.__init__
 
         def watch(self: Any, *args: Any) -> None:
             stream(self, *args)
-            streams.append((self.overlap, self.errors, self.merger.union))
+            streams.append((self.overlap, self.errors))
 
         monkeypatch.setattr(byte_windows.TextStream, "__init__", watch)
-        tagger("a", overlap=3, errors="replace", union=True)
+        tagger("a", overlap=3, errors="replace")
         tagger("a")
-        assert streams[1::2] == [(3, "replace", True), (6, "strict", False)]
+        assert streams[1::2] == [(3, "replace"), (6, "strict")]
 
     @pytest.mark.parametrize(
         ("parameters", "error", "message"),
@@ -348,7 +348,7 @@ class TestParameters:
             (
                 {"is_split_into_words": True},
                 TypeError,
-                "no parameter is_split_into_words; it has batch_size, overlap, errors, union, recall_bias, min_score",
+                "no parameter is_split_into_words; it has batch_size, overlap, errors, recall_bias, min_score",
             ),
             ({"max_words": 3, "k": 1}, TypeError, "no parameter k, max_words"),
         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -78,31 +78,6 @@ def check_overlap(window_size: int, overlap: int | None) -> int:
     return overlap
 
 
-class Unheld(NamedTuple):
-    """How many spans no window can answer for."""
-
-    too_long: int  # longer than a window
-    cut: int  # not longer, and yet wholly in no window of the text
-
-
-def count_unheld(
-    starts: np.ndarray, ends: np.ndarray, length: int, window_size: int, overlap: int | None = None
-) -> Unheld:
-    """Count the byte spans of a text that are longer than a window, and those that its windows cut.
-
-    Args:
-        starts: `(spans,)` first bytes.
-        ends: `(spans,)` ends, exclusive.
-        length: of the text, in bytes.
-        window_size: k, in bytes.
-        overlap: as in `window_starts`.
-    """
-    windows = window_starts(length, window_size, overlap)
-    too_long = np.asarray(ends) - starts > window_size
-    cut = ends > windows[np.searchsorted(windows, starts, side="right") - 1] + window_size
-    return Unheld(int(too_long.sum()), int((cut & ~too_long).sum()))
-
-
 def window_bytes(data: np.ndarray, window_starts: np.ndarray, window_ends: np.ndarray) -> np.ndarray:
     """A batch of windows as ids, right-padded by PAD.
 
@@ -171,24 +146,21 @@ class ScoredSpan(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    rank: tuple[int, float, int]  # the smaller wins: start in its own window, -score, window
+    rank: tuple[int, float, int]  # the smaller wins: twice the distance from the window's middle, -score, window
     span: ScoredSpan
 
 
 class SpanMerger:
     """Merges what overlapping windows predict into spans that do not overlap, window by window.
 
-    Two statements say how, and they mend the two ways in which a window's edge misleads.
+    A window's edge misleads: what lies beside it is seen without what goes before or after. So a span is reported by
+    the window that holds it nearest to its middle (the earlier one of two), and by no other that holds it wholly. Of
+    spans that overlap nevertheless, the one nearest to its window's middle stays; a draw goes to the higher score,
+    then to the earlier window, then to what starts or was emitted first.
 
-    The paper keeps of each window the predictions about its last 30 bytes. That is read here as: a window answers for
-    the spans that the window before it could not hold wholly. A span that both hold is the earlier one's to report,
-    and "York" at the start of a window does not contend with the "New York" that the window before it saw whole.
-
-    Of the spans that overlap nevertheless, the one stays that starts earliest in its own window: so the paper's
-    authors in correspondence, as a replication reports (github.com/davidandym/multilingual-NER). It favours the window
-    that sees on: "New York" at the end of a window yields to "New York City", which runs past that end and starts
-    early in the next window. A draw goes to the higher score, then to the earlier window, then to what was emitted
-    first.
+    The paper instead keeps of each window the predictions about its last 30 bytes, which lack what follows, and of
+    overlapping spans that which starts earliest in its own window (its authors in correspondence, as a replication
+    reports: github.com/davidandym/multilingual-NER). `benchmarks/README.md` has both measured.
 
     Contests are settled as windows arrive: what has lost does not come back should its winner lose to a later one.
     Thus memory is constant, and a span is final once a window begins at its end or behind it.
@@ -198,18 +170,18 @@ class SpanMerger:
 
     Args:
         window_size: k, in bytes.
-        union: let a window answer for every span in it, as that replication does: the second rule alone.
 
     Attributes:
-        repeated: predictions left to the window before, or made by two windows alike.
+        repeated: predictions left to a window that holds them nearer to its middle.
         outdone: predictions that lost against one that overlaps.
     """
 
-    def __init__(self, window_size: int, union: bool = False) -> None:
-        self.window_size, self.union = window_size, union
+    def __init__(self, window_size: int) -> None:
+        self.window_size = window_size
         self.repeated = self.outdone = 0
+        self._window_start: int | None = None
+        self._recent: list[_Candidate] = []  # of the last window, which the next one may hold nearer to its middle
         self._pending: list[_Candidate] = []  # in order, not overlapping
-        self._window_start, self._window_end = 0, 0
 
     def add(self, window_start: int, spans: Iterable[tuple[int, int, Any, float]]) -> list[ScoredSpan]:
         """Take the next window's predictions.
@@ -221,38 +193,48 @@ class SpanMerger:
         Returns:
             The spans, in bytes of the text and in its order, that no later window can touch.
         """
-        if window_start < self._window_start:
-            raise ValueError(f"The window at {window_start} comes after that at {self._window_start}: not in order.")
+        before = self._window_start
+        if before is not None and window_start < before:
+            raise ValueError(f"The window at {window_start} comes after that at {before}: not in order.")
+        self._contend(window_start)
         final = [candidate.span for candidate in self._pending if candidate.span.end <= window_start]
         self._pending = self._pending[len(final) :]
-        answered = 0 if self.union else self._window_end - window_start
         for start, end, label, score in sorted(spans, key=lambda span: (span[0], -span[3])):
-            if end <= answered:
-                self.repeated += 1
-                continue
             span = ScoredSpan(window_start + start, window_start + end, label, score)
-            self._contend(_Candidate((start, -score, window_start), span))
-        self._window_start, self._window_end = window_start, window_start + self.window_size
+            distance = self._distance(window_start, span)
+            held = before is not None and span.end <= before + self.window_size
+            if held and self._distance(before, span) <= distance:
+                self.repeated += 1
+            else:
+                self._recent.append(_Candidate((distance, -score, window_start), span))
+        self._window_start = window_start
         return final
 
-    def _contend(self, candidate: _Candidate) -> None:
-        start, end = candidate.span[:2]
-        if not self._pending or self._pending[-1].span.end <= start:
+    def _distance(self, window_start: Any, span: ScoredSpan) -> int:
+        """Twice the bytes between the middles of a window and a span."""
+        return abs(2 * window_start + self.window_size - span.start - span.end)
+
+    def _contend(self, window_start: int | None) -> None:
+        """Let the last window's spans contend, but for those that the next one is to report."""
+        for candidate in self._recent:
+            held = window_start is not None and candidate.span.start >= window_start
+            if held and self._distance(window_start, candidate.span) < candidate.rank[0]:
+                self.repeated += 1
+                continue
+            start, end = candidate.span[:2]
+            rivals = [other for other in self._pending if other.span.start < end and start < other.span.end]
+            if any(rival.rank <= candidate.rank for rival in rivals):
+                self.outdone += 1
+                continue
+            self.outdone += len(rivals)
+            self._pending = [other for other in self._pending if other not in rivals]
             self._pending.append(candidate)
-            return
-        rivals = [other for other in self._pending if other.span.start < end and start < other.span.end]
-        same = sum(rival.span[:3] == candidate.span[:3] for rival in rivals)
-        self.repeated += same
-        if any(rival.rank <= candidate.rank for rival in rivals):
-            self.outdone += not same
-            return
-        self.outdone += len(rivals) - same
-        self._pending = [other for other in self._pending if other not in rivals]
-        self._pending.append(candidate)
-        self._pending.sort(key=lambda other: other.span.start)
+            self._pending.sort(key=lambda other: other.span.start)
+        self._recent = []
 
     def finish(self) -> list[ScoredSpan]:
         """The spans left, after the last window."""
+        self._contend(None)
         final = [candidate.span for candidate in self._pending]
         self._pending = []
         return final
@@ -260,17 +242,8 @@ class SpanMerger:
     @property
     def settled(self) -> int:
         """The offset before which no span is pending."""
-        return min([self._window_start, *(candidate.span.start for candidate in self._pending[:1])])
-
-
-def merge_spans(
-    predictions: Iterable[tuple[int, Sequence[tuple[int, int, Any, float]]]], window_size: int, union: bool = False
-) -> Iterator[ScoredSpan]:
-    """Merge the predictions of windows that come in order, as `SpanMerger` does; constant memory."""
-    merger = SpanMerger(window_size, union)
-    for window_start, spans in predictions:
-        yield from merger.add(window_start, spans)
-    yield from merger.finish()
+        starts = [candidate.span.start for candidate in (*self._pending, *self._recent)]
+        return min([self._window_start or 0, *starts])
 
 
 class TextSpan(NamedTuple):
@@ -293,7 +266,6 @@ class TextStream:
         window_size: k, in bytes.
         overlap: as in `window_starts`.
         errors: as in `ByteText`.
-        union: as in `SpanMerger`.
 
     Attributes:
         merger: the `SpanMerger`, with its counts.
@@ -308,10 +280,9 @@ class TextStream:
         window_size: int,
         overlap: int | None = None,
         errors: str = "strict",
-        union: bool = False,
     ) -> None:
         self.window_size, self.overlap, self.errors = window_size, check_overlap(window_size, overlap), errors
-        self.merger = SpanMerger(window_size, union)
+        self.merger = SpanMerger(window_size)
         self.replaced = self.snapped = self.dropped = 0
         self._text = text
         self._blocks: deque[tuple[int, int, ByteText]] = deque()  # offset in bytes, in characters

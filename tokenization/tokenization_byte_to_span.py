@@ -141,10 +141,9 @@ class ByteToSpanTokenizer(PreTrainedTokenizer):
         *,
         overlap: int | None = None,
         errors: str = "strict",
-        union: bool = False,
     ) -> TextStream:
         """A text of any length as windows, and what they predict as spans of it: constant memory, see `TextStream`."""
-        return TextStream(text, self.window_size, overlap, errors, union)
+        return TextStream(text, self.window_size, overlap, errors)
 
     # What PreTrainedTokenizer asks of every tokenizer.
 

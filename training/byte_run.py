@@ -172,6 +172,8 @@ def _model(recipe: ByteRecipe, labels: list[str]) -> ByteToSpanForSpanTagging:
         raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
     if recipe.start_from is None:
         return ByteToSpanForSpanTagging(config)
+    if not recipe.start_from:
+        raise InputError("the recipe goes on from a trained tagger", fix="Name it with --set start_from=FOLDER.")
     earlier = load_tagger(recipe.start_from).model.config
     if not isinstance(earlier, ByteToSpanConfig):
         raise InputError(f"start_from is a {earlier.model_type}", path=recipe.start_from)

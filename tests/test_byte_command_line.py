@@ -59,6 +59,9 @@ def test_evaluation(toys: Toys) -> None:
     found = json.loads(tagsmith("evaluate", toys.tagger, toys.folder / "en-dev.conll", "--json").out)
     assert found == scores
     assert scores["f1"] > 0.8
+    by_line = json.loads(tagsmith("evaluate", toys.tagger, toys.folder / "en-dev.conll", "--json", "--by-line").out)
+    assert by_line["labels"]["LOC"]["support"] == scores["labels"]["LOC"]["support"]
+    assert by_line != scores
 
 
 def test_tagging(toys: Toys) -> None:

@@ -24,6 +24,7 @@ def test_sentences_of_a_document_are_joined_by_line_feeds() -> None:
     assert first.spans == [Span(3, 7, "LOC"), Span(9, 12, "PER")]
     assert first.starts == [9]
     assert second.text == "x"
+    assert [document.text for document in documents(rows, by_line=True)] == ["In Lund.", "Ada", "x"]
 
 
 def test_bytes_and_spans_of_documents_end_to_end() -> None:

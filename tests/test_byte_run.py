@@ -252,6 +252,7 @@ def test_data_with_nothing_to_learn_is_an_error(make: Make, tmp_path: Path) -> N
     ("changes", "message"),
     [
         ({"model": {**BYTE_MODEL, "encoder": "both"}}, "the recipe's model does not fit"),
+        ({"line_share": 1.5}, "line_share is 1.5"),
         ({"start_from": ""}, "--set start_from=FOLDER"),
         ({"start_from": "nowhere"}, "nowhere: there is no such folder"),
         ({"training": {**BYTE_TRAINING, "optim": "none"}}, "training arguments do not fit"),

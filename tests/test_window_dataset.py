@@ -54,6 +54,37 @@ def test_labels_are_the_spans_wholly_inside() -> None:
     assert all(dataset[number]["labels"][-1] == layout.stop for number in range(6))
 
 
+def test_windows_that_see_their_line_alone() -> None:
+    corpus = make_corpus("ab Lund cdef\n\nghi", "jk", spans=((3, 7, "LOC"),))
+    layout = SymbolLayout(8, LABELS)
+    dataset = WindowDataset([corpus], layout, line_share=1.0)
+    found = [text_of(dataset[number]) for number in range(len(dataset))]
+    assert found[:13] == ["ab Lund ", "b Lund c", " Lund cd", "Lund cde", *["und cdef"] * 9]
+    assert found[14:17] == ["ghi"] * 3
+    assert found[17:] == ["jk"] * 2
+    assert SpanCodec(layout).decode(dataset[0]["labels"]).spans == [Span(3, 7, "LOC")]
+
+
+@given(st.lists(st.sampled_from(["ab", "c d e f", "", "ghijklmnop"]), min_size=1, max_size=6), st.floats(0, 1))
+def test_each_window_sees_its_line_or_its_document(lines: list[str], share: float) -> None:
+    text = "\n".join(lines) or "x"
+    corpus, layout = make_corpus(text), SymbolLayout(4, LABELS)
+    whole, alone, some = (WindowDataset([corpus], layout, part) for part in (0.0, 1.0, share))
+    for number in range(len(some)):
+        assert text_of(some[number]) in (text_of(whole[number]), text_of(alone[number]))
+        if text[number] != "\n":
+            assert "\n" not in text_of(alone[number])
+
+
+def test_the_share_of_lines() -> None:
+    corpus = make_corpus("a b c\n" * 3000)
+    dataset = WindowDataset([corpus], SymbolLayout(12, LABELS), line_share=0.3)
+    alone = sum("\n" not in text_of(window) for window in dataset.__getitems__(range(len(dataset))))
+    assert 0.27 < alone / len(dataset) < 0.33
+    with pytest.raises(ValueError, match="line_share"):
+        WindowDataset([corpus], SymbolLayout(12, LABELS), line_share=2)
+
+
 def test_windows_of_several_corpora_come_in_the_order_asked_for() -> None:
     dataset = WindowDataset([make_corpus("aaaa"), make_corpus("bbbbbb"), make_corpus("c")], SymbolLayout(2, LABELS))
     assert len(dataset) == 11

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import count, groupby
 from typing import Any
 
 import numpy as np
@@ -25,18 +25,20 @@ class Document:
     shared: int = 0  # words left out, since they share their place with the word before
 
 
-def documents(rows: Iterable[Mapping[str, Any]], plain: bool = False) -> Iterator[Document]:
+def documents(rows: Iterable[Mapping[str, Any]], plain: bool = False, by_line: bool = False) -> Iterator[Document]:
     """The documents of a corpus: the texts of consecutive rows of one document, joined by line feeds.
 
     Args:
         rows: corpus rows (see `load_corpus`).
         plain: whether each word bears a plain tag. The words of a multiword token ("du" as "de" and "le") share their
             place; no span can lie there twice, and the first one's tag stands.
+        by_line: give each row as a document of its own.
 
     Raises:
         InputError: spans that overlap, in other corpora.
     """
-    for _, group in groupby(rows, key=lambda row: row["document"]):
+    numbers = count()
+    for _, group in groupby(rows, key=lambda row: next(numbers) if by_line else row["document"]):
         texts: list[str] = []
         spans: list[Span] = []
         starts: list[int] = []

@@ -86,7 +86,9 @@ def train_byte_tagger(
         check_shape(config, checkpoint)
     tokenizer = ByteToSpanTokenizer(config.window_size, labels)
     encoded = _encode({name: corpus["train"] for name, corpus in corpora.items()}, labels, config.window_size, console)
-    windows = WindowDataset(list(encoded.values()), tokenizer.layout)
+    if not 0 <= recipe.line_share <= 1:
+        raise InputError(f"line_share is {recipe.line_share}, and must lie between 0 and 1")
+    windows = WindowDataset(list(encoded.values()), tokenizer.layout, recipe.line_share)
     console.print(
         f"{len(windows):,} training windows, {len(labels)} labels, {model.num_parameters():,} parameters",
         highlight=False,

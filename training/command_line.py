@@ -143,6 +143,9 @@ def evaluate(
     save_best: Annotated[
         bool, typer.Option(help="With --curve: keep the settings of the best F1 in the tagger's config.json.")
     ] = False,
+    by_line: Annotated[
+        bool, typer.Option(help="Tag each sentence by itself, where a byte-to-span tagger reads on over its document.")
+    ] = False,
     batch_size: BatchSize = None,
     tag_column: TagColumn = None,
     encoding: Encoding = "utf-8",
@@ -162,7 +165,7 @@ def evaluate(
     corpus = load_corpus({"test": file}, **_reader(tag_column, encoding, scheme, on_error))
     _report_reading(corpus)
     _check_kind(pipeline, corpus["test"], file)
-    scores = score_tagger(pipeline, corpus["test"], **_given(batch_size=batch_size))
+    scores = score_tagger(pipeline, corpus["test"], batch_size, by_line)
     if as_json:
         sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
     else:

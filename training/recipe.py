@@ -110,11 +110,13 @@ class ByteRecipe(RunRecipe):
 
     Attributes:
         balance: draw windows of every corpus equally often, whatever its size.
+        line_share: of the windows that see nothing but their line, as texts that are tagged line by line.
         start_from: a trained tagger (folder, or name on the Hub) to go on from, with the labels of the new data.
     """
 
     model_type: str = ByteToSpanConfig.model_type
     balance: bool = False
+    line_share: float = 0.0
     start_from: str | None = None
 
 

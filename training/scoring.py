@@ -16,7 +16,9 @@ from tagsmith.training.corpora import is_plain
 from tagsmith.training.span_metric import SpanCounts
 
 
-def score_tagger(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int = 32) -> dict[str, Any]:
+def score_tagger(
+    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int | None = None, by_line: bool = False
+) -> dict[str, Any]:
     """Tag a corpus and compare with its gold spans, character by character.
 
     Raw text is tagged as raw text, so a gold span that the tagger's words cannot meet is a miss; a corpus given only
@@ -25,7 +27,8 @@ def score_tagger(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: i
     Args:
         pipeline: a `SpanTaggingPipeline`; one of a byte-to-span tagger goes on to `score_documents`.
         rows: corpus rows (see `load_corpus`).
-        batch_size: sentences that go through the model together.
+        batch_size: sentences that go through the model together (32), or windows (128).
+        by_line: tag each row by itself; only a byte-to-span tagger reads on over a document's rows.
 
     Returns:
         `{"precision", "recall", "f1", "accuracy", "labels": {label: {"precision", "recall", "f1", "support"}}}`,
@@ -34,11 +37,11 @@ def score_tagger(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: i
         without tokens counts in the tagger's own words.
     """
     if isinstance(pipeline, ByteSpanTaggingPipeline):
-        return score_documents(pipeline, rows, batch_size)
+        return score_documents(pipeline, rows, batch_size or 128, by_line)
     counts = SpanCounts()
     right = total = 0
     plain = pipeline.model.config.tag_scheme == "plain"
-    for row, found in _tagged(pipeline, rows, batch_size):
+    for row, found in _tagged(pipeline, rows, batch_size or 32):
         if plain:
             gold, positions = tags_to_spans(row["tags"], "plain"), list(range(len(row["tags"])))
         else:
@@ -51,7 +54,7 @@ def score_tagger(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: i
 
 
 def score_documents(
-    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int = 128, **options: Any
+    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int = 128, by_line: bool = False
 ) -> dict[str, Any]:
     """Tag the documents of a corpus by a byte-to-span tagger and compare with its gold spans, as `score_tagger` does.
 
@@ -62,11 +65,11 @@ def score_documents(
         pipeline: a `ByteSpanTaggingPipeline`.
         rows: corpus rows (see `load_corpus`).
         batch_size: windows that go through the model together.
-        **options: what the pipeline takes besides.
+        by_line: take each row for a document.
     """
     counts = SpanCounts()
     right = total = 0
-    for document, scored in tagged_documents(pipeline, rows, batch_size, **options):
+    for document, scored in tagged_documents(pipeline, rows, batch_size, by_line):
         found = [span for span, _ in scored]
         counts.add(document.spans, found)
         if document.plain:
@@ -80,14 +83,14 @@ def score_documents(
 
 
 def tagged_documents(
-    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, **options: Any
+    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, by_line: bool = False, **options: Any
 ) -> Iterator[tuple[Document, list[tuple[Span, float]]]]:
     """Each document of a corpus, and the spans that a byte-to-span tagger finds in it, with their scores."""
     waiting: deque[Document] = deque()
     plain = isinstance(rows, Dataset) and is_plain(rows)
 
     def texts() -> Iterator[str]:
-        for document in documents(rows, plain):
+        for document in documents(rows, plain, by_line):
             waiting.append(document)
             yield document.text
 

@@ -17,23 +17,29 @@ from tagsmith.training.byte_corpus import ByteCorpus
 
 _CHUNK = 4096  # windows whose order is computed at a time
 _ROUNDS = 6
+_LINE_FEED = 10
 
 
 class WindowDataset(Dataset[dict[str, np.ndarray]]):
     """The windows of one corpus or several, numbered by the byte that they begin at.
 
     A window is whole wherever its document has as many bytes: one that would run past the end begins earlier, as the
-    last window does in tagging. Windows are cut out when asked for.
+    last window does in tagging. A share of the windows, chosen at random once and for all, take their line for the
+    document: texts are often tagged line by line. Windows are cut out when asked for.
 
     Args:
         corpora: the corpora, in the order of their windows' numbers; all with the layout's labels.
         layout: of the symbols.
+        line_share: of the windows that see nothing but their line, 0 to 1.
 
     Raises:
         InputError: a corpus without a byte.
+        ValueError: a corpus of other labels, a share out of its range.
     """
 
-    def __init__(self, corpora: Sequence[ByteCorpus], layout: SymbolLayout) -> None:
+    def __init__(self, corpora: Sequence[ByteCorpus], layout: SymbolLayout, line_share: float = 0.0) -> None:
+        if not 0 <= line_share <= 1:
+            raise ValueError(f"line_share is {line_share}; it must lie between 0 and 1.")
         for number, corpus in enumerate(corpora):
             if not len(corpus):
                 raise InputError(f"corpus {number + 1} of {len(corpora)} has no text")
@@ -41,7 +47,8 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
                 raise ValueError(
                     f"A corpus has the labels {list(corpus.names)}, and the layout {list(layout.labels)}."
                 )
-        self.corpora, self.layout = list(corpora), layout
+        self.corpora, self.layout, self.line_share = list(corpora), layout, line_share
+        self.line_feeds = [np.flatnonzero(corpus.data == _LINE_FEED) for corpus in corpora]
         self.firsts = np.cumsum([0, *map(len, corpora)])
 
     def __len__(self) -> int:
@@ -59,21 +66,35 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
         items: list[dict[str, np.ndarray]] = [{}] * len(numbers)
         for index in np.unique(which):
             chosen = np.flatnonzero(which == index)
-            cut = self._cut(self.corpora[index], numbers[chosen] - self.firsts[index])
+            cut = self._cut(int(index), numbers[chosen] - self.firsts[index])
             for place, item in zip(chosen, cut, strict=True):
                 items[place] = item
         return items
 
-    def _cut(self, corpus: ByteCorpus, offsets: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+    def _cut(self, index: int, offsets: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
         """The windows of one corpus."""
+        corpus = self.corpora[index]
         document = np.searchsorted(corpus.bounds, offsets, side="right") - 1
         begin, end = corpus.bounds[document], corpus.bounds[document + 1]
+        if self.line_share:
+            begin, end = self._narrow(self.line_feeds[index], offsets, begin, end)
         starts = np.maximum(np.minimum(offsets, end - self.layout.window_size), begin)
         ends = np.minimum(starts + self.layout.window_size, end)
         ids = window_bytes(corpus.data, starts, ends)
         symbols, lengths = window_targets(starts, ends, corpus.starts, corpus.ends, corpus.labels, self.layout)
         for row, size, target, length in zip(ids, ends - starts, symbols, lengths, strict=True):
             yield {"input_ids": row[:size], "labels": target[:length]}
+
+    def _narrow(
+        self, line_feeds: np.ndarray, offsets: np.ndarray, begin: np.ndarray, end: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The bounds of documents, and for the share of windows that see their line alone, of these lines."""
+        bounds = np.concatenate([[-1], line_feeds, [end.max(initial=0)]])
+        line = np.searchsorted(line_feeds, offsets)  # a line feed is of the line that it ends
+        first, last = np.maximum(begin, bounds[line] + 1), np.minimum(end, bounds[line + 1])
+        alone = _mixed(offsets.astype(np.uint64)) < np.uint64(self.line_share * (2**64 - 2**12))
+        alone &= first < last
+        return np.where(alone, first, begin), np.where(alone, last, end)
 
 
 class WindowCollator:

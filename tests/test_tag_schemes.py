@@ -10,8 +10,6 @@ from tagsmith.tokenization.tag_schemes import (
     SCHEMES,
     SchemeDetector,
     canonical_scheme,
-    convert_tags,
-    detect_scheme,
     find_violations,
     spans_to_tags,
     split_tag,
@@ -51,7 +49,8 @@ def test_spans_survive_every_scheme(sentence: tuple[list[Span], int], scheme: st
 def test_conversion_round_trip(sentence: tuple[list[Span], int], source: str, target: str) -> None:
     spans, length = sentence
     tags = spans_to_tags(spans, length, source)
-    assert convert_tags(convert_tags(tags, source, target), target, source, strict=True) == tags
+    converted = spans_to_tags(tags_to_spans(tags, source), length, target)
+    assert spans_to_tags(tags_to_spans(converted, target, strict=True), length, source) == tags
 
 
 def conlleval_spans(tags: list[str]) -> list[Span]:
@@ -154,7 +153,9 @@ def test_tags_without_a_known_prefix(tag: str) -> None:
     ],
 )
 def test_detection(scheme: str, tags: list[str]) -> None:
-    assert detect_scheme([tags]) == scheme
+    detector = SchemeDetector()
+    detector.add(tags)
+    assert detector.result() == scheme
 
 
 def test_detection_goes_by_majority() -> None:

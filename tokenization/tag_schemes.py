@@ -230,11 +230,6 @@ def _prefixes(length: int, scheme: str, touches: bool) -> str:
     return single if length == 1 else "B" + "I" * (length - 2) + final
 
 
-def convert_tags(tags: Sequence[str], source: str, target: str, strict: bool = False) -> list[str]:
-    """Rewrite one sentence's tags from one span scheme into another; see `tags_to_spans` for `strict` and errors."""
-    return spans_to_tags(tags_to_spans(tags, source, strict), len(tags), target)
-
-
 def tag_names(labels: Iterable[str], scheme: str) -> list[str]:
     """Every tag that a set of labels needs: `O` first, then the labels sorted, each with the scheme's prefixes.
 
@@ -312,11 +307,3 @@ class SchemeDetector:
                 self._free_b += count * (free and tag[0] == "B")
                 self._opening_i += count * (free and tag[0] == "I")
         self._pairs.clear()
-
-
-def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
-    """The scheme of many sentences' tags, a name in `SCHEMES`; see `SchemeDetector`."""
-    detector = SchemeDetector()
-    for tags in sentences:
-        detector.add(tags)
-    return detector.result()

@@ -1,4 +1,4 @@
-"""Span precision, recall and F1: counted in one place, as a metric over tags and as a function over spans.
+"""Span precision, recall and F1: counted in one place, and a metric over tags.
 
 A predicted span is correct where a gold span has the same start, end and label. Precision and recall are
 micro-averaged: over all spans of all sentences, as the scorer of the CoNLL shared tasks (conlleval) has them.
@@ -7,7 +7,7 @@ micro-averaged: over all spans of all sentences, as the scorer of the CoNLL shar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import evaluate
@@ -67,25 +67,6 @@ class SpanCounts:
         }
         overall = _scores(self.correct.total(), self.predicted.total(), self.gold.total())
         return {**overall, "labels": labels}
-
-
-def score_spans(gold: Iterable[Collection[Span]], predicted: Iterable[Collection[Span]]) -> dict[str, Any]:
-    """Score predicted spans against gold ones, document by document, without holding the documents.
-
-    Args:
-        gold: the gold spans of each document, in any unit of offsets.
-        predicted: the predicted spans of the same documents, in the same order and unit.
-
-    Returns:
-        What `SpanCounts.result` gives.
-
-    Raises:
-        ValueError: one side has more documents than the other.
-    """
-    counts = SpanCounts()
-    for expected, found in zip(gold, predicted, strict=True):
-        counts.add(expected, found)
-    return counts.result()
 
 
 class SpanScore(evaluate.Metric):

@@ -21,7 +21,7 @@ from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import SymbolLayout
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
-from tagsmith.training import byte_run
+from tagsmith.training import training_run
 from tagsmith.training.byte_corpus import ByteCorpus
 from tagsmith.training.byte_run import multiplies_bfloat16, train_byte_tagger
 from tagsmith.training.byte_trainer import ByteTaggerTrainer
@@ -104,7 +104,7 @@ def test_a_resumed_run_is_bit_exact(make: Make, tmp_path: Path, bf16: bool, monk
             if state.global_step == 13:
                 raise KeyboardInterrupt
 
-    make_trainer = byte_run.make_trainer
+    make_trainer = training_run._make_trainer
 
     def interrupted(*args: Any, **kwargs: Any) -> Any:
         trainer = make_trainer(*args, **kwargs)
@@ -112,7 +112,7 @@ def test_a_resumed_run_is_bit_exact(make: Make, tmp_path: Path, bf16: bool, monk
         return trainer
 
     with monkeypatch.context() as patch:
-        patch.setattr(byte_run, "make_trainer", interrupted)
+        patch.setattr(training_run, "_make_trainer", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train_byte_tagger(recipe, corpora, tmp_path / "cut", console=quiet())
     with pytest.raises(InputError, match="checkpoints of an earlier run"):

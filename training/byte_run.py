@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset, DatasetDict, disable_progress_bars
+from datasets import Dataset, DatasetDict
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
-from transformers import set_seed
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
@@ -23,18 +20,9 @@ from tagsmith.training.byte_corpus import ByteCorpus
 from tagsmith.training.byte_trainer import ByteTaggerTrainer
 from tagsmith.training.corpora import is_plain, label_names
 from tagsmith.training.load_tagger import load_tagger
-from tagsmith.training.progress import ProgressReport
-from tagsmith.training.recipe import ByteRecipe, model_fields
-from tagsmith.training.run_folder import (
-    CHECKPOINTS,
-    check_shape,
-    last_checkpoint,
-    make_trainer,
-    run_facts,
-    training_arguments,
-    write_results,
-)
+from tagsmith.training.recipe import ByteRecipe
 from tagsmith.training.scoring import score_documents
+from tagsmith.training.training_run import TrainingRun
 from tagsmith.training.window_dataset import WindowCollator, WindowDataset
 
 # What a model's weights depend on, beside its labels.
@@ -68,59 +56,41 @@ def train_byte_tagger(
             unless `resume` is set.
         OSError: the folder cannot be written.
     """
-    console = console or Console(stderr=True)
-    if not console.is_terminal:
-        disable_progress_bars()
-    folder = Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = last_checkpoint(folder / CHECKPOINTS, resume)
     dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
-    recipe = dataclasses.replace(recipe, training=_with_defaults(recipe.training, has_dev=bool(dev)))
-    arguments = training_arguments(recipe, folder)
-    set_seed(arguments.seed)
+    run = TrainingRun(recipe, _defaults(recipe.training, has_dev=bool(dev)), output_dir, resume, console)
     labels = _labels(corpora)
     model = _model(recipe, labels)
-    config = model.config
-    recipe = dataclasses.replace(recipe, model={name: getattr(config, name) for name in model_fields(type(config))})
-    if checkpoint is not None:
-        check_shape(config, checkpoint)
-    tokenizer = ByteToSpanTokenizer(config.window_size, labels)
-    encoded = _encode({name: corpus["train"] for name, corpus in corpora.items()}, labels, config.window_size, console)
+    window_size = model.config.window_size
+    tokenizer = ByteToSpanTokenizer(window_size, labels)
+    train = {name: corpus["train"] for name, corpus in corpora.items()}
+    encoded = _encode(train, labels, window_size, run.console)
     if not 0 <= recipe.line_share <= 1:
         raise InputError(f"line_share is {recipe.line_share}, and must lie between 0 and 1")
-    windows = WindowDataset(list(encoded.values()), tokenizer.layout, recipe.line_share)
-    console.print(
+    windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share)
+    run.console.print(
         f"{len(windows):,} training windows, {len(labels)} labels, {model.num_parameters():,} parameters",
         highlight=False,
     )
-    progress = ProgressReport(console)
-    trainer = make_trainer(
+    facts = run.train(
         ByteTaggerTrainer,
         recipe,
-        progress,
+        model,
         balance=recipe.balance,
-        model=model,
-        args=arguments,
         train_dataset=windows,
         eval_dataset=dev or None,
         data_collator=WindowCollator(),
         processing_class=tokenizer,
     )
-    started = time.monotonic()
-    try:
-        trainer.train(resume_from_checkpoint=checkpoint)
-    finally:
-        progress.close()
-    results = {**run_facts(trainer, (time.monotonic() - started) / 60), "train_windows": len(windows)}
+    results = {**facts, "train_windows": len(windows)}
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         results["dev"] = {name: score_documents(pipeline, rows) for name, rows in dev.items()}
-    write_results(trainer, recipe, results, folder)
+    run.write(results)
     return results
 
 
-def _with_defaults(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
-    """A recipe's training arguments and ours: checkpoints by steps or epochs as it says, and the best on dev kept."""
+def _defaults(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
+    """Training arguments where the recipe leaves them open: checkpoints as it evaluates, and the best on dev kept."""
     rhythm = "steps" if "eval_steps" in training else "epoch"
     return {
         "save_strategy": rhythm,
@@ -133,7 +103,6 @@ def _with_defaults(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "bf16": multiplies_bfloat16(),
-        **training,
     }
 
 
@@ -188,11 +157,9 @@ def _model(recipe: ByteRecipe, labels: list[str]) -> ByteToSpanForSpanTagging:
     )
 
 
-def _encode(
-    splits: Mapping[str, Dataset], labels: list[str], window_size: int, console: Console
-) -> dict[str, ByteCorpus]:
+def _encode(splits: Mapping[str, Dataset], labels: list[str], window_size: int, console: Console) -> list[ByteCorpus]:
     """Corpora as bytes; what the tagger will not see of them is said."""
-    encoded = {}
+    encoded = []
     for name, rows in splits.items():
         corpus = ByteCorpus.of(rows, labels, is_plain(rows))
         if corpus.shared:
@@ -201,5 +168,5 @@ def _encode(
         if too_long := corpus.count_too_long(window_size):
             message = f"{name}: {too_long:,} spans are longer than the window of {window_size} bytes, and not learnt"
             console.print(message, style="yellow")
-        encoded[name] = corpus
+        encoded.append(corpus)
     return encoded

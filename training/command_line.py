@@ -236,9 +236,9 @@ def demo(
     threads: Threads = 1,
 ) -> None:
     """Train a tagger on the bundled sample of eight languages, print its scores, and tag a text with it."""
-    from tagsmith.training.run import CHECKPOINTS
     from tagsmith.training.sample import sample_files
     from tagsmith.training.tagging import write_tagged
+    from tagsmith.training.training_run import CHECKPOINTS
 
     files = sample_files()
     rmtree(output_dir / CHECKPOINTS, ignore_errors=True)  # of an earlier demo

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import DatasetDict, disable_progress_bars
+from datasets import DatasetDict
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
-from transformers import set_seed
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
@@ -26,19 +24,10 @@ from tagsmith.tokenization.words import SPLITTERS
 from tagsmith.training.collator import TaggerCollator
 from tagsmith.training.corpora import is_plain, label_names
 from tagsmith.training.preparation import choose_splitter, encode_corpus, training_words
-from tagsmith.training.progress import ProgressReport
-from tagsmith.training.recipe import Recipe, model_fields
-from tagsmith.training.run_folder import (
-    CHECKPOINTS,
-    check_shape,
-    last_checkpoint,
-    make_trainer,
-    run_facts,
-    training_arguments,
-    write_results,
-)
+from tagsmith.training.recipe import Recipe
 from tagsmith.training.scoring import score_tagger
 from tagsmith.training.tagger_trainer import TaggerTrainer
+from tagsmith.training.training_run import TrainingRun
 
 
 def train_tagger(
@@ -70,50 +59,30 @@ def train_tagger(
             unless `resume` is set.
         OSError: the folder cannot be written.
     """
-    console = console or Console(stderr=True)
-    if not console.is_terminal:
-        disable_progress_bars()
-    folder = Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = last_checkpoint(folder / CHECKPOINTS, resume)
-    recipe = dataclasses.replace(recipe, training=_with_defaults(recipe.training, has_dev="dev" in corpus))
-    arguments = training_arguments(recipe, folder)
-    set_seed(arguments.seed)
+    run = TrainingRun(recipe, _defaults(has_dev="dev" in corpus), output_dir, resume, console)
     recipe, tokenizer, tags = _vocabularies(recipe, corpus)
     encoded, misaligned = encode_corpus(corpus, tokenizer, tags, recipe.tag_scheme)
-    _report_losses(corpus, encoded, misaligned, console)
+    _report_losses(corpus, encoded, misaligned, run.console)
     model = _model(recipe, tokenizer, tags)
-    fields = model_fields(HierarchicalTaggerConfig)
-    recipe = dataclasses.replace(recipe, model={name: getattr(model.config, name) for name in fields})
-    if checkpoint is not None:
-        check_shape(model.config, checkpoint)
-    console.print(
+    run.console.print(
         f"{len(encoded['train']):,} training sentences, {tokenizer.vocab_size:,} words, {len(tags)} tags, "
         f"{model.num_parameters():,} parameters",
         highlight=False,
     )
-    progress = ProgressReport(console)
-    trainer = make_trainer(
+    facts = run.train(
         TaggerTrainer,
         recipe,
-        progress,
-        model=model,
-        args=arguments,
+        model,
         train_dataset=encoded["train"],
         eval_dataset=encoded.get("dev"),
         data_collator=TaggerCollator(tokenizer),
         processing_class=tokenizer,
     )
-    started = time.monotonic()
-    try:
-        trainer.train(resume_from_checkpoint=checkpoint)
-    finally:
-        progress.close()
-    results = {**run_facts(trainer, (time.monotonic() - started) / 60), "train_sentences": len(encoded["train"])}
+    results = {**facts, "train_sentences": len(encoded["train"])}
     if "dev" in corpus:
         pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         results["dev"] = score_tagger(pipeline, corpus["dev"])
-    write_results(trainer, recipe, results, folder)
+    run.write(results)
     return results
 
 
@@ -133,8 +102,8 @@ def _report_losses(corpus: DatasetDict, encoded: DatasetDict, misaligned: Mappin
             raise InputError(f"the {name} data has no words")
 
 
-def _with_defaults(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
-    """A recipe's training arguments and ours: by default a checkpoint an epoch, and the best on dev in the end."""
+def _defaults(has_dev: bool) -> dict[str, Any]:
+    """Training arguments where the recipe leaves them open: a checkpoint an epoch, and the best on dev in the end."""
     return {
         "train_sampling_strategy": "group_by_length",
         "save_strategy": "epoch",
@@ -145,7 +114,6 @@ def _with_defaults(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]
         "metric_for_best_model": "f1" if has_dev else None,
         "per_device_eval_batch_size": 64,
         "disable_tqdm": True,
-        **training,
     }
 
 

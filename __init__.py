@@ -44,7 +44,7 @@ _MODULE_OF = {
     "Recipe": "training.recipe",
     "Span": "tokenization.spans",
     "SpanCodec": "tokenization.span_codec",
-    "SpanGrammar": "modeling.modeling_byte_to_span",
+    "SpanGrammar": "modeling.span_grammar",
     "SpanScore": "training.span_metric",
     "SpanTaggingPipeline": "modeling.pipeline_span_tagging",
     "SymbolLayout": "tokenization.span_codec",

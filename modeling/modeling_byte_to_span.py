@@ -19,12 +19,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationMixin, LogitsProcessor, PreTrainedModel
+from transformers import GenerationMixin, LogitsProcessorList, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
 
 from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
 from .recurrent import Packing, RecurrentLayer, RecurrentStack
+from .span_grammar import SpanGrammar
 
 
 @dataclass
@@ -57,40 +58,6 @@ class RecurrentState:
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Follow the beams that were kept."""
         self.states = self.states.index_select(0, beam_idx)
-
-
-class SpanGrammar(LogitsProcessor):
-    """Lets through only what may come next: a start or STOP, then a length that ends within the window, then a label.
-
-    Args:
-        config: the model's.
-        lengths: `(batch,)`, the bytes of each window; None for whole windows.
-    """
-
-    def __init__(self, config: ByteToSpanConfig, lengths: Tensor | None = None) -> None:
-        self.config, self.lengths = config, lengths
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Mask `scores` `(rows, vocabulary)` after the ids written so far, GO first, `(rows, symbols)`."""
-        rows = len(scores)
-        lengths = torch.full((rows,), self.config.window_size, device=scores.device)
-        if self.lengths is not None:
-            lengths = self.lengths.repeat_interleave(rows // len(self.lengths))
-        return scores.masked_fill(~self.legal(input_ids[:, -1], lengths), float("-inf"))
-
-    def legal(self, previous: Tensor, lengths: Tensor) -> Tensor:
-        """Which ids may follow the previous ones `(rows,)`, in windows of `lengths` bytes: bool `(rows, ids)`."""
-        config = self.config
-        ids = torch.arange(config.vocab_size, device=previous.device)
-        previous, lengths = previous[:, None], lengths[:, None]
-        was_start = (previous >= FIRST_START) & (previous < config.first_length_id)
-        was_length = (previous >= config.first_length_id) & (previous < config.stop_id)
-        start = (ids >= FIRST_START) & (ids < FIRST_START + lengths) & (previous != config.stop_id)
-        size = ids - config.first_length_id
-        length = (size >= 1) & (ids < config.stop_id) & (size <= lengths - (previous - FIRST_START))
-        label = ids > config.stop_id
-        opening = start | (ids == config.stop_id)
-        return torch.where(was_start, length, torch.where(was_length, label, opening))
 
 
 class ByteToSpanPreTrainedModel(PreTrainedModel):
@@ -264,6 +231,27 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
     def get_encoder(self, modality: str | None = None) -> Any:
         """The reading half."""
         return _Reader(self.model)
+
+    def generate(self, inputs: Tensor | None = None, logits_processor: Any = None, **kwargs: Any) -> Any:
+        """As in transformers, greedily or by beams: within the grammar of spans, and by default as long as that takes.
+
+        Args:
+            inputs: `(batch, bytes)` ids of windows, padded by PAD; or `input_ids`.
+            logits_processor: more processors, behind the grammar.
+            **kwargs: what transformers takes.
+
+        Returns:
+            `(batch, symbols)`, GO first, padded by PAD behind STOP; or what `return_dict_in_generate` gives.
+        """
+        windows = kwargs.get("input_ids") if inputs is None else inputs
+        if windows is None:
+            raise ValueError("Pass the windows' ids.")
+        mask = kwargs.get("attention_mask")
+        lengths = (windows.ne(PAD_ID) if mask is None else mask).sum(1)
+        if not kwargs.keys() & {"generation_config", "max_length", "max_new_tokens"}:
+            kwargs["max_new_tokens"] = 3 * self.config.window_size
+        processors = LogitsProcessorList([SpanGrammar(self.config, lengths), *(logits_processor or [])])
+        return super().generate(inputs, logits_processor=processors, **kwargs)
 
     def prepare_inputs_for_generation(
         self,

@@ -17,7 +17,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, LogitsProcessorList
+from transformers import AutoConfig, AutoModelForSeq2SeqLM
 from transformers.utils import logging as transformers_logging
 
 from tagsmith.modeling import configuration_byte_to_span
@@ -26,8 +26,8 @@ from tagsmith.modeling.modeling_byte_to_span import (
     BytesRead,
     ByteToSpanForSpanTagging,
     ByteToSpanModel,
-    SpanGrammar,
 )
+from tagsmith.modeling.span_grammar import SpanGrammar
 from tagsmith.tokenization import span_codec
 from tagsmith.tokenization.span_codec import SpanCodec, SymbolLayout
 
@@ -93,15 +93,7 @@ def with_go(labels: Tensor) -> Tensor:
 
 
 def generate(model: ByteToSpanForSpanTagging, batch: Batch, **options: Any) -> Any:
-    grammar = SpanGrammar(model.config, batch["attention_mask"].sum(1))
-    return model.generate(
-        input_ids=batch["input_ids"],
-        attention_mask=batch["attention_mask"],
-        logits_processor=LogitsProcessorList([grammar]),
-        max_new_tokens=3 * model.config.window_size,
-        do_sample=False,
-        **options,
-    )
+    return model.generate(**batch, do_sample=False, **options)
 
 
 def until_stop(config: ByteToSpanConfig, symbols: Tensor) -> list[list[int]]:

@@ -17,8 +17,9 @@ from hypothesis.extra.numpy import arrays
 
 from tagsmith.modeling.configuration_byte_to_span import GO_ID, ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
-from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging, SpanGrammar
+from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.modeling.span_grammar import SpanGrammar
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer

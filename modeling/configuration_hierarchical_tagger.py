@@ -25,7 +25,8 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         character_num_layers: its layers.
         character_filters: filters of the convolution.
         character_window: characters that a filter sees.
-        word_encoder: "gru", "lstm" or "rnn", read both ways.
+        word_encoder: "gru", "lstm", "rnn", "sru" or "linear-rnn", read both ways; the last two compute all words at
+            once but for a recurrence without matrices.
         hidden_size: state of the word encoder, for each direction.
         num_hidden_layers: its layers.
         gazetteer_size: width of the gazetteer features that join the top of the word encoder; 0 for none.
@@ -37,9 +38,9 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         embedding_dropout: on words as they enter the word encoder.
         character_dropout: on character embeddings.
         hidden_dropout: between the word encoder's layers and before the output.
-        recurrent_initializer: "uniform", every recurrent weight within ±sqrt(1 / state); "orthogonal", orthogonal
-            recurrent matrices, Glorot input matrices, biases 0 and the LSTM's forget bias 1; "normal", N(0, 0.1) and
-            biases 0, as the paper's authors have it.
+        recurrent_initializer: of GRU, LSTM and RNN. "uniform", every recurrent weight within ±sqrt(1 / state);
+            "orthogonal", orthogonal recurrent matrices, Glorot input matrices, biases 0 and the LSTM's forget bias 1;
+            "normal", N(0, 0.1) and biases 0, as the paper's authors have it.
     """
 
     model_type = "hierarchical-tagger"
@@ -54,7 +55,7 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     character_num_layers: int = 2
     character_filters: int = 30
     character_window: int = 3
-    word_encoder: Literal["gru", "lstm", "rnn"] = "gru"
+    word_encoder: Literal["gru", "lstm", "rnn", "sru", "linear-rnn"] = "gru"
     hidden_size: int = 300
     num_hidden_layers: int = 2
     gazetteer_size: int = 0

@@ -30,6 +30,7 @@ from transformers.modeling_outputs import ModelOutput
 
 from .configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from .crf import ConditionalRandomField
+from .linear_recurrence import LINEAR_LAYERS, LinearRecurrentStack, LinearRNNLayer, SRULayer
 from .recurrent import Packing, RecurrentLayer, RecurrentStack
 from .tag_grammar import span_labels
 from .tag_spans import spans_of_tags
@@ -93,7 +94,7 @@ class HierarchicalTaggerPreTrainedModel(PreTrainedModel):
     main_input_name = "input_ids"
     accepts_loss_kwargs = False  # the loss is a mean over sentences: Trainer must divide by accumulation steps
     _keep_in_fp32_modules_strict = ["crf"]  # noqa: RUF012
-    _no_split_modules = ["RecurrentLayer", "ConditionalRandomField"]  # noqa: RUF012
+    _no_split_modules = ["RecurrentLayer", "SRULayer", "LinearRNNLayer", "ConditionalRandomField"]  # noqa: RUF012
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -104,7 +105,7 @@ class HierarchicalTaggerPreTrainedModel(PreTrainedModel):
                 module.weight[module.padding_idx].zero_()
         elif isinstance(module, RecurrentLayer):
             module.reset_parameters(self.config.recurrent_initializer)
-        elif isinstance(module, ConditionalRandomField):
+        elif isinstance(module, ConditionalRandomField | SRULayer | LinearRNNLayer):
             module.reset_parameters()
         elif isinstance(module, nn.Linear | nn.Conv1d):
             init.xavier_uniform_(module.weight)
@@ -125,7 +126,8 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
             self.characters = CharacterEncoder(config)
             width += self.characters.output_size
         self.dropout = nn.Dropout(config.embedding_dropout)
-        self.recurrent = RecurrentStack(
+        stack = LinearRecurrentStack if config.word_encoder in LINEAR_LAYERS else RecurrentStack
+        self.recurrent = stack(
             config.word_encoder,
             width,
             config.hidden_size,

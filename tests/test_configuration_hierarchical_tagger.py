@@ -36,7 +36,7 @@ def test_ids_of_labels_may_be_text_and_in_any_order() -> None:
     ("options", "message"),
     [
         ({"character_encoder": "transformer"}, "character_encoder.*'gru', 'lstm', 'cnn', 'none'"),
-        ({"word_encoder": "sru"}, "word_encoder.*'gru', 'lstm', 'rnn'"),
+        ({"word_encoder": "cnn"}, "word_encoder.*'gru', 'lstm', 'rnn', 'sru', 'linear-rnn'"),
         ({"output": "crff"}, "output.*'crf', 'softmax'"),
         ({"tag_scheme": "IOBES"}, "tag_scheme.*'BIOES', 'BILOU', 'IOB1', 'IOB2', 'plain'"),
         ({"recurrent_initializer": "zeros"}, "recurrent_initializer.*'uniform', 'orthogonal', 'normal'"),
@@ -66,4 +66,4 @@ def test_nonsense_is_refused(options: dict[str, Any], message: str) -> None:
 def test_fields_stay_checked() -> None:
     config = HierarchicalTaggerConfig()
     with pytest.raises(StrictDataclassError, match="word_encoder"):
-        config.word_encoder = "sru"  # type: ignore[assignment]
+        config.word_encoder = "cnn"  # type: ignore[assignment]

@@ -29,7 +29,7 @@ from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalT
 
 PACKAGE = Path(tagsmith.__file__).parent
 CHARACTER_ENCODERS = ["gru", "lstm", "cnn", "none"]
-WORD_ENCODERS = ["gru", "lstm", "rnn"]
+WORD_ENCODERS = ["gru", "lstm", "rnn", "sru", "linear-rnn"]
 OUTPUTS = [("softmax", "BIOES"), *(("crf", scheme) for scheme in ("BIOES", "BILOU", "IOB1", "IOB2", "plain"))]
 LENGTHS = [3, 5, 1]
 
@@ -365,6 +365,8 @@ class TestLoading:
             (r"encoder\.recurrent\.layers\.1\.recurrent_weight", {"recurrent_initializer": "orthogonal"}),
             (r"input_bias", {"word_encoder": "lstm", "recurrent_initializer": "orthogonal"}),
             (r"encoder\.recurrent", {"word_encoder": "rnn", "recurrent_initializer": "normal"}),
+            (r"encoder\.recurrent", {"word_encoder": "sru"}),
+            (r"input_weight|state_output", {"word_encoder": "linear-rnn"}),
             (r"^output\.", {"output": "softmax"}),
             (r"^crf\.transitions", {}),
             (r".", {}),

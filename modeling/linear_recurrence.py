@@ -1,0 +1,329 @@
+"""Recurrent layers whose state enters its own recurrence linearly, element by element: SRU and the linear RNN.
+
+Nothing of the state goes through a matrix on its way from step to step, so that all matrix products are over all
+words at once and the recurrence itself runs in blocks, side by side: some `sqrt(time)` steps where an LSTM takes
+`time`. Both layers read packed sequences as those of `recurrent.py` do; the recurrence alone is over a padded grid.
+
+SRU (Lei, Zhang, Wang, Dai, Artzi 2018, *Simple Recurrent Units for Highly Parallelizable Recurrence*, without the
+term of `c_{t-1}` in its gates, which then depend on the words alone):
+
+    f_t = sigmoid(W_f x_t + b_f)                        forget gate
+    r_t = sigmoid(W_r x_t + b_r)                        highway gate
+    c_t = f_t c_{t-1} + (1 - f_t) (W x_t)               state
+    h_t = r_t c_t + (1 - r_t) alpha x'_t                x' is x, or a projection where widths differ
+
+Linear RNN: a dense map `z_t = W x_t + b`, and for each of its dimensions a state of `n` numbers that decay at `n`
+rates. A highway gate chooses between what the states hold and the present word, since without something nonlinear
+layers upon each other would be no more than one:
+
+    s_t = A s_{t-1} + beta z_t                          A diagonal, within (0, 1)
+    h_t = g_t (eta . s_t) + (1 - g_t) z_t               g_t = sigmoid(W_g x_t + b_g)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import initialization as init
+
+from .recurrent import Packing
+
+
+def _steps(x: Tensor, length: int) -> tuple[Tensor, ...]:
+    """The `length` steps within the blocks of `(directions, time, ...)`, each for all blocks that are whole."""
+    count = x.shape[1] // length
+    return x[:, : count * length].unflatten(1, (count, length)).unbind(2)
+
+
+class _LinearScan(torch.autograd.Function):
+    """`linear_scan` and its gradient, which is the same recurrence from the other end.
+
+    Time is cut into blocks. One pass over the steps within them, side by side, gives what each block adds to a state
+    and by how much it scales it; these run from block to block; a second pass goes through the blocks again from the
+    right states. Reading the inputs twice is cheaper than writing and reading their running products.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, decay: Tensor, x: Tensor) -> Tensor:
+        time = x.shape[1]
+        length = math.isqrt(time)
+        whole = time // length * length
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        decays, inputs = _steps(decay, length), _steps(x, length)
+        product, end = decays[0].clone(), inputs[0].clone()
+        for a, b in zip(decays[1:], inputs[1:], strict=True):
+            torch.addcmul(b, a, end, out=end)
+            product.mul_(a)
+        state = torch.zeros_like(end)
+        for block in range(1, state.shape[1]):
+            before = block - 1
+            torch.addcmul(end[:, before], product[:, before], state[:, before], out=state[:, block])
+        for a, b, o in zip(decays, inputs, _steps(out, length), strict=True):
+            state = torch.addcmul(b, a, state, out=o)
+        for t in range(whole, time):
+            torch.addcmul(x[:, t], decay[:, t], out[:, t - 1], out=out[:, t])
+        ctx.save_for_backward(decay, product, out)
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        decay, product, out = ctx.saved_tensors
+        time = out.shape[1]
+        length = math.isqrt(time)
+        d_x, d_decay = torch.empty_like(out), torch.empty_like(out)
+        passed = torch.zeros_like(out[:, 0])  # what a step's state gives to the state before it
+        for t in range(time - 1, time // length * length - 1, -1):
+            torch.add(grad[:, t], passed, out=d_x[:, t])
+            torch.mul(decay[:, t], d_x[:, t], out=passed)
+        decays, grads = _steps(decay, length)[::-1], _steps(grad, length)[::-1]
+        start = torch.zeros_like(product)
+        for a, g in zip(decays, grads, strict=True):
+            start.add_(g).mul_(a)
+        state = torch.empty_like(product)
+        state[:, -1] = passed
+        for block in range(state.shape[1] - 2, -1, -1):
+            after = block + 1
+            torch.addcmul(start[:, after], product[:, after], state[:, after], out=state[:, block])
+        for a, g, d in zip(decays, grads, _steps(d_x, length)[::-1], strict=True):
+            torch.add(g, state, out=d)
+            torch.mul(a, d, out=state)
+        d_decay[:, 0] = 0
+        torch.mul(d_x[:, 1:], out[:, :-1], out=d_decay[:, 1:])
+        return d_decay, d_x
+
+
+@torch.compiler.disable(reason="its loop would be unrolled into one graph for each length")
+def linear_scan(decay: Tensor, x: Tensor) -> Tensor:
+    """The recurrence `c_t = decay_t c_{t-1} + x_t` from `c = 0`, in about `3 sqrt(time)` steps.
+
+    Args:
+        decay: `(directions, time, ...)`, of any size; nothing is divided by their products.
+        x: the same shape, one step at least.
+
+    Returns:
+        All states, the same shape.
+    """
+    return _LinearScan.apply(decay, x)
+
+
+def _toeplitz(kernel: Tensor) -> Tensor:
+    """Kernels `(..., time)` to the matrices `(..., time, time)` that convolve causally with them."""
+    time = kernel.shape[-1]
+    return nn.functional.pad(kernel, (time - 1, 0)).unfold(-1, time, 1).flip(-1)
+
+
+def exponential_filter(x: Tensor, log_decay: Tensor, weight: Tensor) -> Tensor:
+    """Each dimension's weighted sum of running sums that forget at different rates.
+
+    `y_t = sum_n weight_n s_{t,n}` with `s_t = exp(log_decay) s_{t-1} + x_t` from `s = 0`: a causal convolution. It is
+    done in blocks: within them as a product with the kernel's Toeplitz matrix, between them through the states at
+    their ends, the only ones that are kept. On a CPU, transforms (FFT) take half as long again.
+
+    Args:
+        x: `(directions, time, batch, width)`, one step at least.
+        log_decay: `(directions, width, n)`, negative.
+        weight: `(directions, width, n)`.
+
+    Returns:
+        The same shape as `x`.
+    """
+    directions, time, batch, width = x.shape
+    length = math.ceil(math.sqrt(time))
+    count = math.ceil(time / length)
+    rows = nn.functional.pad(x, (0, 0, 0, 0, 0, count * length - time)).unflatten(1, (count, length))
+    rows = rows.permute(0, 4, 2, 1, 3).reshape(directions * width, length, count * batch)
+    log_decay, weight = log_decay.flatten(0, 1)[..., None], weight.flatten(0, 1)[..., None]  # (rows, n, 1)
+    powers = torch.exp(log_decay * torch.arange(length + 1, device=x.device))  # (rows, n, length + 1)
+    within = _toeplitz((weight * powers[..., :-1]).sum(1))
+    ends = torch.bmm(powers[..., :-1].flip(-1), rows).view(-1, count, batch)  # of each block by itself
+    running = linear_scan(powers[..., -1:].reshape(-1, 1, 1).expand_as(ends), ends)
+    starts = nn.functional.pad(running[:, :-1], (0, 0, 1, 0)).view(len(rows), -1, count * batch)
+    y = torch.baddbmm(torch.bmm(within, rows), (weight * powers[..., 1:]).transpose(1, 2), starts)
+    y = y.view(directions, width, length, count, batch).permute(0, 3, 2, 4, 1)
+    return y.flatten(1, 2)[:, :time]
+
+
+class _Grid(NamedTuple):
+    """The padded, time-major grid of packed sequences. Padding follows a sequence, and never enters its states.
+
+    Attributes:
+        rows: `(steps,)`, the position of each packed row in the flattened `(time * batch)` grid.
+        time: of the longest sequence.
+        batch: how many sequences.
+    """
+
+    rows: Tensor
+    time: int
+    batch: int
+
+    @classmethod
+    def of(cls, packing: Packing) -> _Grid:
+        batch, time = packing.shape
+        return cls(packing.gather % time * batch + packing.gather // time, len(packing.sizes), batch)
+
+    def spread(self, packed: Tensor) -> Tensor:
+        """`(directions, steps, width)` to `(directions, time, batch, width)`, zeros at padding."""
+        directions, steps, width = packed.shape
+        if steps == self.time * self.batch:  # no padding, and the rows in order
+            return packed.view(directions, self.time, self.batch, width)
+        grid = packed.new_zeros(directions, self.time * self.batch, width)
+        return grid.index_copy_(1, self.rows, packed).unflatten(1, (self.time, self.batch))
+
+    def collect(self, grid: Tensor) -> Tensor:
+        """Back to `(directions, steps, width)`."""
+        flat = grid.flatten(1, 2)
+        return flat if flat.shape[1] == len(self.rows) else flat[:, self.rows]
+
+
+def _state_type(dtype: torch.dtype) -> torch.dtype:
+    """States are float32 at least."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+class SRULayer(nn.Module):
+    """One layer of simple recurrent units, read one way or both ways; the formulas stand at the top of this file.
+
+    Where the input is as wide as the output of all directions together, the highway carries it as it is, to each
+    direction its own part; elsewhere projected.
+    """
+
+    alpha = math.sqrt(3)  # the highway's scale, at which variance passes (section 3.2, at highway biases of 0)
+
+    def __init__(self, input_size: int, hidden_size: int, directions: int = 2) -> None:
+        super().__init__()
+        self.directions, self.hidden_size = directions, hidden_size
+        self.projects = input_size != directions * hidden_size
+        # in the order candidate, forget gate, highway gate, projection
+        self.input_weight = nn.Parameter(torch.empty(directions, input_size, (3 + self.projects) * hidden_size))
+        self.gate_bias = nn.Parameter(torch.empty(directions, 1, 2 * hidden_size))
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Start the weights as the paper does (section 3.2): variance 1 / input_size, biases 0."""
+        bound = math.sqrt(3 / self.input_weight.shape[1])
+        init.uniform_(self.input_weight, -bound, bound)
+        init.zeros_(self.gate_bias)
+
+    def forward(self, both: Tensor, grid: _Grid) -> Tensor:
+        """Packed `(directions, steps, input_size)` to `(directions, steps, hidden_size)`."""
+        size = self.hidden_size
+        bias = nn.functional.pad(self.gate_bias, (size, size * self.projects))
+        x = torch.baddbmm(bias, both, self.input_weight)
+        candidate, gates, *projected = x.to(_state_type(x.dtype)).split([size, 2 * size] + [size] * self.projects, -1)
+        forget, highway = gates.sigmoid().chunk(2, -1)
+        enters = torch.addcmul(candidate, candidate, forget, value=-1)
+        state = grid.collect(linear_scan(grid.spread(forget), grid.spread(enters)))
+        skip = projected[0] if projected else self._own_part(both).to(state.dtype)
+        return torch.lerp(self.alpha * skip, state, highway).to(self.input_weight.dtype)
+
+    def _own_part(self, both: Tensor) -> Tensor:
+        """Of the input of each direction what the layer below read in that direction."""
+        return both.unflatten(-1, (self.directions, -1)).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
+
+
+class LinearRNNLayer(nn.Module):
+    """One linear recurrent layer with its gate, read one way or both ways; the formulas stand at the top of this file.
+
+    Args:
+        input_size: width of the input.
+        hidden_size: width of the dense map and of the output, for each direction.
+        directions: 1 or 2.
+        state_size: numbers of the state of each dimension.
+    """
+
+    longest = 100  # time scale at the start, in words; the shortest is 1
+
+    def __init__(self, input_size: int, hidden_size: int, directions: int = 2, state_size: int = 8) -> None:
+        super().__init__()
+        self.input_weight = nn.Parameter(torch.empty(directions, input_size, 2 * hidden_size))  # dense map, gate
+        self.input_bias = nn.Parameter(torch.empty(directions, 1, 2 * hidden_size))
+        shape = directions, hidden_size, state_size
+        self.decay_logit = nn.Parameter(torch.empty(shape))
+        self.state_input = nn.Parameter(torch.empty(shape))  # beta
+        self.state_output = nn.Parameter(torch.empty(shape))  # eta
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Start the weights: time scales spread evenly on a logarithmic scale, states and outputs of unit variance."""
+        bound = math.sqrt(3 / self.input_weight.shape[1])
+        init.uniform_(self.input_weight, -bound, bound)
+        init.zeros_(self.input_bias)
+        size = self.decay_logit.shape[-1]
+        rate = torch.logspace(0, -math.log10(self.longest), size, device=self.decay_logit.device)
+        init.copy_(self.decay_logit, -rate.expm1().log().expand_as(self.decay_logit))  # sigmoid of it is exp(-rate)
+        init.copy_(self.state_input, (-(-2 * rate).expm1()).sqrt().expand_as(self.state_input))
+        init.normal_(self.state_output, 0.0, math.sqrt(1 / size))
+
+    def forward(self, both: Tensor, grid: _Grid) -> Tensor:
+        """Packed `(directions, steps, input_size)` to `(directions, steps, hidden_size)`."""
+        x = torch.baddbmm(self.input_bias, both, self.input_weight)
+        dense, gate = x.to(_state_type(x.dtype)).chunk(2, -1)
+        log_decay = nn.functional.logsigmoid(self.decay_logit.to(dense.dtype))
+        weight = self.state_input.to(dense.dtype) * self.state_output.to(dense.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            past = grid.collect(exponential_filter(grid.spread(dense), log_decay, weight))
+        return torch.lerp(dense, past, gate.sigmoid()).to(self.input_weight.dtype)
+
+
+LINEAR_LAYERS: dict[str, Any] = {"sru": SRULayer, "linear-rnn": LinearRNNLayer}
+
+
+class LinearRecurrentStack(nn.Module):
+    """Layers upon each other, dropout before each but the first; `RecurrentStack` for these recurrences.
+
+    Args:
+        cell: "sru" or "linear-rnn".
+        input_size: width of the input.
+        hidden_size: width of each layer's output, for each direction.
+        num_layers: layers.
+        directions: 2 to read both ways, 1 to read forward alone.
+        dropout: between the layers.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        directions: int = 2,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.directions, self.output_size = directions, directions * hidden_size
+        widths = [input_size] + [self.output_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(LINEAR_LAYERS[cell](width, hidden_size, directions) for width in widths)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, packed: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
+        """Read packed sequences.
+
+        Args:
+            packed: `(steps, input_size)`.
+            packing: of the sequences.
+
+        Returns:
+            `(steps, directions * hidden_size)`, the top layer's; and `(batch, layers, 1, directions * hidden_size)`,
+            what each layer gives where a sequence ends: of the backward direction, at the sequence's first step.
+            Zeros for an empty sequence.
+        """
+        batch = packing.shape[0]
+        if not packing.sizes:
+            ends = packed.new_zeros(batch, len(self.layers), 1, self.output_size)
+            return packed.new_zeros(0, self.output_size), ends
+        grid, filled = _Grid.of(packing), packing.last[:, None] >= 0
+        finals = []
+        for index, layer in enumerate(self.layers):
+            dropped = self.dropout(packed) if index else packed
+            both = dropped[None] if self.directions == 1 else torch.stack([dropped, dropped[packing.mirror]])
+            hidden = layer(both, grid)
+            finals.append((hidden[:, packing.last.clamp(min=0)] * filled).transpose(0, 1).flatten(1))
+            ways = hidden.unbind(0)
+            packed = ways[0] if self.directions == 1 else torch.cat([ways[0], ways[1][packing.mirror]], dim=-1)
+        return packed, torch.stack(finals, dim=1)[:, :, None]

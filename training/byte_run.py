@@ -119,7 +119,7 @@ def _labels(corpora: Mapping[str, DatasetDict]) -> list[str]:
     kinds = {}
     for name, corpus in corpora.items():
         if not len(corpus["train"]):
-            raise InputError(f"the training data of {name} has no sentences")
+            raise InputError(f"{_said(name)}the training data has no sentences")
         kinds.update({(name, split): is_plain(rows) for split, rows in corpus.items() if len(rows)})
     if len(set(kinds.values())) > 1:
         spans, plain = ([" ".join(key) for key, kind in kinds.items() if kind == which] for which in (False, True))
@@ -163,10 +163,15 @@ def _encode(splits: Mapping[str, Dataset], labels: list[str], window_size: int, 
     for name, rows in splits.items():
         corpus = ByteCorpus.of(rows, labels, is_plain(rows))
         if corpus.shared:
-            message = f"{name}: {corpus.shared:,} words share their place with the word before, and were left out"
+            message = f"{_said(name)}{corpus.shared:,} words share their place with the word before, and were left out"
             console.print(message, style="yellow")
         if too_long := corpus.count_too_long(window_size):
-            message = f"{name}: {too_long:,} spans are longer than the window of {window_size} bytes, and not learnt"
-            console.print(message, style="yellow")
+            message = f"{too_long:,} spans are longer than the window of {window_size} bytes, and not learnt"
+            console.print(f"{_said(name)}{message}", style="yellow")
         encoded.append(corpus)
     return encoded
+
+
+def _said(name: str) -> str:
+    """How a message about a corpus begins; a single one needs no name."""
+    return f"{name}: " if name else ""

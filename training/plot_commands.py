@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,7 @@ def states(
 ) -> None:
     """Draw the states of a byte-to-span tagger as it writes each label (t-SNE)."""
     from tagsmith.training.byte_corpus import documents
-    from tagsmith.training.corpora import load_corpus
+    from tagsmith.training.corpora import is_plain, load_corpus
     from tagsmith.training.load_tagger import load_tagger
     from tagsmith.training.plot_states import plot_states
 
@@ -39,8 +40,8 @@ def states(
     texts = {}
     for argument in files:
         name, path = named_file(argument)
-        rows = load_corpus({"test": path})["test"].select_columns(["document", "text", "starts"])
-        texts[name or path.stem] = [document.text for document in documents(row | {"spans": []} for row in rows)]
+        rows = load_corpus({"test": path})["test"]
+        texts[name or path.stem] = map(attrgetter("text"), documents(rows, is_plain(rows)))
     drawn = plot_states(pipeline.model, pipeline.tokenizer, texts, output, limit=limit, seed=seed)
     say(f"{drawn.points:,} of {drawn.found:,} spans are drawn in {output}")
 

@@ -65,9 +65,9 @@ def _sift(
     bias: float, scores: np.ndarray, right: np.ndarray, gold: int, min_scores: Sequence[float]
 ) -> Iterable[Setting]:
     order = np.argsort(scores)
-    correct_from = np.append(np.cumsum(right[order][::-1])[::-1], 0)  # correct spans of that score and above
-    for minimum in min_scores:
-        first = int(np.searchsorted(scores[order], minimum))
+    firsts = np.searchsorted(scores[order], min_scores)  # of the spans in order, those of that score and above
+    correct_from = np.append(np.cumsum(right[order][::-1])[::-1], 0)
+    for minimum, first in zip(min_scores, firsts.tolist(), strict=True):
         correct, predicted = int(correct_from[first]), len(scores) - first
         precision = correct / predicted if predicted else 0.0
         yield Setting(bias, minimum, precision, correct / gold, 2 * correct / (predicted + gold))

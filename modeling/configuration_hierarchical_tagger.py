@@ -2,19 +2,51 @@
 
 # ruff: noqa: I002 (`strict` checks fields by their types, which `from __future__ import annotations` makes mere text)
 
-from typing import Literal
+import os
+import re
+from typing import Any, Literal, NamedTuple
 
 from huggingface_hub.dataclasses import strict
+from torch import nn
 from transformers import PreTrainedConfig
+
+from .remote_code import known_fields, save_with_code
+
+_NAME = re.compile(r"[\w-]+")  # of a head or a language
+
+
+class HeadShape(NamedTuple):
+    """What one head of a tagger writes, and in which language's words it reads.
+
+    Attributes:
+        tags: in the order of their ids.
+        tag_scheme: how they spell spans.
+        language: whose words and word encoder are under the head; None where all heads have the same.
+    """
+
+    tags: list[str]
+    tag_scheme: str
+    language: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `heads` has it."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 @strict
 class HierarchicalTaggerConfig(PreTrainedConfig):
     """Every choice that makes one hierarchical tagger differ from another (Yang et al. 2016, and options beside it).
 
-    The defaults are the paper's shape. Labels are the tags themselves ("O", "B-LOC", ...), in `id2label`.
+    The defaults are the paper's shape. Labels are the tags themselves ("O", "B-LOC", ...), in `id2label`; where the
+    tagger has several heads, in `heads`, and `id2label` is empty.
 
     Args:
+        sharing: what the heads of a tagger have in common: "characters", the characters' embeddings and encoder
+            alone, words and word encoder being each language's own; "encoder", everything below the output; "all",
+            the output too, so that they differ in nothing but their training data. None for a tagger of one head.
+        heads: with `sharing`, by name `{"tags": [...], "tag_scheme": ...}` and, where characters alone are shared,
+            the head's "language".
+        languages: where characters alone are shared, by name `{"vocab_size": ..., "rare_word_id": ...}`.
         vocab_size: word ids, PAD (0) and UNK (1) among them.
         character_vocab_size: character ids, likewise.
         word_embedding_size: width of a word's embedding; 0 for a tagger that reads characters alone.
@@ -46,6 +78,9 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     model_type = "hierarchical-tagger"
     keys_to_ignore_at_inference = ["logits", "hidden_states"]  # noqa: RUF012
 
+    sharing: Literal["characters", "encoder", "all"] | None = None
+    heads: dict[str, dict[str, Any]] | None = None
+    languages: dict[str, dict[str, int | None]] | None = None
     vocab_size: int = 2
     character_vocab_size: int = 2
     word_embedding_size: int = 50
@@ -70,6 +105,21 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     recurrent_initializer: Literal["uniform", "orthogonal", "normal"] = "uniform"
     pad_token_id: int | None = 0
     unk_token_id: int = 1
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        super().__post_init__(**known_fields(kwargs))
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Save config.json, and the code of model and pipeline with it."""
+        from .modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification, HierarchicalTaggerModel
+        from .pipeline_span_tagging import SpanTaggingPipeline
+
+        classes = {
+            "AutoConfig": type(self),
+            "AutoModel": HierarchicalTaggerModel,
+            "AutoModelForTokenClassification": HierarchicalTaggerForTokenClassification,
+        }
+        save_with_code(self, save_directory, classes, SpanTaggingPipeline, **kwargs)
 
     def validate_sizes(self) -> None:
         """Widths and depths that a network can have."""
@@ -99,7 +149,63 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         if self.id2label is not None and sorted(self.id2label) != list(range(len(self.id2label))):
             raise ValueError(f"id2label has the ids {sorted(self.id2label)}; they must run from 0 without a gap.")
 
+    def validate_heads(self) -> None:
+        """Heads that fit what is shared, with tags of their own."""
+        if (self.sharing is None) != (self.heads is None) or self.heads == {}:
+            raise ValueError(f"sharing is {self.sharing} and heads {self.heads}; give both, or neither.")
+        by_language = self.sharing == "characters"
+        if by_language != (self.languages is not None):
+            raise ValueError("languages are for heads that share their characters alone, and those need them.")
+        if self.heads is None:
+            return
+        if self.id2label:
+            raise ValueError("A tagger with heads has their tags in heads; its id2label and label2id must be {}.")
+        for name in [*self.heads, *(self.languages or {})]:
+            if not _NAME.fullmatch(name) or hasattr(nn.ModuleDict(), name):
+                raise ValueError(f"The name {name!r} cannot be a module's: use another, of letters, digits, - and _.")
+        for name, head in self.heads.items():
+            if set(head) != {"tags", "tag_scheme", *(["language"] if by_language else [])}:
+                raise ValueError(f"The head {name!r} has {', '.join(head)}; see what heads are to have.")
+            if by_language and head["language"] not in (self.languages or {}):
+                raise ValueError(f"The head {name!r} is in {head['language']!r}, which is not among languages.")
+        for name, part in (self.languages or {}).items():
+            if set(part) != {"vocab_size", "rare_word_id"} or (part["vocab_size"] or 0) < 1:
+                raise ValueError(f"The language {name!r} has {part}; it needs vocab_size, above 0, and rare_word_id.")
+        first = next(iter(self.heads.values()))
+        if self.sharing == "all" and any(head != first for head in self.heads.values()):
+            raise ValueError('Heads that share all must have the same tags; let them share "encoder".')
+
     @property
     def tags(self) -> list[str]:
-        """The tags in the order of their ids."""
+        """The tags in the order of their ids, of a tagger of one head."""
         return [self.id2label[index] for index in range(len(self.id2label))]
+
+    def head(self, name: str | None = None) -> HeadShape:
+        """What a head writes and reads; None for the head of a tagger that has but one.
+
+        Raises:
+            ValueError: there is no such head; the message has those that are.
+        """
+        if self.heads is None:
+            if name is not None:
+                raise ValueError(f"This tagger has one head, without a name, and none {name!r}. Leave the name out.")
+            return HeadShape(self.tags, self.tag_scheme)
+        if name not in self.heads:
+            found = "This tagger has several heads" if name is None else f"This tagger has no head {name!r}"
+            raise ValueError(f"{found}. Choose one of {', '.join(sorted(self.heads))}.")
+        return HeadShape(**self.heads[name])
+
+    @property
+    def head_names(self) -> list[str | None]:
+        """The names of the heads, in the order that config.json has them in; `[None]` for a tagger of one."""
+        return [None] if self.heads is None else [*sorted(self.heads)]
+
+    @property
+    def vocabularies(self) -> dict[str | None, tuple[int, int | None]]:
+        """By language `vocab_size` and `rare_word_id`; under None where all heads read the same words."""
+        if self.languages is None:
+            return {None: (self.vocab_size, self.rare_word_id)}
+        return {name: (part["vocab_size"] or 0, part["rare_word_id"]) for name, part in sorted(self.languages.items())}
+
+
+HierarchicalTaggerConfig.register_for_auto_class()

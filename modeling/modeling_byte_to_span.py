@@ -327,15 +327,27 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             encoder_last_hidden_state=read.last_hidden_state,
         )
 
+    def attend(self, hidden: Tensor, read: BytesRead) -> tuple[Tensor, Tensor | None]:
+        """What symbols are chosen from: the writer's states, and behind them, with attention, what these attend to.
+
+        Args:
+            hidden: `(batch, symbols, hidden_size)`.
+            read: the bytes.
+
+        Returns:
+            `(batch, symbols, features)`; the attention's scores `(batch, symbols, bytes)`, which point at starts.
+        """
+        if self.query is None:
+            return hidden, None
+        memory = read.last_hidden_state
+        scores = self.query(hidden) @ memory.transpose(1, 2)
+        pointing = scores.masked_fill(~read.mask[:, None], -1e4)
+        return torch.cat([hidden, pointing.softmax(-1) @ memory], dim=-1), pointing
+
     def _score(self, hidden: Tensor, read: BytesRead) -> Tensor:
         """States `(batch, symbols, hidden_size)` to the scores of the next symbol `(batch, symbols, vocabulary)`."""
-        pointing = None
-        if self.query is not None:
-            memory = read.last_hidden_state
-            scores = self.query(hidden) @ memory.transpose(1, 2)  # (batch, symbols, bytes)
-            pointing = scores.masked_fill(~read.mask[:, None], -1e4)
-            hidden = torch.cat([hidden, pointing.softmax(-1) @ memory], dim=-1)
-        logits = torch.cat([self.positions(hidden), self.label_scores(hidden)], dim=-1)
+        features, pointing = self.attend(hidden, read)
+        logits = torch.cat([self.positions(features), self.label_scores(features)], dim=-1)
         if pointing is not None:
             # Nothing points behind the bytes, however wide the batch is padded.
             beyond = self.config.window_size - pointing.shape[-1]

@@ -15,11 +15,15 @@ its configuration also the BiLSTM taggers that it grew out of (Lample et al. 201
                      emissions (batch, words, tags)
                                 v
                      CRF: loss, tags, posteriors
+
+A tagger of several heads (section 3.3) has one of what is above a line and several of what is below it: `sharing`
+draws the line under the characters, under the word encoder, or under everything.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,12 +32,14 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
 
-from .configuration_hierarchical_tagger import HierarchicalTaggerConfig
+from .configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
 from .crf import ConditionalRandomField
 from .linear_recurrence import LINEAR_LAYERS, LinearRecurrentStack, LinearRNNLayer, SRULayer
 from .recurrent import Packing, RecurrentLayer, RecurrentStack
 from .tag_grammar import span_labels
 from .tag_spans import spans_of_tags
+
+SHARED = "shared"  # the name of a module that all heads have in common
 
 
 @dataclass
@@ -93,7 +99,7 @@ class HierarchicalTaggerPreTrainedModel(PreTrainedModel):
     base_model_prefix = "encoder"
     main_input_name = "input_ids"
     accepts_loss_kwargs = False  # the loss is a mean over sentences: Trainer must divide by accumulation steps
-    _keep_in_fp32_modules_strict = ["crf"]  # noqa: RUF012
+    _keep_in_fp32_modules_strict = [r"\.crf\.[^.]+$"]  # noqa: RUF012 (a pattern; a head may be named "crf")
     _no_split_modules = ["RecurrentLayer", "SRULayer", "LinearRNNLayer", "ConditionalRandomField"]  # noqa: RUF012
 
     @torch.no_grad()
@@ -113,59 +119,107 @@ class HierarchicalTaggerPreTrainedModel(PreTrainedModel):
                 init.zeros_(module.bias)
 
 
+class WordReader(nn.Module):
+    """The words of a language and the encoder that reads them in their sentence.
+
+    Args:
+        config: of the tagger.
+        language: whose words; None for those of all heads.
+        spelling_size: width of the characters' features.
+    """
+
+    def __init__(self, config: HierarchicalTaggerConfig, language: str | None, spelling_size: int) -> None:
+        super().__init__()
+        self.words, width = None, spelling_size
+        vocab_size, self.rare_word_id = config.vocabularies[language]
+        self.rare_word_dropout, self.unk_id = config.rare_word_dropout, config.unk_token_id
+        if config.word_embedding_size:
+            self.words = nn.Embedding(vocab_size, config.word_embedding_size, padding_idx=config.pad_token_id)
+            width += config.word_embedding_size
+        self.dropout = nn.Dropout(config.embedding_dropout)
+        stack = LinearRecurrentStack if config.word_encoder in LINEAR_LAYERS else RecurrentStack
+        self.recurrent = stack(
+            config.word_encoder, width, config.hidden_size, config.num_hidden_layers, dropout=config.hidden_dropout
+        )
+
+    def forward(self, ids: Tensor, spelling: Tensor | None, packing: Packing) -> Tensor:
+        """Packed word ids `(steps,)` and their characters' features to states `(steps, 2 * hidden_size)`."""
+        parts = [] if self.words is None else [self.words(self._forget_rare(ids))]
+        if spelling is not None:
+            parts.append(spelling)
+        states, _ = self.recurrent(self.dropout(torch.cat(parts, dim=-1)), packing)
+        return states
+
+    def _forget_rare(self, ids: Tensor) -> Tensor:
+        """While training, read some rare words as UNK; drawn here as dropout is, so that a resumed run draws alike."""
+        if not self.training or not self.rare_word_dropout or self.rare_word_id is None:
+            return ids
+        forgotten = (ids >= self.rare_word_id) & (torch.rand(ids.shape, device=ids.device) < self.rare_word_dropout)
+        return ids.masked_fill(forgotten, self.unk_id)
+
+
 class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
     """Words in their sentence as vectors: everything below the output."""
 
     def __init__(self, config: HierarchicalTaggerConfig) -> None:
         super().__init__(config)
-        self.words, self.characters = None, None
-        width = config.word_embedding_size
-        if width:
-            self.words = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_token_id)
-        if config.character_encoder != "none":
-            self.characters = CharacterEncoder(config)
-            width += self.characters.output_size
-        self.dropout = nn.Dropout(config.embedding_dropout)
-        stack = LinearRecurrentStack if config.word_encoder in LINEAR_LAYERS else RecurrentStack
-        self.recurrent = stack(
-            config.word_encoder,
-            width,
-            config.hidden_size,
-            config.num_hidden_layers,
-            dropout=config.hidden_dropout,
+        self.characters = None if config.character_encoder == "none" else CharacterEncoder(config)
+        spelling_size = 0 if self.characters is None else self.characters.output_size
+        self.readers = nn.ModuleDict(
+            {name or SHARED: WordReader(config, name, spelling_size) for name in config.vocabularies}
         )
-        self.output_size = self.recurrent.output_size
+        self.output_size = 2 * config.hidden_size
         self.post_init()
 
+    def reader(self, language: str | None = None) -> WordReader:
+        """The words and the word encoder of a language; None where all heads have the same.
+
+        Raises:
+            ValueError: there is no such language; the message has those that are.
+        """
+        if language not in self.config.vocabularies:
+            known = ", ".join(self.config.languages or ()) or "None, for all"
+            raise ValueError(f"This tagger has no words of the language {language!r}. Choose one of {known}.")
+        reader: WordReader = self.readers[language or SHARED]  # type: ignore[assignment]
+        return reader
+
     def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings."""
-        if self.words is None:
+        """The word embeddings, of a tagger whose heads all have the same."""
+        if self.config.languages is not None:
+            raise NotImplementedError("Each language of this tagger has its own: see reader(language).words.")
+        words = self.reader().words
+        if words is None:
             raise NotImplementedError("This tagger has no word embeddings (word_embedding_size is 0).")
-        return self.words
+        return words
 
     def set_input_embeddings(self, value: nn.Embedding) -> None:
         """Put other word embeddings in place."""
-        self.words = value
+        self.reader().words = value
 
     @torch.no_grad()
-    def set_word_vectors(self, ids: Tensor, vectors: Tensor) -> None:
+    def set_word_vectors(self, ids: Tensor, vectors: Tensor, language: str | None = None) -> None:
         """Start words from pretrained vectors; they go on learning.
 
         Args:
             ids: `(n,)` word ids.
             vectors: `(n, word_embedding_size)`.
+            language: whose words, as in `reader`.
         """
-        embeddings = self.get_input_embeddings()
+        words = self.get_input_embeddings() if language is None else self.reader(language).words
         if vectors.shape[1] != self.config.word_embedding_size:
             raise ValueError(
                 f"The vectors have {vectors.shape[1]} dimensions, the model's words "
                 f"{self.config.word_embedding_size}. Set word_embedding_size to {vectors.shape[1]}."
             )
-        weight: Tensor = embeddings.weight  # type: ignore[assignment]
+        weight: Tensor = words.weight  # type: ignore[assignment, union-attr]
         weight[ids] = vectors.to(weight)
 
     def forward(
-        self, input_ids: Tensor, character_ids: Tensor | None = None, attention_mask: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        character_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        language: str | None = None,
     ) -> Tensor:
         """Encode sentences.
 
@@ -173,27 +227,28 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
             input_ids: `(batch, words)`.
             character_ids: `(batch, words, characters)`, 0 where a word is shorter.
             attention_mask: `(batch, words)`, 1 for words, right-padded by 0; by default where ids are not PAD.
+            language: of the sentences, where each has its own words.
 
         Returns:
             `(batch, words, 2 * hidden_size)`, zeros at padding.
         """
         packing = Packing.of(self.valid(input_ids, attention_mask))
-        return packing.unpack(self.encode(input_ids, character_ids, packing))
+        return packing.unpack(self.encode(input_ids, character_ids, packing, language))
 
     def valid(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         """Where words stand: `(batch, words)` bool."""
         return input_ids.ne(0) if attention_mask is None else attention_mask.bool()  # PAD is 0
 
-    def encode(self, input_ids: Tensor, character_ids: Tensor | None, packing: Packing) -> Tensor:
+    def encode(
+        self, input_ids: Tensor, character_ids: Tensor | None, packing: Packing, language: str | None = None
+    ) -> Tensor:
         """Words to states, packed: `(steps, 2 * hidden_size)`."""
-        parts = []
-        if self.words is not None:
-            parts.append(self.words(self._forget_rare(packing.pack(input_ids))))
+        spelling = None
         if self.characters is not None:
             if character_ids is None:
                 raise ValueError("This tagger reads characters: pass character_ids, which its tokenizer gives.")
-            parts.append(self._spell(self.characters, packing.pack(character_ids)))
-        states, _ = self.recurrent(self.dropout(torch.cat(parts, dim=-1)), packing)
+            spelling = self._spell(self.characters, packing.pack(character_ids))
+        states: Tensor = self.reader(language)(packing.pack(input_ids), spelling, packing)
         return states
 
     @staticmethod
@@ -204,66 +259,35 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         distinct, inverse = torch.unique(ids, dim=0, return_inverse=True)
         return characters(distinct)[inverse]
 
-    def _forget_rare(self, ids: Tensor) -> Tensor:
-        """While training, read some rare words as UNK; drawn here as dropout is, so that a resumed run draws alike."""
-        rate, first = self.config.rare_word_dropout, self.config.rare_word_id
-        if not self.training or not rate or first is None:
-            return ids
-        forgotten = (ids >= first) & (torch.rand(ids.shape, device=ids.device) < rate)
-        return ids.masked_fill(forgotten, self.config.unk_token_id)
 
+class TaggerHead(nn.Module):
+    """States to tags: a linear layer, and a CRF or a softmax for each word by itself.
 
-class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel):
-    """The tagger: words in their sentence, a linear layer, and a CRF (or a softmax for each word by itself)."""
+    Args:
+        config: of the tagger.
+        shape: the head's tags.
+        input_size: width of the states, gazetteer features included.
+    """
 
-    def __init__(self, config: HierarchicalTaggerConfig) -> None:
-        super().__init__(config)
-        self.encoder = HierarchicalTaggerModel(config)
-        self.dropout = nn.Dropout(config.hidden_dropout)
-        self.output = nn.Linear(self.encoder.output_size + config.gazetteer_size, len(config.id2label))
+    def __init__(self, config: HierarchicalTaggerConfig, shape: HeadShape, input_size: int) -> None:
+        super().__init__()
+        self.tags, self.tag_scheme = tuple(shape.tags), shape.tag_scheme
+        self.output = nn.Linear(input_size, len(self.tags))
         self.crf = None
         if config.output == "crf":
-            self.crf = ConditionalRandomField(len(config.id2label), config.tags, config.tag_scheme, config.cost)
-        self.span_labels = span_labels(config.tags, config.tag_scheme)  # what `predict_spans` counts
-        self.post_init()
+            self.crf = ConditionalRandomField(len(self.tags), shape.tags, self.tag_scheme, config.cost)
+        self.span_labels = span_labels(self.tags, self.tag_scheme)  # what `spans` counts
 
-    def forward(
-        self,
-        input_ids: Tensor,
-        character_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        gazetteer_features: Tensor | None = None,
-        labels: Tensor | None = None,
-    ) -> HierarchicalTaggerOutput:
-        """Tag sentences.
-
-        Args:
-            input_ids: `(batch, words)`.
-            character_ids: `(batch, words, characters)`, 0 where a word is shorter.
-            attention_mask: `(batch, words)`, 1 for words, right-padded by 0; by default where ids are not PAD.
-            gazetteer_features: `(batch, words, gazetteer_size)`, for a tagger with a gazetteer.
-            labels: `(batch, words)` tag ids, -100 at padding.
-        """
-        mask = self.encoder.valid(input_ids, attention_mask)
-        packing = Packing.of(mask)
-        states = self.encoder.encode(input_ids, character_ids, packing)
-        top = self.dropout(states)
-        if self.config.gazetteer_size:
-            if gazetteer_features is None:
-                raise ValueError("This tagger has a gazetteer: pass gazetteer_features, which its tokenizer gives.")
-            top = torch.cat([top, packing.pack(gazetteer_features).to(top)], dim=-1)
-        logits = packing.unpack(self.output(top))
-        return HierarchicalTaggerOutput(
-            loss=None if labels is None else self.loss(logits, labels, mask),
-            logits=logits,
-            tags=None if self.training else self.decode(logits, mask),
-            hidden_states=packing.unpack(states),
-        )
+    def forward(self, states: Tensor) -> Tensor:
+        """Packed states to emissions `(steps, tags)`."""
+        emissions: Tensor = self.output(states)
+        return emissions
 
     def loss(self, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
         """The objective: softmax-margin or likelihood of the sentences' tags; cross entropy of words for softmax."""
         if self.crf is not None:
-            return self.crf(logits, labels, mask)
+            loss: Tensor = self.crf(logits, labels, mask)
+            return loss
         gold = labels.masked_fill(~mask, -100).flatten()
         total = nn.functional.cross_entropy(logits.flatten(0, 1).float(), gold, ignore_index=-100, reduction="sum")
         return total / (gold != -100).sum().clamp(min=1)
@@ -274,8 +298,83 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             return self.crf.decode(logits, mask)
         return logits.argmax(-1).masked_fill(~mask, -100)
 
-    @torch.no_grad()
-    def predict_spans(self, input_ids: Tensor, **inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def spans(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The spans of the best tags and how probable each is, as `predict_spans` gives them."""
+        tags = self.decode(logits, mask)
+        spans = spans_of_tags(tags, self.tags, self.tag_scheme)
+        if self.crf is not None:
+            return spans, self.crf.span_posteriors(logits, mask, spans.to(logits.device)).cpu()
+        chosen = logits.float().log_softmax(-1).gather(-1, tags.clamp(min=0)[..., None])[..., 0]
+        total = nn.functional.pad(chosen.cpu().double().cumsum(1), (1, 0))  # Apple's GPUs have no float64
+        return spans, (total[spans[:, 0], spans[:, 2]] - total[spans[:, 0], spans[:, 1]]).exp()
+
+
+class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel):
+    """The tagger: words in their sentence, and one head or several that tag them."""
+
+    def __init__(self, config: HierarchicalTaggerConfig) -> None:
+        super().__init__(config)
+        self.encoder = HierarchicalTaggerModel(config)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+        width = self.encoder.output_size + config.gazetteer_size
+        names = config.head_names[:1] if config.sharing == "all" else config.head_names
+        self.heads = nn.ModuleDict({self._key(name): TaggerHead(config, config.head(name), width) for name in names})
+        self.post_init()
+
+    def _key(self, name: str | None) -> str:
+        return SHARED if name is None or self.config.sharing == "all" else name
+
+    def head(self, name: str | None = None) -> TaggerHead:
+        """A head by its name; None for that of a tagger that has but one.
+
+        Raises:
+            ValueError: there is no such head; the message has those that are.
+        """
+        self.config.head(name)
+        head: TaggerHead = self.heads[self._key(name)]  # type: ignore[assignment]
+        return head
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        character_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        gazetteer_features: Tensor | None = None,
+        labels: Tensor | None = None,
+        head: str | None = None,
+    ) -> HierarchicalTaggerOutput:
+        """Tag sentences by one head.
+
+        Args:
+            input_ids: `(batch, words)`.
+            character_ids: `(batch, words, characters)`, 0 where a word is shorter.
+            attention_mask: `(batch, words)`, 1 for words, right-padded by 0; by default where ids are not PAD.
+            gazetteer_features: `(batch, words, gazetteer_size)`, for a tagger with a gazetteer.
+            labels: `(batch, words)` tag ids, -100 at padding.
+            head: which, of a tagger that has several.
+        """
+        chosen = self.head(head)
+        mask = self.encoder.valid(input_ids, attention_mask)
+        packing = Packing.of(mask)
+        states = self.encoder.encode(input_ids, character_ids, packing, self.config.head(head).language)
+        logits = packing.unpack(chosen(self._top(states, gazetteer_features, packing)))
+        return HierarchicalTaggerOutput(
+            loss=None if labels is None else chosen.loss(logits, labels, mask),
+            logits=logits,
+            tags=None if self.training else chosen.decode(logits, mask),
+            hidden_states=packing.unpack(states),
+        )
+
+    def _top(self, states: Tensor, gazetteer_features: Tensor | None, packing: Packing) -> Tensor:
+        """What the heads see: packed states, and the gazetteer's features where there is one."""
+        top: Tensor = self.dropout(states)
+        if not self.config.gazetteer_size:
+            return top
+        if gazetteer_features is None:
+            raise ValueError("This tagger has a gazetteer: pass gazetteer_features, which its tokenizer gives.")
+        return torch.cat([top, packing.pack(gazetteer_features).to(top)], dim=-1)
+
+    def predict_spans(self, input_ids: Tensor, *, head: str | None = None, **inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The spans of a batch of sentences and how probable each is.
 
         With a CRF a score is exact: the probability, over all legal taggings, that just this span stands there with
@@ -283,23 +382,45 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
 
         Args:
             input_ids: `(batch, words)`.
+            head: which, of a tagger that has several.
             **inputs: what else `forward` takes, labels aside.
 
         Returns:
-            `(spans, 4)` long on the CPU: row, first word, end word (exclusive), index into `span_labels`, in order;
-            and `(spans,)` scores in [0, 1].
+            `(spans, 4)` long on the CPU: row, first word, end word (exclusive), index into the head's `span_labels`,
+            in order; and `(spans,)` scores in [0, 1].
 
         Raises:
             RuntimeError: the tagger is in training mode.
+            ValueError: there is no such head.
+        """
+        return self.predict_heads([head], input_ids, **inputs)[head]
+
+    @torch.no_grad()
+    def predict_heads(
+        self,
+        heads: Sequence[str | None],
+        input_ids: Tensor,
+        character_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        gazetteer_features: Tensor | None = None,
+    ) -> dict[str | None, tuple[Tensor, Tensor]]:
+        """As `predict_spans`, by several heads that read the same words: sentences are encoded once.
+
+        Args:
+            heads: their names, all of one language.
+            input_ids: as `forward` takes it.
+            character_ids: likewise.
+            attention_mask: likewise.
+            gazetteer_features: likewise.
         """
         if self.training:
             raise RuntimeError("The tagger is training, and dropout would blur its scores. Call eval() first.")
-        outputs = self(input_ids, **inputs)
-        logits, tags = outputs.logits, outputs.tags
-        mask = self.encoder.valid(input_ids, inputs.get("attention_mask"))
-        spans = spans_of_tags(tags, tuple(self.config.tags), self.config.tag_scheme)
-        if self.crf is not None:
-            return spans, self.crf.span_posteriors(logits, mask, spans.to(logits.device)).cpu()
-        chosen = logits.float().log_softmax(-1).gather(-1, tags.clamp(min=0)[..., None])[..., 0]
-        total = nn.functional.pad(chosen.cpu().double().cumsum(1), (1, 0))  # Apple's GPUs have no float64
-        return spans, (total[spans[:, 0], spans[:, 2]] - total[spans[:, 0], spans[:, 1]]).exp()
+        chosen = {name: self.head(name) for name in heads}
+        languages = {self.config.head(name).language for name in heads}
+        if len(languages) > 1:
+            raise ValueError(f"The heads {', '.join(map(str, heads))} are of several languages: predict them apart.")
+        mask = self.encoder.valid(input_ids, attention_mask)
+        packing = Packing.of(mask)
+        states = self.encoder.encode(input_ids, character_ids, packing, languages.pop())
+        top = self._top(states, gazetteer_features, packing)
+        return {name: head.spans(packing.unpack(head(top)), mask) for name, head in chosen.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ class _Document(Document):
     """A text that is tagged in windows."""
 
     stream: Any  # the tokenizer's TextStream
+    entities: list[Entity] = field(default_factory=list)
 
 
 @dataclass
@@ -104,14 +105,18 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         ids[mask] = np.concatenate([window.data for window in parts])
         yield {"windows": parts, "input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
 
-    def _forward(self, input_tensors: dict[str, Any], recall_bias: float | None = None) -> dict[str, Any]:
+    def _forward(  # type: ignore[override]  # the parameters are those of the family
+        self, input_tensors: dict[str, Any], recall_bias: float | None = None
+    ) -> dict[str, Any]:
         """Windows to symbols and their log probabilities, both `(windows, symbols)`."""
         symbols, log_chances = self.model.decode_spans(
             input_tensors["input_ids"], input_tensors["attention_mask"], recall_bias
         )
         return {"windows": input_tensors["windows"], "symbols": symbols, "log_chances": log_chances}
 
-    def postprocess(self, model_outputs: dict[str, Any], min_score: float | None = None) -> None:
+    def postprocess(  # type: ignore[override]
+        self, model_outputs: dict[str, Any], min_score: float | None = None
+    ) -> None:
         """Give each document the spans of its windows that no later window can touch."""
         windows: list[_Window] = model_outputs["windows"]
         symbols: Tensor = model_outputs["symbols"]
@@ -129,7 +134,9 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
             window.document.pending -= 1
             first = after
 
-    def _finish(self, document: _Document, min_score: float | None = None, **_: Any) -> list[Entity]:
+    def _finish(  # type: ignore[override]
+        self, document: _Document, min_score: float | None = None, **_: Any
+    ) -> list[Entity]:
         """The spans of a document that is tagged."""
         self._take(document, document.stream.finish(), min_score)
         return document.entities

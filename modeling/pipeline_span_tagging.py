@@ -6,7 +6,7 @@ byte-to-span family, and gives one of those where the model is of that family.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -23,19 +23,19 @@ _CELLS = 4_000_000  # character ids that a batch may hold, padding included: a v
 
 @dataclass(kw_only=True)
 class Document:
-    """A text on its way: how many of its parts are still to be tagged, whether it is read, the spans found so far."""
+    """A text on its way: how many of its parts are still to be tagged, and whether it is read."""
 
     pending: int = 0
     read: bool = False
-    entities: list[Entity] = field(default_factory=list)
 
 
 @dataclass
 class _Document(Document):
-    """A text that is tagged in sentences."""
+    """A text that is tagged in sentences, by one head or several."""
 
     text: str
     words: list[str] | None = None  # where they were given
+    entities: defaultdict[str | None, list[Entity]] = field(default_factory=lambda: defaultdict(list))
 
 
 @dataclass
@@ -59,10 +59,12 @@ class SpanTaggingPipeline(Pipeline):
     Call it with a text, a list of texts, or an iterator or generator of texts (then it gives a generator, and holds
     only some batches at a time). Each text gives a list of `{"entity_group", "score", "word", "start", "end"}` in the
     order of the text, offsets in characters, `text[start:end] == word`; for plain tags, as parts of speech, one for
-    each word. Lines of a text are tagged apart. Scores are exact posteriors of the span.
+    each word. Lines of a text are tagged apart. Scores are exact posteriors of the span. A tagger of several heads
+    gives such a list for each, `{head: [...]}`, unless one is chosen.
 
     Args (of the constructor as defaults, or of a call):
         batch_size: sentences that go through the model together (32).
+        head: the one to tag by, of a tagger that has several (all of them).
         min_score: leave out spans that score below (0).
         is_split_into_words: each input is a list of words; its text is the words joined by one space.
         max_words: a longer line is tagged in stretches of at most so many words, cut at a sentence's end (500).
@@ -74,7 +76,11 @@ class SpanTaggingPipeline(Pipeline):
     _load_processor = False
 
     # What differs between the families, beside the three steps; the parameters are those of each step.
-    _PARAMETERS: tuple[tuple[str, ...], ...] = (("is_split_into_words", "max_words"), (), ("min_score",))
+    _PARAMETERS: tuple[tuple[str, ...], ...] = (
+        ("is_split_into_words", "max_words"),
+        ("head",),
+        ("min_score", "head"),
+    )
     _BATCH_SIZE = 32
     _BUFFERED = 16  # batches of sentences that are sorted by length together
     _TAKES = "a str, or a list or an iterator of str"
@@ -88,7 +94,7 @@ class SpanTaggingPipeline(Pipeline):
         return object.__new__(cls)
 
     def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], ...]:
-        known = [name for names in self._PARAMETERS for name in names]
+        known = list(dict.fromkeys(name for names in self._PARAMETERS for name in names))
         if unknown := parameters.keys() - set(known):
             raise TypeError(
                 f"span-tagging has no parameter {', '.join(sorted(unknown))}; it has "
@@ -96,6 +102,8 @@ class SpanTaggingPipeline(Pipeline):
             )
         if parameters.get("max_words", 1) < 1:
             raise ValueError(f"max_words is {parameters['max_words']}; it must be at least 1.")
+        if parameters.get("head") is not None:
+            self.model.config.head(parameters["head"])  # raises where there is none
         return tuple({name: parameters[name] for name in names if name in parameters} for names in self._PARAMETERS)
 
     def __call__(
@@ -105,7 +113,8 @@ class SpanTaggingPipeline(Pipeline):
 
         Raises:
             TypeError: an unknown parameter, or something that is no text (or no list of words).
-            ValueError: a size below 1 or another parameter out of its range, what is not Unicode, an empty word.
+            ValueError: a size below 1 or another parameter out of its range, a head that is not there, what is not
+                Unicode, an empty word.
         """
         defaults = self._preprocess_params, self._forward_params, self._postprocess_params
         steps = [{**of_all, **own} for of_all, own in zip(defaults, self._sanitize_parameters(**kwargs), strict=True)]
@@ -172,9 +181,15 @@ class SpanTaggingPipeline(Pipeline):
         for batch in _batches(parts, batch_size):
             yield {"sentences": batch}
 
-    def _finish(self, document: Any, **_: Any) -> list[Entity]:
-        """The spans of a document that is tagged."""
-        return sorted(document.entities, key=lambda entity: entity["start"])
+    def _finish(self, document: Any, head: str | None = None, **_: Any) -> Any:
+        """The spans of a document that is tagged: a list, or one for each head."""
+        names = self._names(head)
+        spans = {name: sorted(document.entities[name], key=lambda entity: entity["start"]) for name in names}
+        return spans.get(head, spans)
+
+    def _names(self, head: str | None) -> list[str | None]:
+        """The heads to tag by: the one that is asked for, or all."""
+        return self.model.config.head_names if head is None else [head]
 
     def preprocess(
         self, input_: Any, is_split_into_words: bool = False, max_words: int = 500
@@ -199,33 +214,38 @@ class SpanTaggingPipeline(Pipeline):
             )
             start, position = start + len(rest), starts[-1]
 
-    def _forward(self, input_tensors: dict[str, Any]) -> dict[str, Any]:
-        """Sentences to their spans `(spans, 4)` (row, first word, end word, label) and scores `(spans,)`."""
-        features = [self.tokenizer.encode_words(sentence.words) for sentence in input_tensors["sentences"]]
-        arrays = self.tokenizer.pad_sentences(features)
-        batch = {key: torch.from_numpy(value).to(self.device) for key, value in arrays.items()}
-        spans, scores = self.model.predict_spans(**batch)
-        return {**input_tensors, "spans": spans, "scores": scores}
+    def _forward(self, input_tensors: dict[str, Any], head: str | None = None) -> dict[str, Any]:
+        """Sentences to each head's spans `(spans, 4)` (row, first word, end word, label) and scores `(spans,)`."""
+        by_language: defaultdict[str | None, list[str | None]] = defaultdict(list)
+        for name in self._names(head):
+            by_language[self.model.config.head(name).language].append(name)
+        found: dict[str | None, tuple[Tensor, Tensor]] = {}
+        for language, names in by_language.items():
+            features = [self.tokenizer.encode_words(part.words, language) for part in input_tensors["sentences"]]
+            arrays = self.tokenizer.pad_sentences(features)
+            batch = {key: torch.from_numpy(value).to(self.device) for key, value in arrays.items()}
+            found.update(self.model.predict_heads(names, **batch))
+        return {**input_tensors, "found": found}
 
-    def postprocess(self, model_outputs: dict[str, Any], min_score: float = 0.0) -> None:
+    def postprocess(self, model_outputs: dict[str, Any], min_score: float = 0.0, head: str | None = None) -> None:
         """Give each document the spans of its sentences, as characters."""
-        spans: Tensor = model_outputs["spans"]
-        labels = self.model.span_labels
         sentences: list[_Sentence] = model_outputs["sentences"]
-        for (row, first, end, label), score in zip(spans.tolist(), model_outputs["scores"].tolist(), strict=True):
-            if score < min_score:
-                continue
-            sentence = sentences[row]
-            start, stop = sentence.starts[first], sentence.ends[end - 1]
-            sentence.document.entities.append(
-                {
-                    "entity_group": labels[label],
-                    "score": score,
-                    "word": sentence.document.text[start:stop],
-                    "start": start,
-                    "end": stop,
-                }
-            )
+        for name, (spans, scores) in model_outputs["found"].items():
+            labels = self.model.head(name).span_labels
+            for (row, first, end, label), score in zip(spans.tolist(), scores.tolist(), strict=True):
+                if score < min_score:
+                    continue
+                sentence = sentences[row]
+                start, stop = sentence.starts[first], sentence.ends[end - 1]
+                sentence.document.entities[name].append(
+                    {
+                        "entity_group": labels[label],
+                        "score": score,
+                        "word": sentence.document.text[start:stop],
+                        "start": start,
+                        "end": stop,
+                    }
+                )
         for sentence in sentences:
             sentence.document.pending -= 1
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.corpora import load_corpus
 from tagsmith.training.scoring import score_tagger
@@ -278,7 +279,7 @@ def test_scores_as_tagsmith_does(sentences: list[Any], corpus: Callable[[str, st
     model = SimpleNamespace(tag=lambda tokens: wrong if len(tokens) == 5 else ["O"] * len(tokens))
 
     class Pipeline:
-        model = SimpleNamespace(config=SimpleNamespace(tag_scheme="BIOES"))
+        model = SimpleNamespace(config=HierarchicalTaggerConfig())
 
         def __call__(self, inputs: Any, **options: Any) -> Any:
             for tokens in inputs:

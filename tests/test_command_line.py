@@ -411,10 +411,10 @@ def test_weights_that_do_not_fit(toys: Toys, tmp_path: Path) -> None:
     outcome = tagsmith("tag", tmp_path / "other", stdin=b"ab\n")
     assert_one_line(outcome, tmp_path / "other", "weights do not fit config.json", "crf.")
     weights = load_file(toys.tagger / "model.safetensors")
-    del weights["output.weight"]
+    del weights["heads.shared.output.weight"]
     save_file(weights, tmp_path / "fewer" / "model.safetensors", metadata={"format": "pt"})
     outcome = tagsmith("tag", tmp_path / "fewer", stdin=b"ab\n")
-    assert_one_line(outcome, tmp_path / "fewer", "weights do not fit config.json: output.weight")
+    assert_one_line(outcome, tmp_path / "fewer", "weights do not fit config.json: heads.shared.output.weight")
 
 
 def test_files_of_two_taggers(toys: Toys, tmp_path: Path) -> None:

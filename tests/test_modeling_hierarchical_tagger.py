@@ -273,7 +273,8 @@ class TestTraining:
 
     def test_rare_words_train_unk(self) -> None:
         model = model_of(rare_word_id=10, rare_word_dropout=0.9).train()
-        words = model.encoder.words
+        reader = model.encoder.reader()
+        words = reader.words
         assert words is not None
         batch = batch_of(model.config, [40] * 8)
         batch["input_ids"] = batch["input_ids"].clamp(min=2)
@@ -282,10 +283,11 @@ class TestTraining:
         reached = words.weight.grad.any(1)
         assert reached[1] and reached[2:10].all() and not reached[0]
         ids = torch.arange(2, 20).repeat(200)
-        kept = model.encoder._forget_rare(ids) == ids
+        kept = reader._forget_rare(ids) == ids
         assert kept[ids < 10].all() and kept[ids >= 10].float().mean().item() == pytest.approx(0.1, abs=0.03)
-        assert (model.encoder._forget_rare(ids)[~kept & (ids < 10)] == 1).all()
-        assert torch.equal(model.eval().encoder._forget_rare(ids), ids)
+        assert (reader._forget_rare(ids)[~kept & (ids < 10)] == 1).all()
+        model.eval()
+        assert torch.equal(reader._forget_rare(ids), ids)
 
     def test_dropout_is_only_for_training(self) -> None:
         options = {"embedding_dropout": 0.5, "character_dropout": 0.5, "hidden_dropout": 0.5}
@@ -321,7 +323,7 @@ class TestTraining:
         twin = copy.deepcopy(model)
         assert torch.equal(twin(**batch).logits, expected)
         with torch.no_grad():
-            twin.output.bias.add_(1)
+            twin.head().output.bias.add_(1)
         assert torch.equal(model(**batch).logits, expected)
 
 
@@ -358,17 +360,17 @@ class TestLoading:
     @pytest.mark.parametrize(
         ("pattern", "options"),
         [
-            (r"encoder\.words\.weight", {}),
+            (r"readers\.shared\.words\.weight", {}),
             (r"characters\.embedding", {}),
             (r"characters\.convolution", {"character_encoder": "cnn"}),
             (r"characters\.recurrent", {"character_encoder": "lstm"}),
-            (r"encoder\.recurrent\.layers\.1\.recurrent_weight", {"recurrent_initializer": "orthogonal"}),
+            (r"readers\.shared\.recurrent\.layers\.1\.recurrent_weight", {"recurrent_initializer": "orthogonal"}),
             (r"input_bias", {"word_encoder": "lstm", "recurrent_initializer": "orthogonal"}),
-            (r"encoder\.recurrent", {"word_encoder": "rnn", "recurrent_initializer": "normal"}),
-            (r"encoder\.recurrent", {"word_encoder": "sru"}),
+            (r"readers\.shared\.recurrent", {"word_encoder": "rnn", "recurrent_initializer": "normal"}),
+            (r"readers\.shared\.recurrent", {"word_encoder": "sru"}),
             (r"input_weight|state_output", {"word_encoder": "linear-rnn"}),
-            (r"^output\.", {"output": "softmax"}),
-            (r"^crf\.transitions", {}),
+            (r"^heads\.shared\.output\.", {"output": "softmax"}),
+            (r"^heads\.shared\.crf\.transitions", {}),
             (r".", {}),
         ],
     )
@@ -392,21 +394,22 @@ class TestLoading:
                 assert parameter.std() > 0.02, name
         assert loaded(**batch_of(model.config)).loss.isfinite()
         if "orthogonal" in options.values() and "weight" in pattern:
-            for block in loaded.encoder.recurrent.layers[1].recurrent_weight[0].split(4, dim=1):
+            for block in loaded.encoder.reader().recurrent.layers[1].recurrent_weight[0].split(4, dim=1):
                 torch.testing.assert_close(block @ block.t(), torch.eye(4), rtol=0, atol=1e-5)
 
     def test_padding_embeddings_are_zero_from_the_start(self, tmp_path: Path) -> None:
         saved_without(model_of(), tmp_path, "words|characters")
         loaded = HierarchicalTaggerModel.from_pretrained(tmp_path)
-        assert loaded.words is not None and loaded.characters is not None
-        for embedding in (loaded.words, loaded.characters.embedding):
+        words = loaded.reader().words
+        assert words is not None and loaded.characters is not None
+        for embedding in (words, loaded.characters.embedding):
             assert not embedding.weight[0].any() and embedding.weight[1:].any(1).all()
 
     @pytest.mark.parametrize("scheme", ["BIOES", "BILOU", "IOB1", "IOB2"])
     def test_legality_is_known_at_once(self, scheme: str, tmp_path: Path) -> None:
         model = model_of(tag_scheme=scheme)
         model.save_pretrained(tmp_path)
-        crf = HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path).crf
+        crf = HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path).head().crf
         assert crf is not None
         expected = legal_transitions(model.config.tags, scheme)
         for found, legal in zip((crf.legal_start, crf.legal_transitions, crf.legal_end), expected, strict=True):
@@ -420,8 +423,9 @@ class TestLoading:
         model = model_of(character_encoder=character_encoder, gazetteer_size=2)
         model.save_pretrained(tmp_path)
         loaded = HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path, dtype=dtype)
-        assert loaded.crf is not None
-        assert {parameter.dtype for parameter in loaded.crf.parameters()} == {torch.float32}
+        crf = loaded.head().crf
+        assert crf is not None
+        assert {parameter.dtype for parameter in crf.parameters()} == {torch.float32}
         assert {parameter.dtype for parameter in loaded.encoder.parameters()} == {dtype}
         batch = batch_of(model.config)
         outputs, expected = loaded(**batch), model(**batch)
@@ -453,9 +457,9 @@ class TestLoading:
             loaded = HierarchicalTaggerForTokenClassification.from_pretrained(
                 tmp_path / output, ignore_mismatched_sizes=True, **options
             )
-            assert loaded.span_labels == ("X",) and loaded.output.weight.shape[0] == 5
+            assert loaded.head().span_labels == ("X",) and loaded.head().output.weight.shape[0] == 5
             assert all(parameter.isfinite().all() for parameter in loaded.parameters())
-            assert torch.equal(loaded.encoder.words.weight, model.encoder.words.weight)
+            assert torch.equal(loaded.get_input_embeddings().weight, model.get_input_embeddings().weight)
             batch = batch_of(loaded.config)
             assert loaded(**batch).loss.isfinite() and loaded(**batch).tags.max() < 5
 
@@ -486,7 +490,7 @@ def posteriors_by_enumeration(
     model: HierarchicalTaggerForTokenClassification, logits: Tensor
 ) -> dict[tuple[int, int, str], float]:
     """P(span) of one sentence `(words, tags)`: the legal tag sequences that write it, over all legal ones."""
-    crf, tags = model.crf, model.config.tags
+    crf, tags = model.head().crf, model.config.tags
     assert crf is not None
     start, transitions, end = legal_transitions(tags, model.config.tag_scheme)
     masses: dict[tuple[int, int, str], float] = {}
@@ -514,8 +518,8 @@ class TestPredictSpans:
             model = model_of(seed, num_hidden_layers=1).double()
             batch = without_labels(batch_of(model.config, [4, 1, 3], seed))
             with torch.no_grad():
-                model.output.weight.mul_(8)
-                model.output.bias[1:].add_(0.5)
+                model.head().output.weight.mul_(8)
+                model.head().output.bias[1:].add_(0.5)
             spans, scores = model.predict_spans(**batch)
             logits = model(**batch).logits.detach()
             for row, length in enumerate([4, 1, 3]):
@@ -523,7 +527,7 @@ class TestPredictSpans:
                 for (_, start, end, label), score in zip(
                     spans[spans[:, 0] == row].tolist(), scores[spans[:, 0] == row].tolist(), strict=True
                 ):
-                    assert score == pytest.approx(expected[start, end, model.span_labels[label]], rel=1e-6)
+                    assert score == pytest.approx(expected[start, end, model.head().span_labels[label]], rel=1e-6)
                     found += 1
         assert found > 5
 
@@ -581,7 +585,7 @@ class TestPacking:
         model = model_of()
         batch = without_labels(batch_of(model.config))
         packing = Packing.of(batch["attention_mask"].bool())
-        logits = packing.unpack(model.output(packing.pack(model.encoder(**batch))))
+        logits = packing.unpack(model.head().output(packing.pack(model.encoder(**batch))))
         torch.testing.assert_close(logits, model(**batch).logits)
 
 

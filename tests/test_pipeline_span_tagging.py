@@ -282,16 +282,24 @@ class TestBatches:
                 assert [e["score"] for e in ours] == pytest.approx([e["score"] for e in theirs], abs=1e-5)
 
     def test_batch_size_of_the_constructor_holds(
-        self, tiny_model: HierarchicalTaggerForTokenClassification, tiny_tokenizer: HierarchicalTaggerTokenizer
+        self,
+        tiny_model: HierarchicalTaggerForTokenClassification,
+        tiny_tokenizer: HierarchicalTaggerTokenizer,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         pipeline = SpanTaggingPipeline(model=tiny_model, tokenizer=tiny_tokenizer, batch_size=3, min_score=2.0)
         sizes = []
-        handle = tiny_model.register_forward_pre_hook(
-            lambda _, args, kwargs: sizes.append(len(kwargs["input_ids"] if not args else args[0])), with_kwargs=True
-        )
+        predict = HierarchicalTaggerForTokenClassification.predict_heads
+
+        def watch(
+            self: HierarchicalTaggerForTokenClassification, heads: Any, input_ids: torch.Tensor, **rest: Any
+        ) -> Any:
+            sizes.append(len(input_ids))
+            return predict(self, heads, input_ids, **rest)
+
+        monkeypatch.setattr(HierarchicalTaggerForTokenClassification, "predict_heads", watch)
         assert pipeline(["Lund"] * 8) == [[]] * 8
         assert [len(entities) for entities in pipeline(["Lund"] * 8, min_score=0.0, batch_size=4)] == [1] * 8
-        handle.remove()
         assert sizes == [3, 3, 2, 4, 4]
 
     def test_a_generator_is_read_as_it_is_needed(self, tagger: SpanTaggingPipeline) -> None:
@@ -337,7 +345,9 @@ class TestParameters:
         assert restless(TEXT, min_score=1.1) == []
 
     def test_unknown_ones_are_refused(self, tagger: SpanTaggingPipeline, tiny_folder: Path) -> None:
-        message = "has no parameter aggregation_strategy; it has batch_size, is_split_into_words, max_words, min_score"
+        message = (
+            "has no parameter aggregation_strategy; it has batch_size, is_split_into_words, max_words, head, min_score"
+        )
         with pytest.raises(TypeError, match=message):
             tagger("a", aggregation_strategy="simple")
         with pytest.raises(TypeError, match=message):
@@ -363,11 +373,12 @@ class TestOtherTaggers:
         gazetteer = tagsmith.Gazetteer({"LOC": ["New York City"]})
         tokenizer = HierarchicalTaggerTokenizer.train([["New", "York"]], gazetteer=gazetteer)
         model = random_tagger(tokenizer, ["O", "B-X", "I-X"], output="softmax", tag_scheme="IOB2", gazetteer_size=5)
+        output = model.head().output
         with torch.no_grad():  # the gazetteer alone decides
-            model.output.weight.zero_()
-            model.output.bias.zero_()
-            model.output.weight[0, 16] = model.output.weight[1, 17] = 9
-            model.output.weight[2, 18:20] = 9
+            output.weight.zero_()
+            output.bias.zero_()
+            output.weight[0, 16] = output.weight[1, 17] = 9
+            output.weight[2, 18:20] = 9
         entities = SpanTaggingPipeline(model=model, tokenizer=tokenizer)("To New York City, to New York", batch_size=3)
         assert pairs(entities) == [("X", "New York City")]
 

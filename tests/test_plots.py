@@ -88,7 +88,15 @@ def decode_by_hand(model: ByteToSpanForSpanTagging, window: bytes) -> list[tuple
         if symbols[-1] > config.stop_id:
             start, size = symbols[-3] - 259, symbols[-2] - config.first_length_id
             label = config.id2label[symbols[-1] - config.stop_id - 1]
-            spans.append((start, start + size, label, float(np.exp(sum(chances[-3:]))), hidden[0, 0].numpy()))
+            spans.append(
+                (
+                    start,
+                    start + size,
+                    label,
+                    float(np.exp(sum(chances[-3:]))),
+                    model.attend(hidden, read)[0][0, 0].numpy(),
+                )
+            )
     return spans
 
 

@@ -99,18 +99,18 @@ def test_the_scheme_is_as_wanted(scheme: str, tags: list[str]) -> None:
 def test_the_splitter_that_breaks_fewer_spans_is_chosen() -> None:
     hyphen = make_row("Paris-based", ["Paris", "-", "based"], ["B-LOC", "O", "O"], [(0, 5, "LOC")], raw=True)
     assert prepare_sentence(hyphen, "words", "IOB2").misaligned == 1
-    assert choose_splitter([hyphen], plain=False) == "punctuation"
-    assert choose_splitter([PLAIN], plain=True) in ("words", "punctuation")
+    assert choose_splitter([([hyphen], False)]) == "punctuation"
+    assert choose_splitter([([PLAIN], True)]) in ("words", "punctuation")
     neither = make_row("in Paris", ["in", "Paris"], ["O", "B-LOC"], [(3, 8, "LOC")], raw=True)
-    assert choose_splitter([neither], plain=False) == "words", "a draw goes to the coarser"
+    assert choose_splitter([([neither], False)]) == "words", "a draw goes to the coarser"
 
 
 def test_the_splitter_that_agrees_with_the_corpus_tokens_is_chosen() -> None:
     whole = make_row("well-known b.com", ["well-known", "b.com"], ["ADJ", "X"], [], raw=False)
     apart = make_row("well - known", ["well", "-", "known"], ["ADV", "PUNCT", "ADJ"], [], raw=False)
     apart = {**apart, "text": "well-known", "starts": [0, 4, 5], "ends": [4, 5, 10]}
-    assert choose_splitter([whole], plain=True) == "words"
-    assert choose_splitter([apart], plain=True) == "punctuation"
+    assert choose_splitter([([whole], True)]) == "words"
+    assert choose_splitter([([apart], True)]) == "punctuation"
 
 
 def test_only_the_first_sentences_are_looked_at() -> None:
@@ -119,7 +119,7 @@ def test_only_the_first_sentences_are_looked_at() -> None:
             yield TOKENS
         raise AssertionError("read too far")
 
-    assert choose_splitter(rows(), plain=False) == "words"
+    assert choose_splitter([(rows(), False)]) == "words"
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import tagsmith
 from tagsmith.training.recipe import bundled_recipes, read_recipe
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
@@ -31,11 +32,21 @@ def write_toy_corpus(path: Path, sentences: int, seed: int) -> None:
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
+def save_tagger_of_heads(folder: Path) -> None:
+    tokenizer = tagsmith.HierarchicalTaggerTokenizer.train([["Angela", "met"]])
+    heads = {"pos": {"tags": ["NOUN"], "tag_scheme": "plain"}, "ner": {"tags": ["O", "S-PER"], "tag_scheme": "BIOES"}}
+    sizes = {"vocab_size": tokenizer.vocab_size, "character_vocab_size": tokenizer.character_vocab_size}
+    config = tagsmith.HierarchicalTaggerConfig(sharing="encoder", heads=heads, id2label={}, label2id={}, **sizes)
+    tagsmith.HierarchicalTaggerForTokenClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 def test_python_blocks_run(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_toy_corpus(tmp_path / "train.conll", 64, 1)
     write_toy_corpus(tmp_path / "dev.conll", 24, 2)
     shutil.copytree(tiny_folder, tmp_path / "my-tagger")
+    save_tagger_of_heads(tmp_path / "tasks")
     names: dict[str, object] = {}
     code = blocks("python")
     assert len(code) >= 5
@@ -63,7 +74,7 @@ def test_options_of_the_command_line_exist() -> None:
     commands = get_command(app).commands
     commands = {**commands, **commands["plot"].commands}
     known = {option for command in commands.values() for item in command.params for option in item.opts}
-    written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--check"}
+    written = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", README)) - {"--check", "--nproc_per_node"}
     assert written - known == set()
     named = set(re.findall(r"tagsmith (?:plot )?(\w+)", README)) | {"plot"}
     assert set(commands) <= named

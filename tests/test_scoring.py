@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.words import split_words
 from tagsmith.training.scoring import score_tagger
 
@@ -17,13 +18,14 @@ class GivenSpans:
 
     def __init__(self, found: dict[str, list[Found]], scheme: str = "BIOES") -> None:
         self.found = found
-        self.model = SimpleNamespace(config=SimpleNamespace(tag_scheme=scheme))
+        self.model = SimpleNamespace(config=HierarchicalTaggerConfig(tag_scheme=scheme))
         self.tokenizer = SimpleNamespace(split=lambda text: split_words(text, "words"))
         self.calls: list[tuple[bool, list[Any]]] = []
 
     def __call__(
-        self, inputs: Iterable[Any], *, batch_size: int, is_split_into_words: bool
+        self, inputs: Iterable[Any], *, batch_size: int, is_split_into_words: bool, head: str | None
     ) -> Iterator[list[dict[str, Any]]]:
+        assert head is None
         given = list(inputs)
         self.calls.append((is_split_into_words, given))
         for item in given:

@@ -265,7 +265,7 @@ class TestCall:
         before = tiny_tokenizer.encode_words(["Lund"])
         for number in range(300):
             tiny_tokenizer.encode_words([f"word{number}"])
-        assert len(tiny_tokenizer._cache) <= 52
+        assert len(tiny_tokenizer._cache[None]) <= 52
         assert tiny_tokenizer.encode_words(["Lund"]) == before
 
 

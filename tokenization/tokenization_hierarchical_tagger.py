@@ -23,6 +23,7 @@ from .input_error import InputError
 from .words import SPLITTERS, Word, cut_sentence, iterate_sentences, split_words
 
 PAD_ID, UNK_ID = 0, 1
+Words = Sequence[str] | Mapping[str, Sequence[str]]  # a vocabulary, or one for each language
 _CACHED_WORDS = 100_000  # most words of a text recur; beyond this many distinct ones the cache starts anew
 
 
@@ -30,15 +31,17 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
     """Splits text into words and gives word ids and character ids.
 
     Args:
-        vocab_file: JSON with "words" and "characters", each in the order of their ids, which begin at 2.
+        vocab_file: JSON with "words" and "characters", each in the order of their ids, which begin at 2. For a tagger
+            whose languages have words of their own, "words" has such a list for each language.
         gazetteer_file: JSON of a `Gazetteer`; None for a tagger without.
-        words: the vocabulary itself, in place of a file; normalised, most frequent first.
+        words: the vocabulary itself, in place of a file; normalised, most frequent first; or one for each language.
         characters: likewise the characters.
         gazetteer: likewise the gazetteer.
         lowercase: fold case in words (characters always keep it).
         zero_digits: replace each digit of a word by 0.
         splitter: how text becomes words: "words", "punctuation" or "whitespace" (see `split_words`).
-        rare_word_id: the first id of words that occurred once in training, for the model's `rare_word_dropout`.
+        rare_word_id: the first id of words that occurred once in training, for the model's `rare_word_dropout`; or
+            one for each language.
 
     Raises:
         InputError: a file that is not what `save_pretrained` wrote.
@@ -54,13 +57,13 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         vocab_file: str | None = None,
         gazetteer_file: str | None = None,
         *,
-        words: Sequence[str] | None = None,
+        words: Words | None = None,
         characters: Sequence[str] | None = None,
         gazetteer: Gazetteer | None = None,
         lowercase: bool = True,
         zero_digits: bool = True,
         splitter: str = "words",
-        rare_word_id: int | None = None,
+        rare_word_id: int | Mapping[str, int] | None = None,
         pad_token: str = "[PAD]",
         unk_token: str = "[UNK]",
         **kwargs: Any,
@@ -78,11 +81,17 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             gazetteer = _read_gazetteer(gazetteer_file)
         self.lowercase, self.zero_digits, self.splitter = lowercase, zero_digits, splitter
         self.rare_word_id = rare_word_id
-        self.words, self.characters, self.gazetteer = list(words), list(characters), gazetteer
+        # By language; under None where all texts have the same words.
+        self.vocabularies: dict[str | None, list[str]] = (
+            {name: list(own) for name, own in words.items()} if isinstance(words, Mapping) else {None: list(words)}
+        )
+        self.characters, self.gazetteer = list(characters), gazetteer
         # PAD and UNK are not looked up, so that a text which spells them is only text.
-        self._word_ids = {word: index for index, word in enumerate(self.words, 2)}
+        self._word_ids = {
+            name: {word: index for index, word in enumerate(own, 2)} for name, own in self.vocabularies.items()
+        }
         self._character_ids = {character: index for index, character in enumerate(self.characters, 2)}
-        self._cache: dict[str, tuple[int, list[int]]] = {}
+        self._cache: dict[str | None, dict[str, tuple[int, list[int]]]] = {name: {} for name in self.vocabularies}
         self._added_tokens_decoder = {
             PAD_ID: AddedToken(str(pad_token), special=True),
             UNK_ID: AddedToken(str(unk_token), special=True),
@@ -100,43 +109,66 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
     @classmethod
     def train(
         cls,
-        sentences: Iterable[Sequence[str]],
+        sentences: Iterable[Sequence[str]] | Mapping[str, Iterable[Sequence[str]]],
         *,
         min_count: int = 1,
-        extra_words: Iterable[str] = (),
+        extra_words: Iterable[str] | Mapping[str, Iterable[str]] = (),
         lowercase: bool = True,
         zero_digits: bool = True,
+        earlier: HierarchicalTaggerTokenizer | None = None,
         **kwargs: Any,
     ) -> HierarchicalTaggerTokenizer:
         """Build the vocabularies from training sentences, each a sequence of words.
 
         Args:
-            sentences: the training data's words.
+            sentences: the training data's words; or those of each language, for a vocabulary each and characters of
+                all.
             min_count: how often a word must occur to get an id; characters always get one.
-            extra_words: words to add beside them, of a vectors file for one.
+            extra_words: words to add beside them, of a vectors file for one; or those of each language.
             lowercase: as in the constructor.
             zero_digits: as in the constructor.
+            earlier: a tokenizer whose words and characters are to stay, beside new ones; its characters alone where it
+                has one vocabulary and this one has languages, or the other way round.
             **kwargs: the constructor's other options.
         """
-        surface = Counter(chain.from_iterable(sentences))
-        words: Counter[str] = Counter()
-        characters: Counter[str] = Counter()
-        for word, count in surface.items():
-            words[normalize(word, lowercase, zero_digits)] += count
-            for character in word:
-                characters[character] += count
-        kept = {word: count for word, count in words.most_common() if count >= min_count}
-        rare_word_id = 2 + sum(count > 1 for count in kept.values())
-        for word in extra_words:
-            kept.setdefault(normalize(word, lowercase, zero_digits), 0)
+        by_language: Mapping[Any, Iterable[Sequence[str]]] = (
+            sentences if isinstance(sentences, Mapping) else {None: sentences}
+        )
+        extra: Mapping[Any, Iterable[str]] = extra_words if isinstance(extra_words, Mapping) else {None: extra_words}
+        characters = Counter(dict.fromkeys(earlier.characters if earlier else (), 1 << 60))  # these come first
+        kept = earlier.vocabularies if earlier and (None in earlier.vocabularies) == (None in by_language) else ()
+        words, rare_word_id = {}, {}
+        for language in dict.fromkeys([*kept, *by_language]):
+            surface = Counter(chain.from_iterable(by_language.get(language, ())))
+            counts: Counter[str] = Counter()
+            for word, count in surface.items():
+                counts[normalize(word, lowercase, zero_digits)] += count
+                for character in word:
+                    characters[character] += count
+            frequent, rare = earlier.split_vocabulary(language) if earlier else ([], [])
+            known = {*frequent, *rare}
+            new = [item for item in counts.most_common() if item[1] >= min_count and item[0] not in known]
+            frequent += [word for word, count in new if count > 1]
+            rare += [word for word, count in new if count == 1]
+            added = [normalize(word, lowercase, zero_digits) for word in extra.get(language, ())]
+            words[language] = list(dict.fromkeys([*frequent, *rare, *added]))
+            rare_word_id[language] = 2 + len(frequent)
+        shared = None in words
         return cls(
-            words=list(kept),
+            words=words[None] if shared else words,
             characters=[character for character, _ in characters.most_common()],
             lowercase=lowercase,
             zero_digits=zero_digits,
-            rare_word_id=rare_word_id,
+            rare_word_id=rare_word_id[None] if shared else rare_word_id,
             **kwargs,
         )
+
+    def split_vocabulary(self, language: str | None) -> tuple[list[str], list[str]]:
+        """A language's words: those from before `rare_word_id`, and the rest; none where it is new."""
+        words = self.vocabularies.get(language, [])
+        first = self.rare_word_id.get(str(language)) if isinstance(self.rare_word_id, Mapping) else self.rare_word_id
+        bound = len(words) if first is None else first - 2
+        return words[:bound], words[bound:]
 
     def normalize(self, word: str) -> str:
         """The form under which a word is looked up."""
@@ -159,12 +191,17 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         """Where to end a stretch of at most `max_words` of a sentence given as words."""
         return cut_sentence(words, max_words)
 
-    def encode_words(self, words: Sequence[str]) -> dict[str, Any]:
-        """One sentence, already split, to `input_ids` (words), `character_ids` (words, characters) and features."""
-        if len(self._cache) > _CACHED_WORDS:
-            self._cache.clear()
-        known = self._cache
-        pairs = [known.get(word) or self._look_up(word) for word in words]
+    def encode_words(self, words: Sequence[str], language: str | None = None) -> dict[str, Any]:
+        """One sentence, already split, to `input_ids` (words), `character_ids` (words, characters) and features.
+
+        Raises:
+            ValueError: an empty word, or a language without words here; the message has those that are.
+        """
+        self._check_language(language)
+        known = self._cache[language]
+        if len(known) > _CACHED_WORDS:
+            known.clear()
+        pairs = [known.get(word) or self._look_up(word, language) for word in words]
         encoded: dict[str, Any] = {
             "input_ids": [pair[0] for pair in pairs],
             "character_ids": [pair[1] for pair in pairs],
@@ -173,15 +210,25 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             encoded["gazetteer_features"] = self.gazetteer.match(words)
         return encoded
 
-    def _look_up(self, word: str) -> tuple[int, list[int]]:
+    def _check_language(self, language: str | None) -> None:
+        if language in self.vocabularies:
+            return
+        if None in self.vocabularies:
+            raise ValueError(f"All languages have the same words in this tokenizer; leave out language={language!r}.")
+        found = "Each language has" if language is None else f"There is no language {language!r}, and each has"
+        raise ValueError(
+            f"{found} its own words in this tokenizer. Choose one of {', '.join(map(str, self.languages))}."
+        )
+
+    def _look_up(self, word: str, language: str | None) -> tuple[int, list[int]]:
         if not word:
             raise ValueError("A word is empty. Leave empty strings out of the sentence.")
         unknown = UNK_ID
         pair = (
-            self._word_ids.get(self.normalize(word), unknown),
+            self._word_ids[language].get(self.normalize(word), unknown),
             [self._character_ids.get(character, unknown) for character in word],
         )
-        self._cache[word] = pair
+        self._cache[language][word] = pair
         return pair
 
     def __call__(
@@ -192,6 +239,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         padding: bool = True,
         return_tensors: str | None = None,
         return_offsets_mapping: bool = False,
+        language: str | None = None,
     ) -> BatchEncoding:
         """Encode a text or a batch of texts (or, if split, a sentence or a batch of sentences of words).
 
@@ -201,6 +249,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             padding: pad a batch to its longest sentence and longest word, as arrays.
             return_tensors: "pt" or "np"; None leaves lists.
             return_offsets_mapping: give each word's `(start, end)` in characters too; not for words given split.
+            language: whose words these are, where each language has its own.
 
         Returns:
             `input_ids` (batch, words), `character_ids` (batch, words, characters), `attention_mask` (batch, words)
@@ -216,7 +265,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             split = [self.split(item) for item in batch]
             offsets = [[(word.start, word.end) for word in words] for words in split]
             batch = [[word.text for word in words] for words in split]
-        features = [{**self.encode_words(words), "attention_mask": [1] * len(words)} for words in batch]
+        features = [{**self.encode_words(words, language), "attention_mask": [1] * len(words)} for words in batch]
         if single and return_tensors is None:
             data: Mapping[str, Any] = features[0]
         elif padding:
@@ -229,9 +278,10 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             encoding["offset_mapping"] = offsets[0] if single else offsets
         return encoding
 
-    def encode(self, text: str | Sequence[str]) -> list[int]:
+    def encode(self, text: str | Sequence[str], language: str | None = None) -> list[int]:
         """The word ids of a text, or of words already split."""
-        ids: list[int] = self.encode_words(self.tokenize(text) if isinstance(text, str) else text)["input_ids"]
+        words = self.tokenize(text) if isinstance(text, str) else text
+        ids: list[int] = self.encode_words(words, language)["input_ids"]
         return ids
 
     def pad_sentences(self, features: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
@@ -268,9 +318,20 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
     # What PreTrainedTokenizer asks of every tokenizer.
 
     @property
+    def words(self) -> list[str]:
+        """The words in the order of their ids, from 2 on; where each language has its own, see `vocabularies`."""
+        self._check_language(None)
+        return self.vocabularies[None]
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages that have words of their own; none where all have the same."""
+        return [name for name in self.vocabularies if name is not None]
+
+    @property
     def vocab_size(self) -> int:
-        """How many word ids there are, PAD and UNK among them."""
-        return len(self.words) + 2
+        """How many word ids there are, PAD and UNK among them; of the largest vocabulary where there are several."""
+        return max(map(len, self.vocabularies.values())) + 2
 
     @property
     def character_vocab_size(self) -> int:
@@ -278,8 +339,13 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         return len(self.characters) + 2
 
     def get_vocab(self) -> dict[str, int]:
-        """Words and special tokens with their ids."""
-        return {**self._word_ids, str(self.pad_token): PAD_ID, str(self.unk_token): UNK_ID}
+        """Words, behind their language where each has its own, and special tokens, with their ids."""
+        ids = {
+            word if language is None else f"{language}:{word}": index
+            for language, own in self._word_ids.items()
+            for word, index in own.items()
+        }
+        return {**ids, str(self.pad_token): PAD_ID, str(self.unk_token): UNK_ID}
 
     def __len__(self) -> int:
         return self.vocab_size
@@ -298,7 +364,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         return [word.text for word in self.split(text)]
 
     def _convert_token_to_id(self, token: str) -> int:
-        return self._word_ids.get(self.normalize(token), UNK_ID)
+        self._check_language(None)
+        return self._word_ids[None].get(self.normalize(token), UNK_ID)
 
     def _convert_id_to_token(self, index: int) -> str:
         if not 2 <= index < self.vocab_size:
@@ -312,7 +379,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
     def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Write vocab.json and, if there is one, gazetteer.json."""
         prefix = f"{filename_prefix}-" if filename_prefix else ""
-        vocabulary = {"words": self.words, "characters": self.characters}
+        words = self.vocabularies if self.languages else self.words
+        vocabulary = {"words": words, "characters": self.characters}
         contents = {"vocab_file": json.dumps(vocabulary, ensure_ascii=False, indent=0)}
         if self.gazetteer is not None:
             contents["gazetteer_file"] = self.gazetteer.to_json()
@@ -337,21 +405,22 @@ def _flat(rows: Sequence[Sequence[int]]) -> np.ndarray:
     return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
 
 
-def _read_vocabulary(path: str) -> tuple[list[str], list[str]]:
+def _read_vocabulary(path: str) -> tuple[Words, list[str]]:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        lists = content["words"], content["characters"]
+        words, characters = content["words"], content["characters"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"not a vocabulary of words and characters ({error!r})", path=path, fix=_SAVE_AGAIN
         ) from error
-    for kind, entries in zip(("words", "characters"), lists, strict=True):
+    by_language = {f"words of {name}": own for name, own in words.items()} if isinstance(words, dict) else None
+    for kind, entries in {**(by_language or {"words": words}), "characters": characters}.items():
         if not isinstance(entries, list) or not all(isinstance(entry, str) and entry for entry in entries):
             raise InputError(f"the {kind} are not a list of strings", path=path, fix=_SAVE_AGAIN)
         if len(set(entries)) < len(entries):
             repeated = Counter(entries).most_common(1)[0][0]
             raise InputError(f"the {kind} hold {repeated!r} twice", path=path, fix=_SAVE_AGAIN)
-    return lists
+    return words, characters
 
 
 def _read_gazetteer(path: str) -> Gazetteer:
@@ -362,3 +431,5 @@ def _read_gazetteer(path: str) -> Gazetteer:
 
 
 _SAVE_AGAIN = "Save the tokenizer again, or fetch its folder again."
+
+HierarchicalTaggerTokenizer.register_for_auto_class()

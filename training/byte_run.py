@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tagsmith.training.byte_trainer import ByteTaggerTrainer
 from tagsmith.training.corpora import is_plain, label_names
 from tagsmith.training.load_tagger import load_tagger
 from tagsmith.training.recipe import ByteRecipe
+from tagsmith.training.run_facts import data_facts, speed_facts
 from tagsmith.training.scoring import score_documents
 from tagsmith.training.training_run import TrainingRun
 from tagsmith.training.window_dataset import WindowCollator, WindowDataset
@@ -57,7 +59,8 @@ def train_byte_tagger(
         OSError: the folder cannot be written.
     """
     dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
-    run = TrainingRun(recipe, _defaults(recipe.training, has_dev=bool(dev)), output_dir, resume, console)
+    defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
+    run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console)
     labels = _labels(corpora)
     model = _model(recipe, labels)
     window_size = model.config.window_size
@@ -81,29 +84,14 @@ def train_byte_tagger(
         data_collator=WindowCollator(),
         processing_class=tokenizer,
     )
-    results = {**facts, "train_windows": len(windows)}
+    results = {**facts, "train_windows": len(windows), "data": data_facts(corpora)}
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
+        started = time.monotonic()
         results["dev"] = {name: score_documents(pipeline, rows) for name, rows in dev.items()}
+        results.update(speed_facts(results["data"], "dev", time.monotonic() - started))
     run.write(results)
     return results
-
-
-def _defaults(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
-    """Training arguments where the recipe leaves them open: checkpoints as it evaluates, and the best on dev kept."""
-    rhythm = "steps" if "eval_steps" in training else "epoch"
-    return {
-        "save_strategy": rhythm,
-        "logging_strategy": rhythm,
-        "save_total_limit": 2,
-        "eval_strategy": rhythm if has_dev else "no",
-        "load_best_model_at_end": has_dev,
-        "metric_for_best_model": "f1" if has_dev else None,
-        "per_device_eval_batch_size": 256,
-        "disable_tqdm": True,
-        "remove_unused_columns": False,
-        "bf16": multiplies_bfloat16(),
-    }
 
 
 def multiplies_bfloat16() -> bool:

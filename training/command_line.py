@@ -65,6 +65,9 @@ Scheme = Annotated[str, typer.Option(help="Tag scheme: auto, IOB1, IOB2, BIOES, 
 OnErrorOption = Annotated[
     OnError, typer.Option(help="Tags that break their scheme but can be read: convert and report them, or raise.")
 ]
+Head = Annotated[
+    str | None, typer.Option(help="Of a tagger with several heads the one to tag by; tag --format jsonl takes all.")
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(
@@ -80,7 +83,8 @@ def train(
         list[str],
         typer.Option(
             metavar="[NAME=]FILE",
-            help="Training data: CoNLL, CoNLL-U or JSON lines. For a byte-to-span tagger repeatable, as en=FILE.",
+            help="Training data: CoNLL, CoNLL-U or JSON lines. Repeatable for heads, and for a byte-to-span tagger, "
+            "as en=FILE.",
         ),
     ],
     output_dir: Annotated[Path, typer.Option(help="Folder for the tagger.")],
@@ -92,7 +96,14 @@ def train(
         list[str] | None, typer.Option("--set", help="A change to the recipe, like model.hidden_size=200; repeatable.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder.")] = False,
-    tag_column: TagColumn = None,
+    tag_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]COLUMN",
+            help="Column of the tags: a number from 0, from the end if negative, or a name; repeatable by data, as "
+            "ner=3.",
+        ),
+    ] = None,
     encoding: Encoding = "utf-8",
     scheme: Scheme = "auto",
     on_error: OnErrorOption = OnError.convert,
@@ -105,27 +116,23 @@ def train(
     prepare_torch(threads)
     chosen = read_recipe(recipe, set_ or [])
     named = named_files(train, dev or [])
-    if len(named) > 1 and not isinstance(chosen, ByteRecipe):
-        raise InputError(
-            f"{len(named)} training files are given, and this recipe trains on one",
-            fix="Give one --train, or take a recipe of the byte-to-span family.",
-        )
+    columns = _columns(tag_column or [], named)
     corpora = {}
     for name, files in named.items():
-        corpora[name] = load_corpus(files, **_reader(tag_column, encoding, scheme, on_error))
+        corpora[name] = load_corpus(files, **_reader(columns[name], encoding, scheme, on_error))
         _report_reading(corpora[name], name)
     if isinstance(chosen, ByteRecipe):
         from tagsmith.training.byte_run import train_byte_tagger
 
         results = train_byte_tagger(chosen, corpora, output_dir, resume=resume, console=messages)
-        scores = results.get("dev", {})
     else:
         from tagsmith.training.run import train_tagger
 
         assert isinstance(chosen, Recipe)
-        name, corpus = corpora.popitem()
-        results = train_tagger(chosen, corpus, output_dir, resume=resume, console=messages)
-        scores = {name: results["dev"]} if "dev" in results else {}
+        results = train_tagger(chosen, corpora, output_dir, resume=resume, console=messages)
+    scores = results.get("dev", {})
+    if "f1" in scores and "labels" in scores:  # of a tagger of one head
+        scores = {"": scores}
     for name, score in scores.items():
         _print_scores(score, name)
     say(f"{results['minutes']:.1f} minutes; the tagger is in {output_dir}")
@@ -143,6 +150,7 @@ def evaluate(
     save_best: Annotated[
         bool, typer.Option(help="With --curve: keep the settings of the best F1 in the tagger's config.json.")
     ] = False,
+    head: Head = None,
     by_line: Annotated[
         bool, typer.Option(help="Tag each sentence by itself, where a byte-to-span tagger reads on over its document.")
     ] = False,
@@ -164,8 +172,9 @@ def evaluate(
         raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
     corpus = load_corpus({"test": file}, **_reader(tag_column, encoding, scheme, on_error))
     _report_reading(corpus)
-    _check_kind(pipeline, corpus["test"], file)
-    scores = score_tagger(pipeline, corpus["test"], batch_size, by_line)
+    _check_head(pipeline, head, model)
+    _check_kind(pipeline, corpus["test"], file, head)
+    scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head)
     if as_json:
         sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
     else:
@@ -181,6 +190,7 @@ def tag(
         list[str] | None, typer.Argument(help="Text files in UTF-8; - or none for standard input.")
     ] = None,
     format_: Annotated[TagFormat, typer.Option("--format", help="How to write the spans.")] = TagFormat.text,
+    head: Head = None,
     min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Leave out spans that score below.")] = None,
     recall_bias: Annotated[
         float | None, typer.Option(help="Of a byte-to-span tagger: above 0 for more spans, below 0 for fewer.")
@@ -194,7 +204,9 @@ def tag(
     pipeline = _load(model, threads)
     if recall_bias is not None and not _reads_bytes(pipeline):
         raise InputError("--recall-bias is for byte-to-span taggers, and this is none", path=model)
-    options = _given(min_score=min_score, recall_bias=recall_bias, batch_size=batch_size)
+    if head is not None or format_ != TagFormat.jsonl:
+        _check_head(pipeline, head, model)
+    options = _given(head=head, min_score=min_score, recall_bias=recall_bias, batch_size=batch_size)
     write_tagged(pipeline, read_texts(files or ["-"]), format_.value, **options)
 
 
@@ -256,7 +268,19 @@ def _reads_bytes(pipeline: Any) -> bool:
     return bool(pipeline.model.config.model_type == "byte-to-span")
 
 
-def _check_kind(pipeline: Any, rows: Any, file: Path) -> None:
+def _check_head(pipeline: Any, head: str | None, model: str) -> None:
+    """A head that the tagger has, or none where it has but one."""
+    if _reads_bytes(pipeline):
+        if head is not None:
+            raise InputError("--head is for taggers with heads, and this is none", path=model)
+        return
+    try:
+        pipeline.model.config.head(head)
+    except ValueError as error:
+        raise InputError(str(error), path=model) from None
+
+
+def _check_kind(pipeline: Any, rows: Any, file: Path, head: str | None) -> None:
     """A tagger of spans is not scored on plain tags, nor the other way round."""
     from tagsmith.training.corpora import is_plain, label_names
 
@@ -266,7 +290,7 @@ def _check_kind(pipeline: Any, rows: Any, file: Path) -> None:
             found = f"{', '.join(labels[:5])}, none of which the tagger knows ({', '.join(known[:5])})"
             raise InputError(f"this file has the labels {found}", path=file, fix="Name the column with --tag-column.")
         return
-    plain = pipeline.model.config.tag_scheme == "plain"
+    plain = pipeline.model.config.head(head).tag_scheme == "plain"
     if is_plain(rows) != plain:
         kinds = ("spans", "a plain tag for each word")
         raise InputError(
@@ -327,6 +351,20 @@ def named_files(train: list[str], dev: list[str]) -> dict[str, dict[str, Path]]:
     return corpora
 
 
+def _columns(arguments: list[str], named: dict[str, dict[str, Path]]) -> dict[str, str | None]:
+    """The tag column of each corpus, out of arguments like `ner=3`, or one for all."""
+    columns: dict[str | None, str] = {}
+    for argument in arguments:
+        before, equals, column = argument.rpartition("=")
+        name = before if equals else None
+        if name is not None and name not in named:
+            raise InputError(f"there is no --train named {name!r}, as --tag-column {argument} is")
+        if name in columns:
+            raise InputError(f"--tag-column is given twice{f' for {name!r}' if name else ''}", fix="Give one of them.")
+        columns[name] = column
+    return {name: columns.get(name, columns.get(None)) for name in named}
+
+
 def _report_reading(corpus: Any, name: str = "") -> None:
     """Say once what was read, and what was irregular in it."""
     from tagsmith.training.corpora import reading_reports
@@ -377,3 +415,7 @@ def main() -> None:
 def _fail(message: str) -> None:
     say(f"error: {' '.join(message.split())}")
     sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,9 @@ def say(message: str, style: str | None = None) -> None:
 
 def prepare_torch(threads: int) -> None:
     """So many threads; no bars for files of a few megabytes, no warnings that only developers can act on."""
+    # Products of bfloat16 keep a kernel for each shape, some megabytes each: 1,024 of them were 5 GB in a long run.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+
     import torch
     from transformers.utils import logging
 

@@ -54,7 +54,7 @@ class StatesPlot:
 
 @dataclass(frozen=True)
 class _Emission:
-    """A label as emitted: `(hidden_size,)`, the state it was chosen from. Two are the same if their labels are."""
+    """A label as emitted: `(features,)`, the state it was chosen from. Two are the same if their labels are."""
 
     label: str
     state: np.ndarray = field(compare=False)
@@ -77,7 +77,9 @@ def plot_states(
     seed: int = 1,
     limit: int = 2000,
 ) -> StatesPlot:
-    """Draw the writer's top states from which labels are chosen, after Gillick et al. (2015), Figure 2.
+    """Draw the states from which labels are chosen, after Gillick et al. (2015), Figure 2.
+
+    A state is the writer's, with attention joined by what it attends to.
 
     Texts are tagged as ever, greedily over overlapping windows; a span that windows share is one point, with the state
     of the window that the merging takes it from. Colours are labels, markers groups. The CSV has x, y, label, group
@@ -165,12 +167,14 @@ def _emissions(
     symbols, chances = model.decode_spans(ids)
     # Decoding keeps no states, so what it wrote is written again: the state at a symbol chooses the next.
     inputs = torch.cat([torch.full_like(symbols[:, :1], GO_ID), symbols[:, :-1]], dim=1)
-    hidden, _ = model.model.write(inputs, torch.ones_like(inputs, dtype=torch.bool), model.model(ids).states)
+    read = model.model(ids)
+    hidden, _ = model.model.write(inputs, torch.ones_like(inputs, dtype=torch.bool), read.states)
+    features, _ = model.attend(hidden, read)
     decoded = tokenizer.codec.decode_batch(symbols.cpu().numpy(), lengths)
     places = torch.from_numpy(decoded.positions)[:, None] + torch.arange(3)  # of a span's three symbols
     rows = torch.from_numpy(decoded.rows)
     scores = chances.cpu()[rows[:, None], places].sum(1).exp().tolist()
-    states = hidden.cpu()[rows, places[:, 2]].float().numpy()
+    states = features.cpu()[rows, places[:, 2]].float().numpy()
     emitted: list[list[tuple[int, int, _Emission, float]]] = [[] for _ in windows]
     columns = (part.tolist() for part in (decoded.rows, decoded.starts, decoded.ends, decoded.labels))
     for row, start, end, label, state, score in zip(*columns, states, scores, strict=True):
@@ -206,7 +210,7 @@ def _draw_states(
     colours, markers = colours_of(labels), markers_of(groups)
     figure = new_figure(10, 8)
     axes = figure.subplots()
-    axes.set(xticks=[], yticks=[], title=f"{len(points):,} labels as the writer's state has them (t-SNE)")
+    axes.set(xticks=[], yticks=[], title=f"{len(points):,} labels by the states they are chosen from (t-SNE)")
     for group in groups:
         chosen = [index for index, point in enumerate(points) if point.group == group]
         shades = [colours[points[index].label] for index in chosen]

@@ -53,20 +53,24 @@ def prepare_sentence(row: Mapping[str, Any], splitter: str, scheme: str) -> Prep
     return PreparedSentence([word.text for word in words], spans_to_tags(spans, len(words), scheme), misaligned)
 
 
-def choose_splitter(rows: Iterable[Mapping[str, Any]], plain: bool) -> str:
-    """The splitter that suits a corpus: "words" or "punctuation", judged on its first 2,000 sentences.
+def choose_splitter(corpora: Iterable[tuple[Iterable[Mapping[str, Any]], bool]]) -> str:
+    """The splitter that suits corpora: "words" or "punctuation", judged on the first 2,000 sentences of each.
 
     With raw text and spans, the one whose words break fewest spans; otherwise the one whose words agree best with the
     corpus's own tokens. "words" wins a draw.
+
+    Args:
+        corpora: rows, and whether their tags are plain.
     """
     costs = {"words": 0, "punctuation": 0}
-    for row in islice(rows, _SAMPLE):
-        for splitter in costs:
-            if row["raw"] and not plain:
-                costs[splitter] += prepare_sentence(row, splitter, "IOB2").misaligned
-            else:
-                found = {(word.start, word.end) for word in split_words(row["text"], splitter)}
-                costs[splitter] += len(found ^ set(zip(row["starts"], row["ends"], strict=True)))
+    for rows, plain in corpora:
+        for row in islice(rows, _SAMPLE):
+            for splitter in costs:
+                if row["raw"] and not plain:
+                    costs[splitter] += prepare_sentence(row, splitter, "IOB2").misaligned
+                else:
+                    found = {(word.start, word.end) for word in split_words(row["text"], splitter)}
+                    costs[splitter] += len(found ^ set(zip(row["starts"], row["ends"], strict=True)))
     return min(costs, key=lambda splitter: costs[splitter])
 
 
@@ -77,7 +81,11 @@ def training_words(dataset: Dataset, splitter: str, scheme: str) -> Iterator[lis
 
 
 def encode_corpus(
-    corpus: DatasetDict, tokenizer: HierarchicalTaggerTokenizer, tags: list[str], scheme: str
+    corpus: DatasetDict,
+    tokenizer: HierarchicalTaggerTokenizer,
+    tags: list[str],
+    scheme: str,
+    language: str | None = None,
 ) -> tuple[DatasetDict, dict[str, int]]:
     """Every split as `input_ids`, `character_ids`, `labels` (and `gazetteer_features`) and `length`, memory-mapped.
 
@@ -86,6 +94,7 @@ def encode_corpus(
         tokenizer: gives the ids.
         tags: in the order of their ids.
         scheme: of the tags.
+        language: of the words, for a tokenizer in which each language has its own.
 
     Returns:
         The encoded splits, without sentences that have no words, and the number of misaligned spans of each split.
@@ -100,14 +109,15 @@ def encode_corpus(
         if unknown := set(sentence.tags) - tag_ids.keys():
             raise InputError(f"the corpus has the tag {min(unknown)!r}, which the tagger does not know")
         return {
-            **tokenizer.encode_words(sentence.words),
+            **tokenizer.encode_words(sentence.words, language),
             "labels": [tag_ids[tag] for tag in sentence.tags],
             "length": len(sentence.words),
             "misaligned": sentence.misaligned,
         }
 
     # The tokenizer's cache grows while it works, so it cannot be part of the fingerprint.
-    options = [tokenizer.words, tokenizer.characters, tokenizer.init_kwargs, tokenizer.gazetteer, tags, scheme]
+    options = [tokenizer.vocabularies, tokenizer.characters, tokenizer.init_kwargs, tokenizer.gazetteer]
+    options += [tags, scheme, language]
     encoded, misaligned = DatasetDict(), {}
     for name, split in corpus.items():
         fingerprint = Hasher.hash([split._fingerprint, "encode_corpus", 1, options])

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent / "recipes"
 
 # What a run decides by itself, out of the data and the vocabulary, or what is no choice; a recipe cannot set it.
 _DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "tag_scheme", "unk_token_id"}
-_DECIDED |= {"pad_token_id", "decoder_start_token_id", "is_encoder_decoder"}
+_DECIDED |= {"heads", "languages", "pad_token_id", "decoder_start_token_id", "is_encoder_decoder"}
 
 
 def model_fields(config: Any) -> list[str]:
@@ -42,9 +42,13 @@ class TokenizerOptions:
 
 @dataclass
 class VectorOptions:
-    """Pretrained word vectors: a GloVe or word2vec text file, whose first `extend` words join the vocabulary."""
+    """Pretrained word vectors: a GloVe or word2vec text file, whose first `extend` words join the vocabulary.
+
+    `paths` has one for each language, where languages have words of their own.
+    """
 
     path: str | None = None
+    paths: dict[str, str] = field(default_factory=dict)
     extend: int = 0
 
 
@@ -66,6 +70,7 @@ class RunRecipe:
         description: what the recipe is for, and where its numbers come from.
         model: fields of the family's configuration.
         training: fields of `transformers.TrainingArguments`.
+        start_from: a trained tagger (folder, or name on the Hub) to go on from.
         average_decay: of the moving average of the weights (see `TaggerTrainer`); 0 for none.
         epoch_decay: if above 0, the learning rate is `lr / (1 + epoch_decay * epoch)`.
         halving_from: if above 0, the epoch from which the learning rate halves every half epoch.
@@ -76,6 +81,7 @@ class RunRecipe:
     description: str = ""
     model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    start_from: str | None = None
     average_decay: float = 0.0
     epoch_decay: float = 0.0
     halving_from: float = 0.0
@@ -95,6 +101,11 @@ class Recipe(RunRecipe):
         tokenizer: how words are made.
         vectors: pretrained word vectors.
         gazetteers: lists of names.
+        labelling_rate: share of the training sentences that are kept, drawn at random by the run's seed; a number, or
+            one for each head, others keeping all.
+        languages: of each head, where languages have words of their own; a head that is left out is a language.
+        epoch_head: the head whose sentences an epoch passes over once; by default the largest.
+        freeze: what is not trained: "characters", "words", "word_encoder".
     """
 
     model_type: str = HierarchicalTaggerConfig.model_type
@@ -102,6 +113,10 @@ class Recipe(RunRecipe):
     tokenizer: TokenizerOptions = field(default_factory=TokenizerOptions)
     vectors: VectorOptions = field(default_factory=VectorOptions)
     gazetteers: GazetteerOptions = field(default_factory=GazetteerOptions)
+    labelling_rate: Any = field(default=1.0, metadata={"kinds": (int, float, dict)})
+    languages: dict[str, str] = field(default_factory=dict)
+    epoch_head: str | None = None
+    freeze: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -111,13 +126,11 @@ class ByteRecipe(RunRecipe):
     Attributes:
         balance: draw windows of every corpus equally often, whatever its size.
         line_share: of the windows that see nothing but their line, as texts that are tagged line by line.
-        start_from: a trained tagger (folder, or name on the Hub) to go on from, with the labels of the new data.
     """
 
     model_type: str = ByteToSpanConfig.model_type
     balance: bool = False
     line_share: float = 0.0
-    start_from: str | None = None
 
 
 # Each family's configuration and recipe.
@@ -229,6 +242,7 @@ def _fill(cls: Any, content: Any, path: Path, prefix: str) -> Any:
             values[name] = _fill(type(start), value, path, f"{prefix}{name}.")
             continue
         kinds = (int, float) if isinstance(start, float) else str if start is None else type(start)
+        kinds = fields[name].metadata.get("kinds", kinds)
         wrong_bool = isinstance(value, bool) and not isinstance(start, bool)
         if wrong_bool or not (isinstance(value, kinds) or (start is None and value is None)):
             expected = "number" if isinstance(start, float) else getattr(kinds, "__name__", "value")

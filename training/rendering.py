@@ -77,14 +77,26 @@ mark bdi {{ margin-inline-start: .4rem; font-size: .7rem; font-weight: 600; user
 _PAGE_TAIL = "</body>\n</html>\n"
 
 
-def to_jsonl(text: str, entities: Sequence[Entity]) -> str:
+def to_jsonl(text: str, entities: Sequence[Entity] | Mapping[str, Sequence[Entity]]) -> str:
     """One document as one line of JSON: `text`, and `entities` with the five keys of the pipelines.
+
+    Args:
+        text: the document's.
+        entities: a list, or one for each head of a tagger; so they are written.
 
     Raises:
         ValueError: entities that overlap, are out of order or do not fit the text.
     """
+    if isinstance(entities, Mapping):
+        written: Any = {head: _plain(text, own) for head, own in entities.items()}
+    else:
+        written = _plain(text, entities)
+    return json.dumps({"text": text, "entities": written}, ensure_ascii=False) + "\n"
+
+
+def _plain(text: str, entities: Sequence[Entity]) -> list[dict[str, Any]]:
     _check(text, entities)
-    plain = [
+    return [
         {
             "entity_group": entity["entity_group"],
             "score": float(entity["score"]),  # a NumPy number is not JSON
@@ -94,7 +106,6 @@ def to_jsonl(text: str, entities: Sequence[Entity]) -> str:
         }
         for entity in entities
     ]
-    return json.dumps({"text": text, "entities": plain}, ensure_ascii=False) + "\n"
 
 
 def to_conll(words: Sequence[tuple[str, int, int]], entities: Sequence[Entity], scheme: str = "IOB2") -> str:

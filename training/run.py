@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
+import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import DatasetDict
 from huggingface_hub.errors import StrictDataclassError
@@ -15,24 +17,23 @@ from rich.console import Console
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
-from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
-from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.tokenization.word_vectors import read_word_vectors
-from tagsmith.tokenization.words import SPLITTERS
 from tagsmith.training.collator import TaggerCollator
-from tagsmith.training.corpora import is_plain, label_names
-from tagsmith.training.preparation import choose_splitter, encode_corpus, training_words
+from tagsmith.training.earlier_tagger import EarlierTagger, freeze
+from tagsmith.training.joint_trainer import JointTaggerTrainer
+from tagsmith.training.preparation import encode_corpus
 from tagsmith.training.recipe import Recipe
+from tagsmith.training.run_facts import data_facts, speed_facts
 from tagsmith.training.scoring import score_tagger
 from tagsmith.training.tagger_trainer import TaggerTrainer
 from tagsmith.training.training_run import TrainingRun
+from tagsmith.training.vocabularies import Corpora, Vocabularies, build_vocabularies, said, vectors_path
 
 
 def train_tagger(
     recipe: Recipe,
-    corpus: DatasetDict,
+    corpora: DatasetDict | Mapping[str, DatasetDict],
     output_dir: str | Path,
     *,
     resume: bool = False,
@@ -45,141 +46,182 @@ def train_tagger(
     needs.
 
     Args:
-        recipe: the run's choices.
-        corpus: "train" and, for scores and for choosing the best checkpoint, "dev".
+        recipe: the run's choices. With `sharing` in its `model` the tagger has heads, by the corpora's names.
+        corpora: one corpus, or one by name for each head: "train" and, for scores and for choosing the best
+            checkpoint, "dev".
         output_dir: the folder, made where it is missing.
         resume: go on from the last checkpoint in the folder, if there is one.
         console: where progress is shown; standard error by default.
 
     Returns:
-        What `results.json` holds.
+        What `results.json` holds; "dev" has the scores, of a tagger with heads by their names.
 
     Raises:
         InputError: data, recipe and files that do not fit together; checkpoints of an earlier run in the folder,
             unless `resume` is set.
         OSError: the folder cannot be written.
     """
-    run = TrainingRun(recipe, _defaults(has_dev="dev" in corpus), output_dir, resume, console)
-    recipe, tokenizer, tags = _vocabularies(recipe, corpus)
-    encoded, misaligned = encode_corpus(corpus, tokenizer, tags, recipe.tag_scheme)
-    _report_losses(corpus, encoded, misaligned, run.console)
-    model = _model(recipe, tokenizer, tags)
-    run.console.print(
-        f"{len(encoded['train']):,} training sentences, {tokenizer.vocab_size:,} words, {len(tags)} tags, "
-        f"{model.num_parameters():,} parameters",
-        highlight=False,
-    )
+    joint = recipe.model.get("sharing") is not None
+    named = _by_head(corpora, joint)
+    has_dev = {"dev" in corpus for corpus in named.values()}
+    if len(has_dev) > 1:
+        raise InputError(
+            "some heads have dev data, and some have none", fix="Give --dev for all of them, or for none."
+        )
+    run = TrainingRun(recipe, DEFAULTS, has_dev.pop(), output_dir, resume, console)
+    earlier = EarlierTagger(recipe.start_from) if recipe.start_from is not None else None
+    if earlier is not None:
+        recipe = earlier.shaped(recipe)
+    named = _sample(recipe, named, run.arguments.seed)
+    vocabularies = build_vocabularies(recipe, named, earlier)
+    encoded = _encode(vocabularies, named, run.console)
+    model = _model(vocabularies, earlier, run.console)
+    freeze(model, recipe.freeze)
+    _say_sizes(run.console, vocabularies, encoded, model)
+    data = {
+        split: {name: parts[split] for name, parts in encoded.items() if split in parts} for split in ("train", "dev")
+    }
     facts = run.train(
-        TaggerTrainer,
-        recipe,
+        partial(JointTaggerTrainer, epoch_head=recipe.epoch_head) if joint else TaggerTrainer,
+        vocabularies.recipe,
         model,
-        train_dataset=encoded["train"],
-        eval_dataset=encoded.get("dev"),
-        data_collator=TaggerCollator(tokenizer),
-        processing_class=tokenizer,
+        train_dataset=data["train"] if joint else data["train"][None],
+        eval_dataset=data["dev"] or None if joint else data["dev"].get(None),
+        data_collator=TaggerCollator(vocabularies.tokenizer),
+        processing_class=vocabularies.tokenizer,
     )
-    results = {**facts, "train_sentences": len(encoded["train"])}
-    if "dev" in corpus:
-        pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
-        results["dev"] = score_tagger(pipeline, corpus["dev"])
+    results = {**facts, "train_sentences": sum(map(len, data["train"].values())), "data": data_facts(named)}
+    if data["dev"]:
+        pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=vocabularies.tokenizer, task="span-tagging")
+        started = time.monotonic()
+        scores = {name: score_tagger(pipeline, corpus["dev"], head=name) for name, corpus in named.items()}
+        results.update(speed_facts(results["data"], "dev", time.monotonic() - started))
+        results["dev"] = scores if joint else scores[None]
     run.write(results)
     return results
 
 
-def _report_losses(corpus: DatasetDict, encoded: DatasetDict, misaligned: Mapping[str, int], console: Console) -> None:
-    """Say what of the corpus the tagger will not see as it stands there."""
-    for name, count in misaligned.items():
-        if count:
-            console.print(
-                f"{name}: {count:,} spans do not begin and end where words do; they were widened to whole words, or "
-                "left out where those belong to another span",
-                style="yellow",
-            )
-        if empty := len(corpus[name]) - len(encoded[name]):
-            console.print(f"{name}: {empty:,} sentences without words were left out", style="yellow")
-    for name, split in encoded.items():
-        if not len(split):
-            raise InputError(f"the {name} data has no words")
-
-
-def _defaults(has_dev: bool) -> dict[str, Any]:
-    """Training arguments where the recipe leaves them open: a checkpoint an epoch, and the best on dev in the end."""
-    return {
-        "train_sampling_strategy": "group_by_length",
-        "save_strategy": "epoch",
-        "logging_strategy": "epoch",
-        "save_total_limit": 2,
-        "eval_strategy": "epoch" if has_dev else "no",
-        "load_best_model_at_end": has_dev,
-        "metric_for_best_model": "f1" if has_dev else None,
-        "per_device_eval_batch_size": 64,
-        "disable_tqdm": True,
-    }
-
-
-def _vocabularies(recipe: Recipe, corpus: DatasetDict) -> tuple[Recipe, HierarchicalTaggerTokenizer, list[str]]:
-    """The tokenizer and the tags that a corpus calls for, and the recipe with what was left open filled in."""
-    train = corpus["train"]
-    if not len(train):
-        raise InputError("the training data has no sentences")
-    if not label_names(train):
-        raise InputError("the training data has no spans: there is nothing to learn")
-    plain = is_plain(train)
-    scheme = "plain" if plain else canonical_scheme(recipe.tag_scheme)
-    if scheme == "plain" and not plain:
-        raise InputError("the recipe's tag_scheme is plain, and the data has spans", fix="Set tag_scheme to BIOES.")
-    if "dev" in corpus and is_plain(corpus["dev"]) != plain:
+def _by_head(corpora: DatasetDict | Mapping[str, DatasetDict], joint: bool) -> Corpora:
+    """Corpora by the names of heads, that of a tagger of one under None."""
+    named: dict[Any, DatasetDict] = {None: corpora} if isinstance(corpora, DatasetDict) else dict(corpora)
+    if joint and (None in named or "" in named):
         raise InputError(
-            "train and dev do not have the same kind of tags: one has spans, the other a plain tag for each word",
-            fix="Name the column of the tags for both with --tag-column.",
+            "this recipe trains heads, and each needs a name", fix="Name its files, like --train ner=FILE."
         )
-    options = dataclasses.asdict(recipe.tokenizer)
-    if options["splitter"] == "auto":
-        options["splitter"] = choose_splitter(train, plain)
-    if options["splitter"] not in SPLITTERS:
+    if joint:
+        return named
+    if len(named) > 1:
         raise InputError(
-            f"there is no splitter {options['splitter']!r}", fix=f"Use one of auto, {', '.join(SPLITTERS)}."
+            f"{len(named)} training files are given, and this recipe trains on one",
+            fix="Give one, or say what heads are to share, like --set model.sharing=encoder (or characters, or all).",
         )
-    recipe = dataclasses.replace(recipe, tag_scheme=scheme, tokenizer=dataclasses.replace(recipe.tokenizer, **options))
-    extra: list[str] = []
-    if recipe.vectors.path and recipe.vectors.extend:
-        extra, _ = read_word_vectors(recipe.vectors.path, limit=recipe.vectors.extend)
-    gazetteer = None
-    if recipe.gazetteers.files:
-        lists = recipe.gazetteers
-        gazetteer = Gazetteer(dict(lists.files), encoding=lists.encoding, case_sensitive=lists.case_sensitive)
-    words = training_words(train, options["splitter"], scheme)
-    tokenizer = HierarchicalTaggerTokenizer.train(words, extra_words=extra, gazetteer=gazetteer, **options)
-    # Labels that only dev has can never be found, but they must have a tag to be counted as missed.
-    labels = sorted(set().union(*(label_names(split) for split in corpus.values())))
-    return recipe, tokenizer, tag_names(labels, scheme)
+    return {None: next(iter(named.values()))}
+
+
+def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> dict[str | None, DatasetDict]:
+    """Each head's data as ids; what of it the tagger will not see as it stands there is said."""
+    encoded = {}
+    for name, corpus in corpora.items():
+        rows, misaligned = encode_corpus(corpus, vocabularies.tokenizer, *vocabularies.heads[name])
+        for split, count in misaligned.items():
+            if count:
+                console.print(
+                    f"{said(name)}{split}: {count:,} spans do not begin and end where words do; they were widened to "
+                    "whole words, or left out where those belong to another span",
+                    style="yellow",
+                )
+            if empty := len(corpus[split]) - len(rows[split]):
+                console.print(f"{said(name)}{split}: {empty:,} sentences without words were left out", style="yellow")
+            if not len(rows[split]):
+                raise InputError(f"{said(name)}the {split} data has no words")
+        encoded[name] = rows
+    return encoded
+
+
+def _sample(recipe: Recipe, corpora: Corpora, seed: int) -> Corpora:
+    """Each head's labelling rate of its training sentences, drawn at random, in their order; dev as it is."""
+    rate, sampled = recipe.labelling_rate, {}
+    if isinstance(rate, dict) and (unknown := set(rate) - set(corpora)):
+        raise InputError(f"labelling_rate names {min(unknown)!r}, which is no head of this run")
+    for name, corpus in corpora.items():
+        own = rate.get(name, 1.0) if isinstance(rate, dict) else rate
+        if not isinstance(own, int | float) or not 0 < own <= 1:
+            raise InputError(f"{said(name)}labelling_rate is {own}, and must be above 0 and at most 1")
+        rows = corpus["train"]
+        chosen = np.random.default_rng(seed).permutation(len(rows))[: max(round(own * len(rows)), 1)]
+        sampled[name] = DatasetDict(corpus, train=rows if own == 1 else rows.select(sorted(chosen.tolist())))
+    return sampled
+
+
+DEFAULTS = {"train_sampling_strategy": "group_by_length", "per_device_eval_batch_size": 64}
 
 
 def _model(
-    recipe: Recipe, tokenizer: HierarchicalTaggerTokenizer, tags: list[str]
+    vocabularies: Vocabularies, earlier: EarlierTagger | None, console: Console
 ) -> HierarchicalTaggerForTokenClassification:
-    try:
-        config = HierarchicalTaggerConfig(
-            **recipe.model,
-            tag_scheme=recipe.tag_scheme,
-            vocab_size=tokenizer.vocab_size,
-            character_vocab_size=tokenizer.character_vocab_size,
-            rare_word_id=tokenizer.rare_word_id,
-            gazetteer_size=tokenizer.gazetteer.num_features if tokenizer.gazetteer else 0,
-            id2label=dict(enumerate(tags)),
-            label2id={tag: index for index, tag in enumerate(tags)},
-        )
-    except (TypeError, ValueError, StrictDataclassError) as error:
-        raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
+    """A fresh tagger, with pretrained vectors and what an earlier tagger has learnt in place."""
+    config = _config(vocabularies, earlier)
     model = HierarchicalTaggerForTokenClassification(config)
-    if recipe.vectors.path:
-        words, vectors = read_word_vectors(recipe.vectors.path, tokenizer.words, normalize=tokenizer.normalize)
+    recipe, tokenizer, _ = vocabularies
+    if earlier is not None and (left := earlier.hand_down(model, tokenizer, recipe.freeze)):
+        console.print(f"of start_from there is no place here for {', '.join(left)}", style="yellow")
+    for language, known in tokenizer.vocabularies.items():
+        path = vectors_path(recipe, language)
+        if not path:
+            continue
+        learnt = earlier.tokenizer.vocabularies.get(language, []) if earlier is not None else []
+        words, vectors = read_word_vectors(path, set(known) - set(learnt), normalize=tokenizer.normalize)
         if vectors.shape[1] != config.word_embedding_size:
             raise InputError(
                 f"the vectors have {vectors.shape[1]} numbers, and the model's words {config.word_embedding_size}",
-                path=recipe.vectors.path,
+                path=path,
                 fix=f"Set model.word_embedding_size={vectors.shape[1]}.",
             )
-        ids = torch.tensor(tokenizer.convert_tokens_to_ids(words), dtype=torch.long)
-        model.encoder.set_word_vectors(ids, torch.from_numpy(vectors))
+        places = {word: number for number, word in enumerate(known, 2)}
+        ids = torch.tensor([places[word] for word in words], dtype=torch.long)
+        model.encoder.set_word_vectors(ids, torch.from_numpy(vectors), language)
     return model
+
+
+def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> HierarchicalTaggerConfig:
+    recipe, tokenizer, heads = vocabularies
+    sizes = {name: len(words) + 2 for name, words in tokenizer.vocabularies.items()}
+    rare = tokenizer.rare_word_id
+    parts: dict[str, Any]
+    if None in heads:
+        tags = dict(enumerate(heads[None].tags))
+        parts = {"id2label": tags, "label2id": {tag: index for index, tag in tags.items()}}
+    else:
+        shapes = {**(earlier.heads if earlier else {}), **heads}
+        parts = {"id2label": {}, "label2id": {}, "heads": {name: shape.to_dict() for name, shape in shapes.items()}}
+    if isinstance(rare, Mapping):
+        parts["languages"] = {
+            name: {"vocab_size": size, "rare_word_id": rare[str(name)]} for name, size in sizes.items()
+        }
+    else:
+        parts.update(vocab_size=sizes[None], rare_word_id=rare)
+    try:
+        return HierarchicalTaggerConfig(
+            **recipe.model,
+            **parts,
+            tag_scheme=recipe.tag_scheme if None in heads else "BIOES",
+            character_vocab_size=tokenizer.character_vocab_size,
+            gazetteer_size=tokenizer.gazetteer.num_features if tokenizer.gazetteer else 0,
+        )
+    except (TypeError, ValueError, StrictDataclassError) as error:
+        raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
+
+
+def _say_sizes(
+    console: Console,
+    vocabularies: Vocabularies,
+    encoded: Mapping[str | None, DatasetDict],
+    model: HierarchicalTaggerForTokenClassification,
+) -> None:
+    words = sum(map(len, vocabularies.tokenizer.vocabularies.values())) + 2
+    sizes = f"{words:,} words, {model.num_parameters():,} parameters"
+    for name, rows in encoded.items():
+        line = f"{said(name)}{len(rows['train']):,} training sentences, {len(vocabularies.heads[name].tags)} tags"
+        console.print(line if name else f"{line}, {sizes}", highlight=False)
+    if None not in encoded:
+        console.print(sizes, highlight=False)

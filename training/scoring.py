@@ -17,7 +17,11 @@ from tagsmith.training.span_metric import SpanCounts
 
 
 def score_tagger(
-    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int | None = None, by_line: bool = False
+    pipeline: Any,
+    rows: Iterable[Mapping[str, Any]],
+    batch_size: int | None = None,
+    by_line: bool = False,
+    head: str | None = None,
 ) -> dict[str, Any]:
     """Tag a corpus and compare with its gold spans, character by character.
 
@@ -29,6 +33,7 @@ def score_tagger(
         rows: corpus rows (see `load_corpus`).
         batch_size: sentences that go through the model together (32), or windows (128).
         by_line: tag each row by itself; only a byte-to-span tagger reads on over a document's rows.
+        head: the one to tag by, of a tagger that has several.
 
     Returns:
         `{"precision", "recall", "f1", "accuracy", "labels": {label: {"precision", "recall", "f1", "support"}}}`,
@@ -40,8 +45,8 @@ def score_tagger(
         return score_documents(pipeline, rows, batch_size or 128, by_line)
     counts = SpanCounts()
     right = total = 0
-    plain = pipeline.model.config.tag_scheme == "plain"
-    for row, found in _tagged(pipeline, rows, batch_size or 32):
+    plain = pipeline.model.config.head(head).tag_scheme == "plain"
+    for row, found in _tagged(pipeline, rows, batch_size or 32, head, plain):
         if plain:
             gold, positions = tags_to_spans(row["tags"], "plain"), list(range(len(row["tags"])))
         else:
@@ -108,17 +113,16 @@ def _result(counts: SpanCounts, right: int, total: int) -> dict[str, Any]:
 
 
 def _tagged(
-    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int
+    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, head: str | None, plain: bool
 ) -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
     """Each row with the spans found in it; raw and split rows go through the pipeline apart."""
-    plain = pipeline.model.config.tag_scheme == "plain"
     group: list[Mapping[str, Any]] = []
 
     def flush() -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
         for raw in (True, False):
             chosen = [row for row in group if (row["raw"] and not plain) == raw]
             inputs = [row["text"] if raw else row["tokens"] for row in chosen]
-            results = pipeline(iter(inputs), batch_size=batch_size, is_split_into_words=not raw)
+            results = pipeline(iter(inputs), batch_size=batch_size, is_split_into_words=not raw, head=head)
             for row, entities in zip(chosen, results, strict=True):
                 if raw:
                     yield row, [Span(entity["start"], entity["end"], entity["entity_group"]) for entity in entities]

@@ -13,7 +13,7 @@ from rich.console import Console
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.rendering import html_page, to_conll, to_jsonl, to_rich
 
-Tagged = tuple[str, list[dict[str, Any]]]
+Tagged = tuple[str, Any]  # a text and its spans; where several heads tag it, those of each
 
 
 def read_texts(files: Iterable[str]) -> Iterator[str]:
@@ -62,7 +62,9 @@ def write_tagged(pipeline: Any, texts: Iterable[str], style: str, **options: Any
     out = sys.stdout
     if style == "conll" and not hasattr(pipeline.tokenizer, "split"):
         raise InputError("a byte-to-span tagger knows no words, and columns need them", fix="Write another format.")
-    scheme = "plain" if getattr(pipeline.model.config, "tag_scheme", None) == "plain" else "IOB2"
+    scheme = "IOB2"
+    if style == "conll" and pipeline.model.config.head(options.get("head")).tag_scheme == "plain":
+        scheme = "plain"
     if style == "conll" and scheme == "plain" and options.get("min_score"):
         raise InputError("columns need a tag for each word", fix="Leave out --min-score, or write another format.")
     tagged = _tag(pipeline, texts, **options)

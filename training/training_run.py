@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.model_card import write_card
 from tagsmith.training.progress import ProgressReport
 from tagsmith.training.recipe import RunRecipe, model_fields
+from tagsmith.training.run_facts import command_facts, course, environment_facts, hub_name
 from tagsmith.training.tagger_trainer import TaggerTrainer
 
 CHECKPOINTS = "checkpoints"
@@ -29,7 +32,8 @@ class TrainingRun:
 
     Args:
         recipe: the run's choices.
-        defaults: training arguments where the recipe leaves them open.
+        defaults: training arguments of the family where the recipe leaves them open.
+        has_dev: whether there is dev data, to score checkpoints on.
         output_dir: the folder, made where it is missing.
         resume: go on from the last checkpoint in the folder, if there is one.
         console: where progress is shown; standard error by default.
@@ -47,6 +51,7 @@ class TrainingRun:
         self,
         recipe: RunRecipe,
         defaults: Mapping[str, Any],
+        has_dev: bool,
         output_dir: str | Path,
         resume: bool,
         console: Console | None,
@@ -57,17 +62,17 @@ class TrainingRun:
         self.folder = Path(output_dir)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.checkpoint = _last_checkpoint(self.folder / CHECKPOINTS, resume)
-        self.training = {**defaults, **recipe.training}
+        self.training = {**_rhythm(recipe.training, has_dev), **defaults, **recipe.training}
         self.arguments = _training_arguments(self.training, self.folder)
         set_seed(self.arguments.seed)
 
     def train(
-        self, trainer_class: type[TaggerTrainer], recipe: RunRecipe, model: PreTrainedModel, **parts: Any
+        self, trainer_class: Callable[..., TaggerTrainer], recipe: RunRecipe, model: PreTrainedModel, **parts: Any
     ) -> dict[str, Any]:
         """Train, and keep the trainer.
 
         Args:
-            trainer_class: of the trainer.
+            trainer_class: of the trainer, or what makes one.
             recipe: the run's choices, as the data have settled them.
             model: to be trained.
             **parts: the rest of what the class takes.
@@ -91,22 +96,47 @@ class TrainingRun:
         finally:
             progress.close()
         self.trainer, best = trainer, trainer.state.best_global_step
+        base_model = hub_name(recipe.start_from)
         return {
+            **command_facts(sys.argv),
+            **({"base_model": base_model} if base_model else {}),
             "minutes": round((time.monotonic() - started) / 60, 2),
             "seed": trainer.args.seed,
             "parameters": trainer.model.num_parameters(),
             # the epoch whose checkpoint was kept; None without dev data
             "best_epoch": next((entry["epoch"] for entry in trainer.state.log_history if entry["step"] == best), None),
+            **environment_facts(trainer.args.device),
+            "course": course(trainer.state.log_history),
         }
 
     def write(self, results: Mapping[str, Any]) -> None:
-        """Write the model and its tokenizer, `recipe.yaml` (resolved) and `results.json`."""
+        """Write the model and its tokenizer, `recipe.yaml` (resolved), `results.json` and the card, `README.md`."""
         if self.trainer.is_world_process_zero():
             self.trainer.save_model(str(self.folder))
             Path(self.folder, "training_args.bin").unlink(missing_ok=True)  # a pickle, and the recipe says the same
             Path(self.folder, "recipe.yaml").write_text(self.recipe.to_yaml(), encoding="utf-8")
             text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
             Path(self.folder, "results.json").write_text(text, encoding="utf-8")
+            try:
+                write_card(self.folder)
+            except InputError as error:  # of what a person wrote into the card that was there
+                self.console.print(f"no model card was written: {error}", style="yellow", markup=False)
+
+
+def _rhythm(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
+    """A checkpoint an epoch, or every `eval_steps` where these are given, and the best on dev kept in the end."""
+    rhythm = "steps" if "eval_steps" in training else "epoch"
+    return {
+        "save_strategy": rhythm,
+        "save_steps": training.get("eval_steps", 500),
+        "logging_steps": training.get("eval_steps", 500),
+        "logging_strategy": rhythm,
+        "save_total_limit": 2,
+        "eval_strategy": rhythm if has_dev else "no",
+        "load_best_model_at_end": has_dev,
+        "metric_for_best_model": "f1" if has_dev else None,
+        "disable_tqdm": True,
+    }
 
 
 def _last_checkpoint(folder: Path, resume: bool) -> str | None:
@@ -162,7 +192,9 @@ def _check_numbers(training: Mapping[str, Any]) -> None:
             raise InputError(f"training.{name} is {training[name]}, and must be at least 1")
 
 
-def _make_trainer(trainer: type[TaggerTrainer], recipe: RunRecipe, progress: ProgressReport, **parts: Any) -> Any:
+def _make_trainer(
+    trainer: Callable[..., TaggerTrainer], recipe: RunRecipe, progress: ProgressReport, **parts: Any
+) -> Any:
     """A trainer by a recipe: its learning rate's course, its average's decay and its patience."""
     callbacks: list[Any] = [progress]
     if recipe.early_stopping_patience and parts.get("eval_dataset") is not None:

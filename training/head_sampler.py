@@ -1,0 +1,77 @@
+"""The order of joint training: heads in turn, a batch of one head's sentences each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from torch.utils.data import Sampler
+
+from tagsmith.training.length_sampler import LengthGroupedSampler
+
+
+class HeadBatchSampler(Sampler[list[int]]):
+    """Batches of one head each, the heads in turn (Yang et al. 2016, section 3.3).
+
+    An epoch has as many turns as the largest head has batches, or another head that is chosen. Heads begin anew, in
+    another order, when they run out; a batch then holds the last sentences of one pass and the first of the next, so
+    that all batches are full. A larger head than the chosen one goes on in the next epoch where it stopped.
+    Within a pass sentences of like length come together. The order is a function of seed and epoch alone, so that a
+    resumed run goes on alike. Several processes divide each batch among them: they are at the same head in each step,
+    and together train as one process does with the whole batch.
+
+    Args:
+        lengths: words of each sentence of each head; sentences are numbered through all heads.
+        batch_size: sentences of a batch, of all processes together.
+        seed: of the order.
+        num_processes: by how many a batch is divided.
+        process_index: which part this sampler gives.
+        epoch_head: the number of the head that an epoch passes over once; by default the largest.
+
+    Raises:
+        ValueError: a head without sentences, or a batch that cannot be divided so.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[Sequence[int]],
+        batch_size: int,
+        seed: int,
+        num_processes: int = 1,
+        process_index: int = 0,
+        epoch_head: int | None = None,
+    ) -> None:
+        if not all(lengths):
+            raise ValueError("Each head needs sentences to be trained on.")
+        if batch_size % num_processes:
+            raise ValueError(f"A batch of {batch_size} sentences cannot be divided among {num_processes} processes.")
+        self.orders = [LengthGroupedSampler(own, batch_size, seed) for own in lengths]
+        self.sizes = list(map(len, lengths))
+        self.firsts = [sum(self.sizes[:number]) for number in range(len(lengths))]
+        self.batch_size, self.epoch = batch_size, 0
+        self.part = slice(process_index, None, num_processes)
+        self.turns = -(-(max(self.sizes) if epoch_head is None else self.sizes[epoch_head]) // batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next; accelerate's data loader calls it."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches of an epoch, over all heads."""
+        return self.turns * len(self.sizes)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        streams = [self._stream(head, self.epoch * self.turns * self.batch_size) for head in range(len(self.sizes))]
+        for _ in range(self.turns):
+            for stream in streams:
+                yield list(islice(stream, self.batch_size))[self.part]
+
+    def _stream(self, head: int, start: int) -> Iterator[int]:
+        """A head's sentences, pass after pass, from the place `start` on."""
+        number, skipped = divmod(start, self.sizes[head])
+        order = self.orders[head]
+        while True:
+            order.set_epoch(number)
+            for index in islice(list(order), skipped, None):
+                yield self.firsts[head] + index
+            number, skipped = number + 1, 0

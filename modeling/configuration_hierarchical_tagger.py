@@ -66,7 +66,9 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         tag_scheme: how tags spell spans: "BIOES", "BILOU", "IOB1", "IOB2", or "plain" for one tag a word.
         cost: of a wrong tag, added in the CRF's partition while training (softmax-margin, Gimpel and Smith 2010).
         rare_word_id: the first id of words that occur once in the training data; ids are in order of frequency.
-        rare_word_dropout: how often such a word is read as UNK while training, so that UNK is trained too.
+        rare_character_id: likewise of characters.
+        rare_word_dropout: how often such a word or character is read as UNK while training, so that UNK is trained
+            too.
         embedding_dropout: on words as they enter the word encoder.
         character_dropout: on character embeddings.
         hidden_dropout: between the word encoder's layers and before the output.
@@ -98,6 +100,7 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     tag_scheme: Literal["BIOES", "BILOU", "IOB1", "IOB2", "plain"] = "BIOES"
     cost: float | int = 0.0
     rare_word_id: int | None = None
+    rare_character_id: int | None = None
     rare_word_dropout: float | int = 0.0
     embedding_dropout: float | int = 0.0
     character_dropout: float | int = 0.0

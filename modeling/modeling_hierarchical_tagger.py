@@ -39,6 +39,7 @@ from .recurrent import Packing, RecurrentLayer, RecurrentStack
 from .tag_grammar import span_labels
 from .tag_spans import spans_of_tags
 
+UNK_ID = 1
 SHARED = "shared"  # the name of a module that all heads have in common
 
 
@@ -59,6 +60,13 @@ class HierarchicalTaggerOutput(ModelOutput):
     hidden_states: Tensor | None = None
 
 
+def forget_rare(ids: Tensor, rare_id: int | None, rate: float) -> Tensor:
+    """Ids with some of the rare ones (from `rare_id` on) as UNK; drawn as dropout is, so a resumed run draws alike."""
+    if not rate or rare_id is None:
+        return ids
+    return ids.masked_fill((ids >= rare_id) & (torch.rand(ids.shape, device=ids.device) < rate), UNK_ID)
+
+
 class CharacterEncoder(nn.Module):
     """The spelling of words: `(words, characters)` ids to `(words, output_size)`, zeros for a word without any."""
 
@@ -67,6 +75,7 @@ class CharacterEncoder(nn.Module):
         width = config.character_embedding_size
         self.embedding = nn.Embedding(config.character_vocab_size, width, padding_idx=0)
         self.dropout = nn.Dropout(config.character_dropout)
+        self.rare_id, self.rare_dropout = config.rare_character_id, config.rare_word_dropout
         self.convolution, self.recurrent = None, None
         if config.character_encoder == "cnn":
             window, self.output_size = config.character_window, config.character_filters
@@ -79,6 +88,8 @@ class CharacterEncoder(nn.Module):
 
     def forward(self, character_ids: Tensor) -> Tensor:
         mask = character_ids > 0
+        if self.training:
+            character_ids = forget_rare(character_ids, self.rare_id, self.rare_dropout)
         if self.recurrent is not None:
             packing = Packing.of(mask)
             _, last = self.recurrent(self.dropout(self.embedding(packing.pack(character_ids))), packing)
@@ -131,8 +142,8 @@ class WordReader(nn.Module):
     def __init__(self, config: HierarchicalTaggerConfig, language: str | None, spelling_size: int) -> None:
         super().__init__()
         self.words, width = None, spelling_size
-        vocab_size, self.rare_word_id = config.vocabularies[language]
-        self.rare_word_dropout, self.unk_id = config.rare_word_dropout, config.unk_token_id
+        vocab_size, self.rare_id = config.vocabularies[language]
+        self.rare_dropout = config.rare_word_dropout
         if config.word_embedding_size:
             self.words = nn.Embedding(vocab_size, config.word_embedding_size, padding_idx=config.pad_token_id)
             width += config.word_embedding_size
@@ -144,18 +155,13 @@ class WordReader(nn.Module):
 
     def forward(self, ids: Tensor, spelling: Tensor | None, packing: Packing) -> Tensor:
         """Packed word ids `(steps,)` and their characters' features to states `(steps, 2 * hidden_size)`."""
-        parts = [] if self.words is None else [self.words(self._forget_rare(ids))]
+        if self.training:
+            ids = forget_rare(ids, self.rare_id, self.rare_dropout)
+        parts = [] if self.words is None else [self.words(ids)]
         if spelling is not None:
             parts.append(spelling)
         states, _ = self.recurrent(self.dropout(torch.cat(parts, dim=-1)), packing)
         return states
-
-    def _forget_rare(self, ids: Tensor) -> Tensor:
-        """While training, read some rare words as UNK; drawn here as dropout is, so that a resumed run draws alike."""
-        if not self.training or not self.rare_word_dropout or self.rare_word_id is None:
-            return ids
-        forgotten = (ids >= self.rare_word_id) & (torch.rand(ids.shape, device=ids.device) < self.rare_word_dropout)
-        return ids.masked_fill(forgotten, self.unk_id)
 
 
 class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 import tagsmith
 from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
-from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification, forget_rare
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
@@ -351,10 +351,10 @@ class TestModel:
 
     def test_rare_words_are_each_language_s_own(self) -> None:
         model = model_of("characters", rare_word_dropout=0.99).train()
-        assert model.encoder.reader("en").rare_word_id == 15
+        assert model.encoder.reader("en").rare_id == 15
         ids = torch.full((50,), 16)
-        assert (model.encoder.reader("en")._forget_rare(ids) == 1).sum() > 30
-        assert torch.equal(model.encoder.reader("es")._forget_rare(ids), ids)
+        assert (forget_rare(ids, model.encoder.reader("en").rare_id, 0.99) == 1).sum() > 30
+        assert torch.equal(forget_rare(ids, model.encoder.reader("es").rare_id, 0.99), ids)
 
 
 ENGLISH = [["The", "cat", "sat", "in", "1984"], ["the", "cat", "ran"]]

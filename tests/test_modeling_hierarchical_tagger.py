@@ -21,6 +21,7 @@ from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTagg
 from tagsmith.modeling.modeling_hierarchical_tagger import (
     HierarchicalTaggerForTokenClassification,
     HierarchicalTaggerModel,
+    forget_rare,
 )
 from tagsmith.modeling.recurrent import Packing
 from tagsmith.modeling.tag_grammar import legal_transitions
@@ -283,11 +284,25 @@ class TestTraining:
         reached = words.weight.grad.any(1)
         assert reached[1] and reached[2:10].all() and not reached[0]
         ids = torch.arange(2, 20).repeat(200)
-        kept = reader._forget_rare(ids) == ids
+        forgotten = forget_rare(ids, reader.rare_id, reader.rare_dropout)
+        kept = forgotten == ids
         assert kept[ids < 10].all() and kept[ids >= 10].float().mean().item() == pytest.approx(0.1, abs=0.03)
-        assert (reader._forget_rare(ids)[~kept & (ids < 10)] == 1).all()
+        assert (forgotten[~kept] == 1).all()
         model.eval()
-        assert torch.equal(reader._forget_rare(ids), ids)
+        assert torch.equal(model(**batch).logits, model(**batch).logits)
+
+    def test_rare_characters_train_unk(self) -> None:
+        model = model_of(rare_character_id=8, rare_word_dropout=0.9).train()
+        assert model.encoder.characters is not None
+        embedding = model.encoder.characters.embedding
+        batch = batch_of(model.config, [40] * 8)
+        batch["character_ids"] = batch["character_ids"].masked_fill(batch["character_ids"] == 1, 2)
+        model(**batch).loss.backward()
+        assert embedding.weight.grad is not None
+        reached = embedding.weight.grad.any(1)
+        assert reached[1:8].all() and not reached[0]
+        model.eval()
+        assert torch.equal(model(**batch).logits, model(**batch).logits)
 
     def test_dropout_is_only_for_training(self) -> None:
         options = {"embedding_dropout": 0.5, "character_dropout": 0.5, "hidden_dropout": 0.5}

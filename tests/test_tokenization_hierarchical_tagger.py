@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ class TestVocabulary:
     def test_rare_words_begin_where_counts_are_one(self) -> None:
         tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES)
         assert tokenizer.rare_word_id == 2 + 4
+        counts = Counter("".join(word for sentence in SENTENCES for word in sentence))
+        rare = tokenizer.characters[tokenizer.rare_character_id - 2 :]
+        assert set(rare) == {character for character, count in counts.items() if count == 1}
         assert tokenizer.words[tokenizer.rare_word_id - 2 :] == ["sat", "ran", "dog", "."]
 
     def test_min_count_leaves_words_out_and_no_characters(self) -> None:

@@ -42,6 +42,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         splitter: how text becomes words: "words", "punctuation" or "whitespace" (see `split_words`).
         rare_word_id: the first id of words that occurred once in training, for the model's `rare_word_dropout`; or
             one for each language.
+        rare_character_id: likewise of characters.
 
     Raises:
         InputError: a file that is not what `save_pretrained` wrote.
@@ -64,6 +65,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         zero_digits: bool = True,
         splitter: str = "words",
         rare_word_id: int | Mapping[str, int] | None = None,
+        rare_character_id: int | None = None,
         pad_token: str = "[PAD]",
         unk_token: str = "[UNK]",
         **kwargs: Any,
@@ -80,7 +82,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         if gazetteer_file is not None:
             gazetteer = _read_gazetteer(gazetteer_file)
         self.lowercase, self.zero_digits, self.splitter = lowercase, zero_digits, splitter
-        self.rare_word_id = rare_word_id
+        self.rare_word_id, self.rare_character_id = rare_word_id, rare_character_id
         # By language; under None where all texts have the same words.
         self.vocabularies: dict[str | None, list[str]] = (
             {name: list(own) for name, own in words.items()} if isinstance(words, Mapping) else {None: list(words)}
@@ -103,6 +105,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             zero_digits=zero_digits,
             splitter=splitter,
             rare_word_id=rare_word_id,
+            rare_character_id=rare_character_id,
             **kwargs,
         )
 
@@ -160,6 +163,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             lowercase=lowercase,
             zero_digits=zero_digits,
             rare_word_id=rare_word_id[None] if shared else rare_word_id,
+            rare_character_id=2 + sum(count > 1 for count in characters.values()),
             **kwargs,
         )
 

@@ -21,8 +21,8 @@ from tagsmith.tokenization.input_error import InputError
 FOLDER = Path(__file__).parent / "recipes"
 
 # What a run decides by itself, out of the data and the vocabulary, or what is no choice; a recipe cannot set it.
-_DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "tag_scheme", "unk_token_id"}
-_DECIDED |= {"heads", "languages", "pad_token_id", "decoder_start_token_id", "is_encoder_decoder"}
+_DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "rare_character_id", "tag_scheme"}
+_DECIDED |= {"heads", "languages", "unk_token_id", "pad_token_id", "decoder_start_token_id", "is_encoder_decoder"}
 
 
 def model_fields(config: Any) -> list[str]:

@@ -142,7 +142,7 @@ def test_an_interrupt_ends_with_130(toys: Toys, tmp_path: Path, monkeypatch: pyt
     def interrupt(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "_load", interrupt)
+    monkeypatch.setattr(command_line, "load_pipeline", interrupt)
     assert tagsmith("tag", toys.tagger) == Outcome(130, "", "interrupted\n")
     monkeypatch.setattr(training_run, "train_tagger", interrupt)
     outcome = tagsmith("train", toys.recipe, "--train", toys.train, "--output-dir", tmp_path)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+
+from tagsmith.tokenization.input_error import InputError
+
+if TYPE_CHECKING:
+    from tagsmith.training.corpora import ReaderOptions
 
 messages = Console(stderr=True)
 
@@ -18,6 +25,32 @@ Threads = Annotated[
         min=1,
         envvar="OMP_NUM_THREADS",
         help="Threads of the CPU. More than one can be much slower on a busy machine.",
+    ),
+]
+
+
+class OnError(StrEnum):
+    """What a reader does with tags that a scheme forbids though their reading is clear."""
+
+    convert = "convert"
+    raise_ = "raise"
+
+
+TagColumn = Annotated[
+    str | None, typer.Option(help="Column of the tags: a number from 0, from the end if negative, or a name.")
+]
+Encoding = Annotated[str, typer.Option(help="Encoding of the files.")]
+Scheme = Annotated[str, typer.Option(help="Tag scheme: auto, IOB1, IOB2, BIOES, BILOU or plain.")]
+OnErrorOption = Annotated[
+    OnError, typer.Option(help="Tags that break their scheme but can be read: convert and report them, or raise.")
+]
+Head = Annotated[
+    str | None, typer.Option(help="Of a tagger with several heads the one to tag by; tag --format jsonl takes all.")
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Sentences (32), or for a byte-to-span tagger windows (128), that go through the model together."
     ),
 ]
 
@@ -63,3 +96,61 @@ def named_file(argument: str) -> tuple[str, Path]:
     if not equals or Path(argument).exists():
         return "", Path(argument)
     return name, Path(path)
+
+
+def reads_bytes(pipeline: Any) -> bool:
+    """Whether a tagger is of the byte-to-span family."""
+    return bool(pipeline.model.config.model_type == "byte-to-span")
+
+
+def check_head(pipeline: Any, head: str | None, model: str) -> None:
+    """A head that the tagger has, or none where it has but one."""
+    if reads_bytes(pipeline):
+        if head is not None:
+            raise InputError("--head is for taggers with heads, and this is none", path=model)
+        return
+    try:
+        pipeline.model.config.head(head)
+    except ValueError as error:
+        raise InputError(str(error), path=model) from None
+
+
+def reader_options(tag_column: str | None, encoding: str, scheme: str, on_error: OnError) -> ReaderOptions:
+    """What `load_corpus` takes, out of the options."""
+    column: int | str | None = tag_column
+    if tag_column is not None and tag_column.removeprefix("-").isdecimal():
+        column = int(tag_column)
+    return {"tag_column": column, "encoding": encoding, "scheme": scheme, "on_error": on_error.value}
+
+
+def report_reading(corpus: Any, name: str = "") -> None:
+    """Say once what was read, and what was irregular in it."""
+    from tagsmith.training.corpora import reading_reports
+
+    for split, report in reading_reports(corpus).items():
+        for line in report.lines():
+            say(f"{name} {split}: {line}".strip(), style="dim")
+
+
+def load_pipeline(model: str, threads: int) -> Any:
+    """The pipeline of a tagger, with torch prepared."""
+    from tagsmith.training.load_tagger import load_tagger
+
+    prepare_torch(threads)
+    return load_tagger(model)
+
+
+def print_scores(scores: dict[str, Any], name: str = "") -> None:
+    """A table of scores by label on standard output."""
+    from rich.table import Table
+
+    table = Table(f"{escape(name)} label".strip(), *(c for c in ("precision", "recall", "f1", "spans")))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    rows = [*scores["labels"].items()]
+    total = sum(row["support"] for row in scores["labels"].values())
+    for label, row in [*rows, ("all", {**scores, "support": total})]:
+        numbers = [f"{row[name] * 100:.2f}" for name in ("precision", "recall", "f1")]
+        table.add_row(escape(label), *numbers, f"{row['support']:,}", style="bold" if label == "all" else None)
+    Console().print(table)
+    Console().print(f"token accuracy {scores['accuracy'] * 100:.2f}", highlight=False)

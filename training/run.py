@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ def train_tagger(
         OSError: the folder cannot be written.
     """
     joint = recipe.model.get("sharing") is not None
+    check_heads(recipe, [None] if isinstance(corpora, DatasetDict) else list(corpora))
     named = _by_head(corpora, joint)
     has_dev = {"dev" in corpus for corpus in named.values()}
     if len(has_dev) > 1:
@@ -101,21 +102,27 @@ def train_tagger(
     return results
 
 
+def check_heads(recipe: Recipe, names: Collection[str | None]) -> None:
+    """See that a recipe and the names of its corpora go together.
+
+    Raises:
+        InputError: heads without a name, or several corpora for a tagger without heads.
+    """
+    if recipe.model.get("sharing") is not None:
+        if None in names or "" in names:
+            raise InputError("this recipe trains heads, and each needs a name", fix="Name it, like --train ner=FILE.")
+    elif len(names) > 1:
+        raise InputError(
+            f"{len(names)} training files are given, and this recipe trains on one",
+            fix="Give one, or say what heads are to share, like --set model.sharing=encoder (or characters, or all); "
+            "or take a recipe of the byte-to-span family.",
+        )
+
+
 def _by_head(corpora: DatasetDict | Mapping[str, DatasetDict], joint: bool) -> Corpora:
     """Corpora by the names of heads, that of a tagger of one under None."""
     named: dict[Any, DatasetDict] = {None: corpora} if isinstance(corpora, DatasetDict) else dict(corpora)
-    if joint and (None in named or "" in named):
-        raise InputError(
-            "this recipe trains heads, and each needs a name", fix="Name its files, like --train ner=FILE."
-        )
-    if joint:
-        return named
-    if len(named) > 1:
-        raise InputError(
-            f"{len(named)} training files are given, and this recipe trains on one",
-            fix="Give one, or say what heads are to share, like --set model.sharing=encoder (or characters, or all).",
-        )
-    return {None: next(iter(named.values()))}
+    return named if joint else {None: next(iter(named.values()))}
 
 
 def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> dict[str | None, DatasetDict]:
@@ -206,6 +213,7 @@ def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> Hierar
             **parts,
             tag_scheme=recipe.tag_scheme if None in heads else "BIOES",
             character_vocab_size=tokenizer.character_vocab_size,
+            rare_character_id=tokenizer.rare_character_id,
             gazetteer_size=tokenizer.gazetteer.num_features if tokenizer.gazetteer else 0,
         )
     except (TypeError, ValueError, StrictDataclassError) as error:

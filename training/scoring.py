@@ -46,7 +46,7 @@ def score_tagger(
     counts = SpanCounts()
     right = total = 0
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
-    for row, found in _tagged(pipeline, rows, batch_size or 32, head, plain):
+    for row, found in tagged_rows(pipeline, rows, batch_size or 32, head, plain):
         if plain:
             gold, positions = tags_to_spans(row["tags"], "plain"), list(range(len(row["tags"])))
         else:
@@ -112,7 +112,7 @@ def _result(counts: SpanCounts, right: int, total: int) -> dict[str, Any]:
     return {**scores, "accuracy": right / total if total else 0.0, "labels": labels}
 
 
-def _tagged(
+def tagged_rows(
     pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, head: str | None, plain: bool
 ) -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
     """Each row with the spans found in it; raw and split rows go through the pipeline apart."""

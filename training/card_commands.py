@@ -1,0 +1,158 @@
+"""The command `tagsmith card`: a tagger's model card, with scores and pictures where data is given for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.command_options import Threads, named_file, prepare_torch, say
+
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]FILE", help="Annotated data; a name is that of a head, or of a language. Repeatable."
+    ),
+]
+
+
+class _Data(NamedTuple):
+    """Annotated data of a split, for one head or language."""
+
+    split: str
+    name: str
+    file: Path
+    rows: Any
+
+
+def card(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a trained tagger.")],
+    name: Annotated[str | None, typer.Option(help="The tagger's name, as owner/name; else the folder's.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="A language's code, as en. Repeatable.")] = None,
+    license_: Annotated[str | None, typer.Option("--license", help="As the Hub has it, like cc-by-sa-4.0.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="A data set's name on the Hub. Repeatable.")] = None,
+    dev: Data = None,
+    test: Data = None,
+    pictures: Annotated[
+        bool, typer.Option(help="Draw the learning curve, and with --dev the confusion of labels (extra [plots]).")
+    ] = False,
+    tag_column: Annotated[str | None, typer.Option(help="Column of the tags in these data, as in training.")] = None,
+    encoding: Annotated[str, typer.Option(help="Encoding of the files.")] = "utf-8",
+    threads: Threads = 1,
+) -> None:
+    """Write a tagger's model card, README.md; what you wrote around it, and into its metadata, stays.
+
+    Dev and test data are scored. A run's dev data have to be those that it had: its checkpoint was chosen on them.
+    """
+    from tagsmith.training.model_card import read_config, read_results, write_card, write_results
+
+    if not folder.is_dir():
+        raise InputError("there is no such folder", path=folder)
+    if dev or test or pictures:
+        config, results = read_config(folder), read_results(folder)
+        data = list(_read_data({"dev": dev or [], "test": test or []}, tag_column, encoding))
+        pipeline = _load(folder, threads) if data else None
+        for part in data:
+            _check(config, part)
+            _check_dev(results, part)
+        if pictures:
+            _draw(folder, results, pipeline, [part for part in data if part.split == "dev"])
+        _score(results, pipeline, data)
+        write_results(folder, results)
+    path = write_card(folder, name=name, languages=language or [], license=license_, datasets=dataset or [])
+    say(f"the card is {path}")
+
+
+def _load(folder: Path, threads: int) -> Any:
+    from tagsmith.training.load_tagger import load_tagger
+
+    prepare_torch(threads)
+    return load_tagger(str(folder))
+
+
+def _read_data(given: dict[str, list[str]], tag_column: str | None, encoding: str) -> Iterator[_Data]:
+    from tagsmith.training.corpora import load_corpus
+
+    column: Any = int(tag_column) if tag_column and tag_column.removeprefix("-").isdecimal() else tag_column
+    seen = set()
+    for split, arguments in given.items():
+        for argument in arguments:
+            name, file = named_file(argument)
+            if (split, name) in seen:
+                raise InputError(f"--{split} is given twice{f' for {name!r}' if name else ''}", fix="Name them apart.")
+            seen.add((split, name))
+            yield _Data(split, name, file, load_corpus({split: file}, tag_column=column, encoding=encoding)[split])
+
+
+def _head(config: Any, part: _Data) -> str | None:
+    """The head that data are for; a tagger of one may have several data sets, by names of their own."""
+    return part.name or None if getattr(config, "heads", None) else None
+
+
+def _check(config: Any, part: _Data) -> None:
+    """Data go to a head that is there, and have what it gives: spans, or a plain tag for each word."""
+    from tagsmith.training.corpora import is_plain
+
+    if config.model_type == "byte-to-span":
+        return
+    try:
+        plain = config.head(_head(config, part)).tag_scheme == "plain"
+    except ValueError as error:
+        raise InputError(str(error).rstrip("."), path=part.file, fix=f"Pass --{part.split} HEAD=FILE.") from None
+    if is_plain(part.rows) != plain:
+        kinds = ("spans", "a plain tag for each word")
+        message = f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}"
+        raise InputError(message, path=part.file, fix="Name the column of the tags with --tag-column.")
+
+
+def _check_dev(results: dict[str, Any], part: _Data) -> None:
+    """What a run has had for dev data, by its size; the card says that the checkpoint was chosen on them."""
+    from tagsmith.training.run_facts import split_facts
+
+    if part.split == "dev" and results.get("best_epoch") is not None and "data" in results:
+        known = {**results["data"].get(part.name, {}).get("dev", {}), "file": ""}
+        if known != {**split_facts(part.rows), "file": ""}:
+            fix = f"Give it as --test {part.name}={part.file}." if part.name else "Give it as --test."
+            raise InputError("these are not the dev data of the run", path=part.file, fix=fix)
+
+
+def _score(results: dict[str, Any], pipeline: Any, data: list[_Data]) -> None:
+    """Scores and sizes of the data, into the results."""
+    from tagsmith.training.card_text import scores_by_name
+    from tagsmith.training.run_facts import split_facts
+    from tagsmith.training.scoring import score_tagger
+
+    for part in data:
+        scores = score_tagger(pipeline, part.rows, head=_head(pipeline.model.config, part))
+        by_name = {**scores_by_name(results, part.split), part.name: scores}
+        # As runs write them: those of a tagger of one head, in words, without a name.
+        single = pipeline.model.config.model_type == "hierarchical-tagger" and list(by_name) == [""]
+        results[part.split] = scores if single else by_name
+        facts = results.setdefault("data", {}).setdefault(part.name, {})
+        facts[part.split] = split_facts(part.rows, str(part.file))
+
+
+def _draw(folder: Path, results: dict[str, Any], pipeline: Any, dev: list[_Data]) -> None:
+    """The pictures that can be drawn, and their names into the results."""
+    from tagsmith.training import card_figures
+
+    course = results.get("course", [])
+    if not course and not dev:
+        fix = "Give --dev FILE for the confusion of labels, or train anew."
+        raise InputError("there is nothing to draw: results.json has no course of training", path=folder, fix=fix)
+    drawn = results.setdefault("pictures", {})
+    if course:
+        card_figures.draw_learning_curve(course, folder / "learning-curve.png")
+        drawn["learning_curve"] = "learning-curve.png"
+    by_head: dict[str, list[_Data]] = {}
+    for part in dev:
+        by_head.setdefault(_head(pipeline.model.config, part) or "", []).append(part)
+    for head, parts in by_head.items():
+        file = f"confusion-{head}.png" if head else "confusion.png"
+        texts = chain.from_iterable(card_figures.gold_and_found(pipeline, part.rows, head or None) for part in parts)
+        card_figures.draw_confusions(card_figures.count_confusions(texts), folder / file)
+        drawn.setdefault("confusion", {})[head] = file

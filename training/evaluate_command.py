@@ -1,0 +1,114 @@
+"""The command `tagsmith evaluate`: a tagger's scores on annotated data, and the curve of precision and recall."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.command_options import (
+    BatchSize,
+    Encoding,
+    Head,
+    ModelArgument,
+    OnError,
+    OnErrorOption,
+    Scheme,
+    TagColumn,
+    Threads,
+    check_head,
+    load_pipeline,
+    print_scores,
+    reader_options,
+    reads_bytes,
+    report_reading,
+    say,
+)
+
+
+def evaluate(
+    model: ModelArgument,
+    file: Annotated[Path, typer.Argument(help="Annotated data: CoNLL, CoNLL-U or JSON lines.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    curve: Annotated[
+        Path | None,
+        typer.Option(help="Draw precision against recall over recall_bias and min_score; the numbers go beside it."),
+    ] = None,
+    save_best: Annotated[
+        bool, typer.Option(help="With --curve: keep the settings of the best F1 in the tagger's config.json.")
+    ] = False,
+    head: Head = None,
+    by_line: Annotated[
+        bool, typer.Option(help="Tag each sentence by itself, where a byte-to-span tagger reads on over its document.")
+    ] = False,
+    batch_size: BatchSize = None,
+    tag_column: TagColumn = None,
+    encoding: Encoding = "utf-8",
+    scheme: Scheme = "auto",
+    on_error: OnErrorOption = OnError.convert,
+    threads: Threads = 1,
+) -> None:
+    """Score a tagger on annotated data: exact spans, by label."""
+    from tagsmith.training.corpora import load_corpus
+    from tagsmith.training.scoring import score_tagger
+
+    if save_best and curve is None:
+        raise InputError("there is nothing to save the best of", fix="Pass --curve FILE with --save-best.")
+    pipeline = load_pipeline(model, threads)
+    if curve is not None and not reads_bytes(pipeline):
+        raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
+    corpus = load_corpus({"test": file}, **reader_options(tag_column, encoding, scheme, on_error))
+    report_reading(corpus)
+    check_head(pipeline, head, model)
+    _check_kind(pipeline, corpus["test"], file, head)
+    scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head)
+    if as_json:
+        sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
+    else:
+        print_scores(scores)
+    if curve is not None:
+        _draw_curve(pipeline, corpus["test"], curve, model if save_best else None)
+
+
+def _check_kind(pipeline: Any, rows: Any, file: Path, head: str | None) -> None:
+    """A tagger of spans is not scored on plain tags, nor the other way round."""
+    from tagsmith.training.corpora import is_plain, label_names
+
+    if reads_bytes(pipeline):  # whether it knows of words does not show
+        known, labels = pipeline.model.config.span_labels, label_names(rows)
+        if labels and not set(labels) & set(known):
+            found = f"{', '.join(labels[:5])}, none of which the tagger knows ({', '.join(known[:5])})"
+            raise InputError(f"this file has the labels {found}", path=file, fix="Name the column with --tag-column.")
+        return
+    plain = pipeline.model.config.head(head).tag_scheme == "plain"
+    if is_plain(rows) != plain:
+        kinds = ("spans", "a plain tag for each word")
+        raise InputError(
+            f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}",
+            path=file,
+            fix="Name the column of the tags with --tag-column.",
+        )
+
+
+def _draw_curve(pipeline: Any, rows: Any, output: Path, folder: str | None) -> None:
+    """Precision against recall as a picture and a table; the best settings into the folder's configuration."""
+    from tagsmith.training.precision_recall import best_setting, draw_curve, precision_recall
+
+    settings = precision_recall(pipeline, rows)
+    table = draw_curve(settings, output)
+    best = best_setting(settings)
+    knobs = f"recall_bias {best.recall_bias:g} and min_score {best.min_score:g}"
+    scores = f"precision {best.precision * 100:.2f}, recall {best.recall * 100:.2f}, F1 {best.f1 * 100:.2f}"
+    say(f"best with {knobs}: {scores}; see {output} and {table}")
+    if folder is not None:
+        if not os.path.isdir(folder):
+            raise InputError("settings are saved in a folder, and this is none", path=folder)
+        config = pipeline.model.config
+        config.recall_bias, config.min_score = best.recall_bias, best.min_score
+        config.save_pretrained(folder)
+        say(f"saved in {folder}")

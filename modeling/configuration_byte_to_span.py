@@ -2,10 +2,13 @@
 
 # ruff: noqa: I002 (`strict` checks fields by their types, which `from __future__ import annotations` makes mere text)
 
+import os
 from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
+
+from .remote_code import known_fields, save_with_code
 
 GO_ID, DROP_ID, PAD_ID, FIRST_START = 256, 257, 258, 259
 
@@ -59,8 +62,21 @@ class ByteToSpanConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs: Any) -> None:
         kwargs["eos_token_id"] = None  # always of the window size, whatever a file says
-        super().__post_init__(**kwargs)
+        super().__post_init__(**known_fields(kwargs))
         self.eos_token_id = self.stop_id
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Save config.json, and the code of model and pipeline with it."""
+        from .modeling_byte_to_span import ByteToSpanForSpanTagging, ByteToSpanModel
+        from .pipeline_span_tagging import SpanTaggingPipeline
+
+        classes = {
+            "AutoConfig": type(self),
+            "AutoModel": ByteToSpanModel,
+            "AutoModelForSeq2SeqLM": ByteToSpanForSpanTagging,
+            "AutoModelForTokenClassification": ByteToSpanForSpanTagging,
+        }
+        save_with_code(self, save_directory, classes, SpanTaggingPipeline, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field; STOP moves with the window size, as when one is given to `from_pretrained`."""
@@ -112,3 +128,6 @@ class ByteToSpanConfig(PreTrainedConfig):
     def vocab_size(self) -> int:
         """How many ids there are."""
         return self.stop_id + 1 + len(self.id2label)
+
+
+ByteToSpanConfig.register_for_auto_class()

@@ -183,3 +183,6 @@ class ByteToSpanTokenizer(PreTrainedTokenizer):
 def _offsets(text: ByteText) -> np.ndarray:
     characters = np.repeat(np.arange(len(text.text)), np.diff(text.bounds))
     return np.stack([characters, characters + 1], axis=1)
+
+
+ByteToSpanTokenizer.register_for_auto_class()

@@ -39,6 +39,7 @@ from tagsmith.training.command_options import (
 )
 from tagsmith.training.evaluate_command import evaluate
 from tagsmith.training.plot_commands import plots
+from tagsmith.training.publish_commands import push
 
 app = typer.Typer(
     help="Compact sequence taggers from scratch: train them, score them, tag text with them.",
@@ -173,6 +174,7 @@ def check(
 
 
 app.command()(card)
+app.command()(push)
 
 
 @app.command()

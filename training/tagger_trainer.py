@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import TRAINING_ARGS_NAME
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.length_sampler import LengthGroupedSampler
@@ -133,6 +134,11 @@ class TaggerTrainer(Trainer):
                 folder.mkdir(parents=True, exist_ok=True)
                 save_file(self.average.state(), folder / AVERAGE_FILE)
             super()._save_checkpoint(model, trial)  # ends with the trainer's state: who has that has all
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """As `Trainer._save`, but for the pickle of the arguments, which has no place in what is published."""
+        super()._save(output_dir, state_dict)
+        Path(output_dir or self.args.output_dir, TRAINING_ARGS_NAME).unlink(missing_ok=True)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
         """As `Trainer.train`; the model ends with the averaged weights, or with the best checkpoint's.

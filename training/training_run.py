@@ -113,7 +113,6 @@ class TrainingRun:
         """Write the model and its tokenizer, `recipe.yaml` (resolved), `results.json` and the card, `README.md`."""
         if self.trainer.is_world_process_zero():
             self.trainer.save_model(str(self.folder))
-            Path(self.folder, "training_args.bin").unlink(missing_ok=True)  # a pickle, and the recipe says the same
             Path(self.folder, "recipe.yaml").write_text(self.recipe.to_yaml(), encoding="utf-8")
             text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
             Path(self.folder, "results.json").write_text(text, encoding="utf-8")

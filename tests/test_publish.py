@@ -1,0 +1,367 @@
+"""Publishing, over the real client, on a Hub of this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from loopback_hub import LoopbackHub, Repository
+from transformers import AutoConfig, TrainingArguments
+from transformers.pipelines import pipeline
+
+from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
+from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
+from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
+from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.training.collator import TaggerCollator
+from tagsmith.training.load_tagger import load_tagger
+from tagsmith.training.publish import publish_tagger
+from tagsmith.training.publish_commands import push
+from tagsmith.training.tagger_trainer import TaggerTrainer
+
+TEXT = "Ada Lovelace lived in London . Grace went to New York City ."
+ID = "ada/tagger"
+WEIGHTS = {"config.json", "model.safetensors"}
+WORDS = {"tokenizer_config.json", "vocab.json"}
+MODEL_CODE = {
+    "configuration_hierarchical_tagger.py",
+    "crf.py",
+    "linear_recurrence.py",
+    "modeling_hierarchical_tagger.py",
+    "pipeline_byte_span_tagging.py",
+    "pipeline_span_tagging.py",
+    "recurrent.py",
+    "remote_code.py",
+    "tag_grammar.py",
+    "tag_spans.py",
+}
+WORD_CODE = {"gazetteers.py", "input_error.py", "spans.py", "tokenization_hierarchical_tagger.py", "words.py"}
+CODE = MODEL_CODE | WORD_CODE
+TAGGER = WEIGHTS | WORDS | CODE
+HUBS = {".gitattributes"}
+KINDS = ("public", "private")
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Any:
+    """A Hub that the client of this process talks to, as ada."""
+    with LoopbackHub() as hub, hub.client(tmp_path / "home"):
+        yield hub
+
+
+@pytest.fixture
+def folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    """A tagger's folder as a training run leaves it, and what should never leave this machine."""
+    folder = tmp_path / "tagger"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Tagger\n", encoding="utf-8")
+    (folder / "curve.png").write_bytes(b"\x89PNG")
+    recipe = {
+        "model": {"hidden_size": 10},
+        "start_from": "/home/ada/earlier",
+        "vectors": {"path": None, "paths": {"en": "C:\\data\\glove.txt", "da": "vectors/da.txt"}},
+        "training": {"hub_token": "hf_ada", "seed": 1},
+    }
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    (folder / "results.json").write_text('{"minutes": 1, "files": ["../train.conll"]}', encoding="utf-8")
+    (folder / "checkpoints" / "checkpoint-1").mkdir(parents=True)
+    for name in ("checkpoints/checkpoint-1/optimizer.pt", "training_args.bin", "notes.txt", "own.py", "model.bin"):
+        (folder / name).write_bytes(b"hf_ada")
+    return folder
+
+
+def pushed(hub: LoopbackHub) -> set[str]:
+    return set(hub.repositories[ID].tree()) - HUBS
+
+
+class TestPush:
+    """`tagsmith push`, and a tagger loaded back."""
+
+    def test_everything_that_belongs_to_a_tagger(self, hub: LoopbackHub, folder: Path, capsys: Any) -> None:
+        push(folder, ID)
+        out, err = capsys.readouterr()
+        assert out == f"{hub.endpoint}/{ID}\n"
+        assert "not published: /home/ada/earlier, C:\\data\\glove.txt, hub_token, ../train.conll" in err
+        assert pushed(hub) == TAGGER | {"README.md", "recipe.yaml", "results.json", "curve.png"}
+        assert len(hub.repositories[ID].branches["main"]) == 2  # the Hub's own, and one
+        tree = hub.repositories[ID].tree()
+        assert not any(
+            secret in data for data in tree.values() for secret in (b"hf_ada", b"/home", str(folder).encode())
+        )
+        recipe = yaml.safe_load(tree["recipe.yaml"])
+        assert recipe["start_from"] == "earlier" and recipe["training"] == {"seed": 1}
+        assert recipe["vectors"] == {"path": None, "paths": {"en": "glove.txt", "da": "vectors/da.txt"}}
+        assert json.loads(tree["results.json"]) == {"minutes": 1, "files": ["train.conll"]}
+        assert load_tagger(ID)(TEXT) == load_tagger(str(folder))(TEXT) != []
+
+    def test_nothing_new(self, hub: LoopbackHub, folder: Path, capsys: Any) -> None:
+        assert publish_tagger(folder, ID).changed
+        hub.requests.clear()
+        push(folder, ID)
+        assert "there is no new commit" in capsys.readouterr().err
+        assert len(hub.repositories[ID].branches["main"]) == 2
+        assert not any("/commit/" in request for request in hub.requests)
+
+    def test_files_of_an_earlier_tagger_do_not_stay(self, hub: LoopbackHub, folder: Path) -> None:
+        publish_tagger(folder, ID)
+        repository = hub.repositories[ID]
+        more = {"gazetteer.json": b"{}", "pytorch_model.bin": b"\x80", "notes.md": b"by hand"}
+        repository.commit("main", repository.tree() | more)
+        assert publish_tagger(folder, ID).removed == ["gazetteer.json", "pytorch_model.bin"]
+        assert set(more) & pushed(hub) == {"notes.md"}
+
+    def test_a_dry_run_needs_no_network(self, folder: Path, capsys: Any) -> None:
+        push(folder, ID, dry_run=True)
+        out, err = capsys.readouterr()
+        listed = {line.split()[1]: int(line.split()[0].replace(",", "")) for line in out.splitlines()}
+        assert set(listed) == TAGGER | {"README.md", "recipe.yaml", "results.json", "curve.png"}
+        assert listed["model.safetensors"] == (folder / "model.safetensors").stat().st_size
+        assert "nothing was sent" in err
+
+    def test_a_branch_of_a_private_repository(self, hub: LoopbackHub, tiny_folder: Path, capsys: Any) -> None:
+        push(tiny_folder, "tagger", private=True, revision="next")
+        assert capsys.readouterr().out == f"{hub.endpoint}/{ID}/tree/next\n"
+        repository = hub.repositories[ID]
+        assert repository.private and set(repository.tree()) == HUBS
+        assert set(repository.tree("next")) - HUBS == TAGGER
+        assert not publish_tagger(tiny_folder, ID, revision="next").changed
+
+    def test_a_byte_to_span_tagger(self, hub: LoopbackHub, byte_folder: Path) -> None:
+        publish_tagger(byte_folder, ID)
+        assert {"modeling_byte_to_span.py", "span_grammar.py", "tokenization_byte_to_span.py"} <= pushed(hub)
+        assert not {"crf.py", "words.py"} & pushed(hub)
+        assert load_tagger(ID)(TEXT) == load_tagger(str(byte_folder))(TEXT) != []
+
+
+@pytest.fixture
+def byte_folder(tmp_path: Path) -> Path:
+    """A byte-to-span tagger as it was made."""
+    torch.manual_seed(1)
+    labels = ["LOC", "PER"]
+    sizes = {"window_size": 16, "embedding_size": 8, "hidden_size": 16, "num_hidden_layers": 1}
+    config = ByteToSpanConfig(
+        **sizes,
+        initializer_range=1.0,
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+    )
+    ByteToSpanForSpanTagging(config).save_pretrained(tmp_path / "byte")
+    ByteToSpanTokenizer(16, labels).save_pretrained(tmp_path / "byte")
+    return tmp_path / "byte"
+
+
+def without(name: str) -> Callable[[Path], Any]:
+    return lambda folder: (folder / name).unlink()
+
+
+def with_content(name: str, content: bytes) -> Callable[[Path], Any]:
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+class TestWhatCannotBePushed:
+    """One line for each."""
+
+    @pytest.mark.parametrize(
+        "spoil, words",
+        [
+            (shutil.rmtree, "there is no such folder"),
+            (without("config.json"), r"not the folder of a tagger: config\.json is missing"),
+            (without("vocab.json"), r"vocab\.json is missing"),
+            (without("tokenizer_config.json"), r"tokenizer_config\.json is missing"),
+            (without("model.safetensors"), r"no file named model\.safetensors"),
+            (with_content("model.safetensors", b"\x10\0\0\0\0\0\0\0{"), "weights are damaged"),
+            (with_content("recipe.yaml", b"a: ["), r"recipe\.yaml: the file cannot be read"),
+            (with_content("results.json", b"{"), r"results\.json: the file cannot be read"),
+        ],
+    )
+    def test_a_folder(self, folder: Path, spoil: Callable[[Path], Any], words: str) -> None:
+        spoil(folder)
+        with pytest.raises(InputError, match=f"{re.escape(str(folder))}.*{words}") as caught:
+            publish_tagger(folder, ID, dry_run=True)
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["a/b/c", "a b", "-a/b", "a..b", "x" * 100, ""])
+    def test_a_name(self, tiny_folder: Path, name: str) -> None:
+        with pytest.raises(InputError, match="no name of a repository"):
+            publish_tagger(tiny_folder, name, dry_run=True)
+
+    @pytest.mark.parametrize(
+        "token, name, words",
+        [
+            (None, ID, "there is no token for the Hub. Log in"),
+            ("hf_wrong", ID, r"does not accept the token \(401: Invalid credentials"),
+            ("hf_eve", ID, r"gives no right to do this \(403"),
+            ("hf_eve", "ada/public", r"gives no right to do this \(403"),
+            ("hf_eve", "ada/private", r"gives no right to do this \(403"),
+        ],
+    )
+    def test_a_token(self, tiny_folder: Path, tmp_path: Path, token: str | None, name: str, words: str) -> None:
+        with LoopbackHub() as hub:
+            hub.repositories = {f"ada/{kind}": Repository.of(tiny_folder, kind == "private") for kind in KINDS}
+            with hub.client(tmp_path, token), pytest.raises(InputError, match=f"{name}: .*{words}"):
+                publish_tagger(tiny_folder, name)
+
+    @pytest.mark.parametrize("route", ["create", "preupload", "put", "commit"])
+    @pytest.mark.parametrize("cut", [False, True])
+    def test_a_failure_half_way(self, hub: LoopbackHub, tiny_folder: Path, route: str, cut: bool) -> None:
+        if cut:
+            hub.cut = route
+        else:
+            hub.refused[route] = 500
+        words = "the Hub cannot be reached" if cut else r"the Hub has a problem \(500"
+        with pytest.raises(InputError, match=f"{ID}: {words}"):
+            publish_tagger(tiny_folder, ID)
+        assert not hub.repositories or not pushed(hub)
+        hub.cut = None
+        hub.refused.clear()
+        assert publish_tagger(tiny_folder, ID).changed and pushed(hub) == TAGGER
+
+    def test_without_a_network(self, hub: LoopbackHub, tiny_folder: Path) -> None:
+        hub.__exit__()
+        with pytest.raises(InputError, match="the Hub cannot be reached"):
+            publish_tagger(tiny_folder, ID)
+
+    def test_offline(self, hub: LoopbackHub, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        with pytest.raises(InputError, match="HF_HUB_OFFLINE forbids"):
+            publish_tagger(tiny_folder, ID)
+
+    def test_a_commit_of_somebody_else_meanwhile(self, hub: LoopbackHub, tiny_folder: Path) -> None:
+        hub.before["preupload"] = lambda: hub.repositories[ID].commit("main", {"theirs": b""})
+        with pytest.raises(InputError, match="somebody else has changed the repository"):
+            publish_tagger(tiny_folder, ID)
+        assert pushed(hub) == {"theirs"}
+
+    def test_a_public_repository_is_not_taken_for_a_private_one(self, hub: LoopbackHub, tiny_folder: Path) -> None:
+        publish_tagger(tiny_folder, ID)
+        with pytest.raises(InputError, match="everybody can see it"):
+            publish_tagger(tiny_folder, ID, private=True)
+
+
+class TestLoading:
+    """What `load_tagger` says of a name on the Hub."""
+
+    @pytest.mark.parametrize(
+        "token, name, words",
+        [
+            ("hf_ada", "ada/none", "no such repository on the Hub, or it is private"),
+            (None, "ada/none", "no such repository on the Hub, or it is private"),
+            (None, "ada/private", "no such repository on the Hub, or it is private"),
+            ("hf_eve", "ada/private", "no such repository on the Hub, or it is private"),
+            ("hf_wrong", "ada/private", r"does not accept the token \(401"),
+            ("hf_ada", "ada/empty", r"config\.json is missing"),
+            ("hf_ada", "ada/half", r"model\.safetensors is missing"),
+            ("hf_ada", "ada--x/y..z", "no name of a repository"),
+        ],
+    )
+    def test_a_repository(self, tiny_folder: Path, tmp_path: Path, token: str | None, name: str, words: str) -> None:
+        with LoopbackHub() as hub:
+            hub.repositories["ada/private"] = Repository.of(tiny_folder, private=True)
+            for new, missing in (("ada/empty", "config.json"), ("ada/half", "model.safetensors")):
+                hub.repositories[new] = Repository.of(tiny_folder)
+                hub.repositories[new].tree().pop(missing)
+            with (
+                hub.client(tmp_path / "other", token),
+                pytest.raises(InputError, match=f"{name}: .*{words}") as caught,
+            ):
+                load_tagger(name)
+            assert "\n" not in str(caught.value)
+
+    def test_offline(self, hub: LoopbackHub, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        publish_tagger(tiny_folder, ID)
+        expected = load_tagger(ID)(TEXT)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        assert load_tagger(ID)(TEXT) == expected  # out of the cache
+        with pytest.raises(InputError, match="ada/other: this is not in the cache, and HF_HUB_OFFLINE"):
+            load_tagger("ada/other")
+
+    def test_without_a_network(self, hub: LoopbackHub, tiny_folder: Path) -> None:
+        publish_tagger(tiny_folder, ID)
+        expected = load_tagger(ID)(TEXT)
+        hub.__exit__()
+        assert load_tagger(ID)(TEXT) == expected
+        with pytest.raises(InputError, match="ada/other: the Hub cannot be reached"):
+            load_tagger("ada/other")
+
+    @pytest.mark.parametrize(
+        "change, words",
+        [
+            (
+                {"model_type": "bert"},
+                "no tagger, but a model of type 'bert'. If a newer tagsmith has made it, upgrade",
+            ),
+            ({"teleport": True}, r"config\.json has what tagsmith \S+ does not know: teleport\. If a newer"),
+            ({"output": "teleport"}, "cannot be loaded"),
+        ],
+    )
+    def test_a_tagger_of_another_version(self, folder: Path, change: dict[str, Any], words: str) -> None:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | change
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        with pytest.raises(InputError, match=words) as caught:
+            load_tagger(str(folder))
+        assert "\n" not in str(caught.value)
+
+
+class TestTransformers:
+    """The ways of transformers to push."""
+
+    def test_model_tokenizer_and_configuration(
+        self,
+        hub: LoopbackHub,
+        tiny_model: HierarchicalTaggerForTokenClassification,
+        tiny_tokenizer: HierarchicalTaggerTokenizer,
+    ) -> None:
+        tiny_model.config.push_to_hub(ID)
+        assert pushed(hub) == {"README.md", "config.json"} | MODEL_CODE
+        tiny_model.push_to_hub(ID)
+        tiny_tokenizer.push_to_hub(ID)
+        assert pushed(hub) == TAGGER | {"README.md"}
+        config = json.loads(hub.repositories[ID].tree()["config.json"])
+        assert set(config["auto_map"]) == {"AutoConfig", "AutoModel", "AutoModelForTokenClassification"}
+        assert config["custom_pipelines"]["span-tagging"]["impl"] == "pipeline_span_tagging.SpanTaggingPipeline"
+        assert not hasattr(tiny_model.config, "auto_map") and not hasattr(AutoConfig.from_pretrained(ID), "auto_map")
+        assert pipeline("span-tagging", model=ID)(TEXT) == load_tagger(ID)(TEXT)  # the installed code
+
+    def test_pipeline(self, hub: LoopbackHub, tiny_folder: Path, byte_folder: Path) -> None:
+        for folder in (tiny_folder, byte_folder):
+            tagger = load_tagger(str(folder))
+            tagger.push_to_hub(ID)
+            assert load_tagger(ID)(TEXT) == tagger(TEXT)
+
+    def test_trainer(
+        self,
+        hub: LoopbackHub,
+        tiny_model: HierarchicalTaggerForTokenClassification,
+        tiny_tokenizer: HierarchicalTaggerTokenizer,
+        tmp_path: Path,
+    ) -> None:
+        row = {**tiny_tokenizer.encode_words(["Ada", "lived"]), "labels": [4, 0]}
+        arguments = TrainingArguments(
+            output_dir=str(tmp_path / "run"),
+            max_steps=1,
+            push_to_hub=True,
+            hub_model_id=ID,
+            hub_strategy="end",
+            disable_tqdm=True,
+            report_to=[],
+        )
+        trainer = TaggerTrainer(
+            model=HierarchicalTaggerForTokenClassification(tiny_model.config),
+            args=arguments,
+            train_dataset=[row, row],
+            data_collator=TaggerCollator(tiny_tokenizer),
+            processing_class=tiny_tokenizer,
+        )
+        trainer.train()
+        trainer.push_to_hub()
+        assert pushed(hub) >= TAGGER
+        assert isinstance(load_tagger(ID)(TEXT), list)

@@ -107,7 +107,12 @@ def _model(recipe: str, labels: list[str]) -> ByteToSpanForSpanTagging:
 
 
 @app.command()
-def tag(model: str, bytes_: Annotated[int, typer.Option("--bytes")] = 1_000_000, threads: Threads = 2) -> None:
+def tag(
+    model: str,
+    bytes_: Annotated[int, typer.Option("--bytes")] = 1_000_000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Windows.")] = 128,
+    threads: Threads = 2,
+) -> None:
     """Bytes a second and peak memory in tagging."""
     prepare_torch(threads)
     pipeline = load_tagger(model)
@@ -121,10 +126,10 @@ def tag(model: str, bytes_: Annotated[int, typer.Option("--bytes")] = 1_000_000,
             left -= len(text.encode()) + 1
             yield text
 
-    list(pipeline(iter(texts[:50])))
+    list(pipeline(iter(texts[:50]), batch_size=batch_size))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    spans = sum(map(len, pipeline(lines())))
+    spans = sum(map(len, pipeline(lines(), batch_size=batch_size)))
     took = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(

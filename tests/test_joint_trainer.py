@@ -303,6 +303,11 @@ def test_the_best_checkpoint(
     assert_same({name: final[name] for name in kept}, kept)
 
 
+def test_a_score_that_there_is_not(toys: Toys, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="metric_for_best_model is 'nerd_f1', and the scores are .*ner_f1"):
+        make_trainer(toys, tmp_path, metric_for_best_model="nerd_f1")
+
+
 def test_workers_give_the_same_batches(toys: Toys, tmp_path: Path) -> None:
     weights = []
     for workers in (0, 1):

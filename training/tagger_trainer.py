@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -65,11 +65,21 @@ class TaggerTrainer(Trainer):
         super().__init__(*args, **kwargs)
         if self.compute_metrics is None:
             self.compute_metrics = self._default_metrics()
+            self._check_best_metric()
         self.add_callback(_AverageCallback(self))
 
     def _default_metrics(self) -> Callable[[EvalPrediction], dict[str, float]] | None:
         config = self.model.config
         return span_scores(config.tags, config.tag_scheme)
+
+    def _check_best_metric(self) -> None:
+        """A checkpoint is chosen by a score that there is; of several data sets, by their mean or by that of one."""
+        wanted = (self.args.metric_for_best_model or "loss").removeprefix("eval_")
+        names = ["loss", "precision", "recall", "f1", "accuracy"]
+        if isinstance(self.eval_dataset, Mapping):
+            names += [f"{data}_{name}" for data in self.eval_dataset for name in names]
+        if wanted not in names:
+            raise ValueError(f"metric_for_best_model is {wanted!r}, and the scores are {', '.join(names)}")
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         dataset = self.train_dataset if train_dataset is None else train_dataset

@@ -79,7 +79,7 @@ def test_the_folder_tags(make: Make, tmp_path: Path) -> None:
     }
     assert names - {"generation_config.json", "special_tokens_map.json"} == {*expected, "checkpoints"}
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
-    assert set(results["dev"][""]) == {"precision", "recall", "f1", "accuracy", "labels"}
+    assert set(results["dev"]) == {"precision", "recall", "f1", "accuracy", "labels"}
     assert results["train_windows"] > 300
     assert "training windows, 1 labels" in said.getvalue()
     assert said.getvalue().count("dev f1") == 3

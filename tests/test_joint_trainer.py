@@ -304,7 +304,7 @@ def test_the_best_checkpoint(
 
 
 def test_a_score_that_there_is_not(toys: Toys, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="metric_for_best_model is 'nerd_f1', and the scores are .*ner_f1"):
+    with pytest.raises(ValueError, match=r"metric_for_best_model is 'nerd_f1', and the scores are .*ner_f1"):
         make_trainer(toys, tmp_path, metric_for_best_model="nerd_f1")
 
 

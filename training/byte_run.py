@@ -51,7 +51,7 @@ def train_byte_tagger(
         console: where progress is shown; standard error by default.
 
     Returns:
-        What `results.json` holds; "dev" has the scores of each corpus by its name.
+        What `results.json` holds; "dev" has the scores, those of each corpus by its name where there are names.
 
     Raises:
         InputError: data, recipe and files that do not fit together; checkpoints of an earlier run in the folder,
@@ -88,7 +88,8 @@ def train_byte_tagger(
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         started = time.monotonic()
-        results["dev"] = {name: score_documents(pipeline, rows) for name, rows in dev.items()}
+        scores: dict[str, Any] = {name: score_documents(pipeline, rows) for name, rows in dev.items()}
+        results["dev"] = scores.get("", scores)
         results.update(speed_facts(results["data"], "dev", time.monotonic() - started))
     run.write(results)
     return results

@@ -27,6 +27,8 @@ from hold_out import hold_out
 from rich.console import Console
 from tables import BASELINES, TABLES, Cell
 
+from tagsmith.training.card_text import scores_by_name
+
 TAGSMITH = str(Path(sys.executable).with_name("tagsmith"))
 console = Console(stderr=True)
 
@@ -107,10 +109,9 @@ class Run:
 
     def score(self, split: str) -> float | None:
         """The cell's figure in percent: F1 of spans, accuracy of words for parts of speech."""
-        scores = (self.results or {}).get(split)
-        if not scores:
+        by_name = scores_by_name(self.results or {}, split)
+        if not by_name:
             return None
-        by_name = {"": scores} if "f1" in scores and "labels" in scores else scores
         measure = {name: "accuracy" if self.cell.data[name].startswith("pos/") else "f1" for name in by_name}
         values = {name: 100 * score[measure[name]] for name, score in by_name.items()}
         return statistics.fmean(values.values()) if self.cell.scored is None else values.get(self.cell.scored)

@@ -10,7 +10,16 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.command_options import Threads, named_file, prepare_torch, say
+from tagsmith.training.command_options import (
+    Encoding,
+    OnError,
+    TagColumn,
+    Threads,
+    load_pipeline,
+    named_file,
+    reader_options,
+    say,
+)
 
 Data = Annotated[
     list[str] | None,
@@ -40,8 +49,8 @@ def card(
     pictures: Annotated[
         bool, typer.Option(help="Draw the learning curve, and with --dev the confusion of labels (extra [plots]).")
     ] = False,
-    tag_column: Annotated[str | None, typer.Option(help="Column of the tags in these data, as in training.")] = None,
-    encoding: Annotated[str, typer.Option(help="Encoding of the files.")] = "utf-8",
+    tag_column: TagColumn = None,
+    encoding: Encoding = "utf-8",
     threads: Threads = 1,
 ) -> None:
     """Write a tagger's model card, README.md; what you wrote around it, and into its metadata, stays.
@@ -55,7 +64,7 @@ def card(
     if dev or test or pictures:
         config, results = read_config(folder), read_results(folder)
         data = list(_read_data({"dev": dev or [], "test": test or []}, tag_column, encoding))
-        pipeline = _load(folder, threads) if data else None
+        pipeline = load_pipeline(str(folder), threads) if data else None
         for part in data:
             _check(config, part)
             _check_dev(results, part)
@@ -67,17 +76,10 @@ def card(
     say(f"the card is {path}")
 
 
-def _load(folder: Path, threads: int) -> Any:
-    from tagsmith.training.load_tagger import load_tagger
-
-    prepare_torch(threads)
-    return load_tagger(str(folder))
-
-
 def _read_data(given: dict[str, list[str]], tag_column: str | None, encoding: str) -> Iterator[_Data]:
     from tagsmith.training.corpora import load_corpus
 
-    column: Any = int(tag_column) if tag_column and tag_column.removeprefix("-").isdecimal() else tag_column
+    options = reader_options(tag_column, encoding, "auto", OnError.convert)
     seen = set()
     for split, arguments in given.items():
         for argument in arguments:
@@ -85,7 +87,7 @@ def _read_data(given: dict[str, list[str]], tag_column: str | None, encoding: st
             if (split, name) in seen:
                 raise InputError(f"--{split} is given twice{f' for {name!r}' if name else ''}", fix="Name them apart.")
             seen.add((split, name))
-            yield _Data(split, name, file, load_corpus({split: file}, tag_column=column, encoding=encoding)[split])
+            yield _Data(split, name, file, load_corpus({split: file}, **options)[split])
 
 
 def _head(config: Any, part: _Data) -> str | None:
@@ -129,9 +131,7 @@ def _score(results: dict[str, Any], pipeline: Any, data: list[_Data]) -> None:
     for part in data:
         scores = score_tagger(pipeline, part.rows, head=_head(pipeline.model.config, part))
         by_name = {**scores_by_name(results, part.split), part.name: scores}
-        # As runs write them: those of a tagger of one head, in words, without a name.
-        single = pipeline.model.config.model_type == "hierarchical-tagger" and list(by_name) == [""]
-        results[part.split] = scores if single else by_name
+        results[part.split] = scores if list(by_name) == [""] else by_name  # as runs write them
         facts = results.setdefault("data", {}).setdefault(part.name, {})
         facts[part.split] = split_facts(part.rows, str(part.file))
 

@@ -93,6 +93,7 @@ def train(
     threads: Threads = 1,
 ) -> None:
     """Train a tagger by a recipe."""
+    from tagsmith.training.card_text import scores_by_name
     from tagsmith.training.corpora import load_corpus
     from tagsmith.training.recipe import ByteRecipe, Recipe, read_recipe
 
@@ -117,10 +118,7 @@ def train(
 
         assert isinstance(chosen, Recipe)
         results = train_tagger(chosen, corpora, output_dir, resume=resume, console=messages)
-    scores = results.get("dev", {})
-    if "f1" in scores and "labels" in scores:  # of a tagger of one head
-        scores = {"": scores}
-    for name, score in scores.items():
+    for name, score in scores_by_name(results, "dev").items():
         print_scores(score, name)
     say(f"{results['minutes']:.1f} minutes; the tagger is in {output_dir}")
 

@@ -17,8 +17,11 @@ from typing import Any
 import pytest
 import torch
 
+from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
+from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 
 TINY_TAGS = ["O", "B-LOC", "I-LOC", "E-LOC", "S-LOC", "B-PER", "I-PER", "E-PER", "S-PER"]
@@ -57,6 +60,16 @@ def no_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _only_locally(getattr(socket.socket, name)))
+        yield
+
+
+@pytest.fixture(scope="module")
+def datasets_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Corpora are cached in a folder of the module's own, not in the user's."""
+    import datasets  # here, for the tests that do without
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
         yield
 
 
@@ -106,4 +119,18 @@ def tiny_folder(
     folder = tmp_path_factory.mktemp("tiny")
     tiny_model.save_pretrained(folder)
     tiny_tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def byte_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A byte-to-span tagger as it was made, untrained, saved. Shared: copy the folder before you change it."""
+    folder = tmp_path_factory.mktemp("byte")
+    torch.manual_seed(1)
+    labels = ["LOC", "PER"]
+    sizes = {"window_size": 16, "embedding_size": 8, "hidden_size": 16, "num_hidden_layers": 1}
+    names = {label: index for index, label in enumerate(labels)}
+    config = ByteToSpanConfig(**sizes, initializer_range=1.0, id2label=dict(enumerate(labels)), label2id=names)
+    ByteToSpanForSpanTagging(config).save_pretrained(folder)
+    ByteToSpanTokenizer(16, labels).save_pretrained(folder)
     return folder

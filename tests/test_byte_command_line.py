@@ -132,9 +132,10 @@ def test_errors_of_evaluation(toys: Toys, tmp_path: Path) -> None:
     dev = toys.folder / "en-dev.conll"
     assert_one_line(tagsmith("evaluate", toys.tagger, dev, "--save-best"), "--curve")
     other = toy_file(tmp_path / "pos.conll", 5, 1, plain=True)
-    outcome = tagsmith("evaluate", toys.tagger, other)
-    assert outcome.code == 2
-    assert f"{other}: this file has the labels NAME, WORD, none of which" in outcome.err
+    for command in (["evaluate", toys.tagger, other], ["card", toys.tagger, "--test", other]):
+        outcome = tagsmith(*command)
+        assert outcome.code == 2
+        assert f"{other}: this file has the labels NAME, WORD, none of which" in outcome.err
 
 
 def test_text_that_is_not_utf_8(toys: Toys, tmp_path: Path) -> None:
@@ -143,12 +144,10 @@ def test_text_that_is_not_utf_8(toys: Toys, tmp_path: Path) -> None:
     assert_one_line(tagsmith("tag", toys.tagger, path), f"{path}:1:4", "0xE9", "UTF-8")
 
 
-def test_several_files_need_names_and_a_byte_recipe(toys: Toys, tmp_path: Path) -> None:
+def test_several_files_need_names(toys: Toys, tmp_path: Path) -> None:
     one = toys.folder / "en.conll"
     outcome = tagsmith("train", toys.recipe, "--train", one, "--train", one, "--output-dir", tmp_path)
     assert_one_line(outcome, "has no name", "--train en=")
-    outcome = tagsmith("train", "ner", f"--train=a={one}", f"--train=b={one}", "--output-dir", tmp_path)
-    assert_one_line(outcome, "2 training files", "byte-to-span")
 
 
 def test_named_files(tmp_path: Path) -> None:

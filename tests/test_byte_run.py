@@ -11,8 +11,7 @@ import pytest
 import torch
 from datasets import DatasetDict
 from rich.console import Console
-from safetensors.torch import load_file
-from toys import BYTE_MODEL, BYTE_TRAINING, toy_file
+from toys import BYTE_MODEL, BYTE_TRAINING, assert_same, quiet, toy_file, weights_in
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 import tagsmith
@@ -48,21 +47,8 @@ def make(tmp_path: Path) -> Make:
     return corpora
 
 
-def quiet() -> Console:
-    return Console(file=io.StringIO())
-
-
 def with_training(**changes: Any) -> ByteRecipe:
     return dataclasses.replace(RECIPE, training={**BYTE_TRAINING, **changes})
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "model.safetensors")
-
-
-def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_the_folder_tags(make: Make, tmp_path: Path) -> None:
@@ -93,7 +79,7 @@ def test_the_resolved_recipe_repeats_the_run(make: Make, tmp_path: Path) -> None
     recipe = read_recipe(tmp_path / "one" / "recipe.yaml")
     assert isinstance(recipe, ByteRecipe)
     train_byte_tagger(recipe, make(), tmp_path / "two", console=quiet())
-    assert_same(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    assert_same(weights_in(tmp_path / "one"), weights_in(tmp_path / "two"))
     assert (tmp_path / "one" / "recipe.yaml").read_text() == (tmp_path / "two" / "recipe.yaml").read_text()
 
 
@@ -125,13 +111,13 @@ def test_a_resumed_run_is_bit_exact(make: Make, tmp_path: Path, bf16: bool, monk
     with pytest.raises(InputError, match="checkpoints of an earlier run"):
         train_byte_tagger(recipe, corpora, tmp_path / "cut", console=quiet())
     resumed = train_byte_tagger(recipe, corpora, tmp_path / "cut", resume=True, console=quiet())
-    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert_same(weights_in(tmp_path / "whole"), weights_in(tmp_path / "cut"))
     assert resumed["dev"] == whole["dev"]
 
 
 def test_several_languages_are_scored_by_name(make: Make, tmp_path: Path) -> None:
     results = train_byte_tagger(RECIPE, make(("en", "de")), tmp_path / "out", console=quiet())
-    assert list(results["dev"]) == ["en", "de"]
+    assert list(results["dev"]) == ["en", "de", "all"]
     state = json.loads((tmp_path / "out" / "checkpoints" / "checkpoint-24" / "trainer_state.json").read_text())
     logged = next(entry for entry in state["log_history"] if "eval_f1" in entry)
     assert logged["eval_f1"] == pytest.approx((logged["eval_en_f1"] + logged["eval_de_f1"]) / 2)
@@ -149,7 +135,7 @@ def test_a_trained_tagger_goes_on_with_other_labels(make: Make, tmp_path: Path) 
     recipe = dataclasses.replace(with_training(max_steps=0), start_from=str(tmp_path / "first"), average_decay=0.0)
     recipe.training["max_steps"], recipe.training["learning_rate"] = 1, 0.0
     train_byte_tagger(recipe, make(label="PER"), tmp_path / "second", console=quiet())
-    first, second = weights(tmp_path / "first"), weights(tmp_path / "second")
+    first, second = weights_in(tmp_path / "first"), weights_in(tmp_path / "second")
     labels = ("label_scores.weight", "label_scores.bias", "model.embedding.weight")
     assert all(torch.equal(first[name], second[name]) for name in first if name not in labels)
     rows = SymbolLayout(BYTE_MODEL["window_size"], ["LOC"]).first_label

@@ -15,7 +15,7 @@ import typer
 from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import BYTE_MODEL, toy_file
+from toys import BYTE_MODEL, card_of, results_of, toy_file
 from typer.testing import CliRunner
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
@@ -128,14 +128,6 @@ def folder(tiny_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_folder, tmp_path / "tiny"))
 
 
-def results_of(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "results.json").read_text(encoding="utf-8")))
-
-
-def card_of(folder: Path) -> str:
-    return (folder / "README.md").read_text(encoding="utf-8")
-
-
 class TestCommand:
     def test_options(self, folder: Path) -> None:
         app = typer.Typer()
@@ -153,7 +145,7 @@ class TestCommand:
         test, dev = (str(toy_file(tmp_path / f"{name}.conll", 6, 1)) for name in ("test", "dev"))
         card(folder, test=[f"news={test}", test], dev=[dev], pictures=True)
         results, text = results_of(folder), card_of(folder)
-        assert results["test"].keys() == {"news", ""} and "f1" in results["dev"]
+        assert results["test"].keys() == {"news", "", "all"} and "f1" in results["dev"]
         assert results["data"]["news"]["test"]["file"] == "test.conll"
         for said in (
             "![Loss and dev F1 over training](learning-curve.png)",

@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import io
 import json
-import random
 import shutil
 import subprocess
 import sys
@@ -11,11 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import datasets
 import pytest
 import yaml
 from safetensors.torch import load_file, save_file
-from toys import Outcome, assert_one_line, tagsmith
+from toys import (
+    WORD_MODEL,
+    WORD_TRAINING,
+    Outcome,
+    assert_last_line,
+    assert_one_line,
+    people_and_places,
+    tagsmith,
+    with_content,
+    without,
+)
 
 from tagsmith.training import command_line
 from tagsmith.training import recipe as recipes
@@ -24,44 +32,12 @@ from tagsmith.training import sample as bundled_sample
 
 RECIPE = {
     "description": "a toy",
-    "model": {
-        "word_embedding_size": 8,
-        "character_embedding_size": 6,
-        "character_hidden_size": 6,
-        "character_num_layers": 1,
-        "hidden_size": 12,
-        "num_hidden_layers": 1,
-    },
-    "training": {
-        "seed": 5,
-        "num_train_epochs": 6,
-        "per_device_train_batch_size": 4,
-        "learning_rate": 0.03,
-        "lr_scheduler_type": "constant",
-        "use_cpu": True,
-    },
+    "model": WORD_MODEL,
+    "training": WORD_TRAINING,
     "average_decay": 0.5,
 }
 
-
-def toy_file(path: Path, count: int, seed: int, plain: bool = False) -> Path:
-    """A made-up language: what ends in `ville` is a place, what follows `mr` a person; with plain tags, kinds."""
-    chance = random.Random(seed)
-    lines = []
-    for _ in range(count):
-        words: list[tuple[str, str, str]] = []
-        for _ in range(chance.randint(2, 5)):
-            stem = "".join(chance.choices("abc", k=2))
-            kind = chance.random()
-            if kind < 0.25:
-                words.append((stem + "ville", "B-LOC", "NOUN"))
-            elif kind < 0.5:
-                words += [("mr", "O", "TITLE"), (stem, "B-PER", "NAME"), (stem, "I-PER", "NAME")]
-            else:
-                words.append((stem, "O", "WORD"))
-        lines += [f"{word} {kind if plain else tag}" for word, tag, kind in words] + [""]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
+pytestmark = pytest.mark.usefixtures("datasets_cache")
 
 
 class Toys(NamedTuple):
@@ -77,22 +53,15 @@ class Toys(NamedTuple):
     outcome: Outcome  # of training the tagger
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
-        yield
-
-
 @pytest.fixture(scope="module")
-def toys(tmp_path_factory: pytest.TempPathFactory, cache: None) -> Toys:
+def toys(tmp_path_factory: pytest.TempPathFactory, datasets_cache: None) -> Toys:
     folder = tmp_path_factory.mktemp("toys")
     recipe = folder / "toy.yaml"
     recipe.write_text(yaml.safe_dump(RECIPE), encoding="utf-8")
     made = []
     for name, plain in (("tagger", False), ("plain-tagger", True)):
-        train = toy_file(folder / f"{name}-train.conll", 40, 1, plain)
-        dev = toy_file(folder / f"{name}-dev.conll", 15, 2, plain)
+        train = people_and_places(folder / f"{name}-train.conll", 40, 1, plain)
+        dev = people_and_places(folder / f"{name}-dev.conll", 15, 2, plain)
         outcome = tagsmith("train", recipe, "--train", train, "--dev", dev, "--output-dir", folder / name)
         assert outcome.code == 0, outcome.err
         made.append((train, dev, outcome))
@@ -369,14 +338,6 @@ def test_unknown_encoding(toys: Toys, tmp_path: Path) -> None:
 Damage = Callable[[Path], Any]
 
 
-def remove(name: str) -> Damage:
-    return lambda folder: (folder / name).unlink()
-
-
-def write(name: str, content: bytes) -> Damage:
-    return lambda folder: (folder / name).write_bytes(content)
-
-
 def cut_short(folder: Path) -> None:
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:2000])
@@ -385,15 +346,15 @@ def cut_short(folder: Path) -> None:
 @pytest.mark.parametrize(
     "damage, words",
     [
-        (remove("config.json"), ["config.json is missing"]),
-        (remove("model.safetensors"), ["model.safetensors"]),
-        (remove("vocab.json"), ["vocab.json is missing"]),
-        (remove("tokenizer_config.json"), ["tokenizer_config.json is missing"]),
+        (without("config.json"), ["config.json is missing"]),
+        (without("model.safetensors"), ["model.safetensors"]),
+        (without("vocab.json"), ["vocab.json is missing"]),
+        (without("tokenizer_config.json"), ["tokenizer_config.json is missing"]),
         (cut_short, ["cannot be loaded"]),
-        (write("model.safetensors", b"not tensors"), ["cannot be loaded"]),
-        (write("config.json", b"{"), ["config.json cannot be read"]),
-        (write("vocab.json", b'{"words": 1}'), ["vocab.json"]),
-        (write("config.json", b'{"model_type": "no-such-type"}'), ["no-such-type"]),
+        (with_content("model.safetensors", b"not tensors"), ["cannot be loaded"]),
+        (with_content("config.json", b"{"), ["config.json cannot be read"]),
+        (with_content("vocab.json", b'{"words": 1}'), ["vocab.json"]),
+        (with_content("config.json", b'{"model_type": "no-such-type"}'), ["no-such-type"]),
     ],
     ids=["config", "weights", "vocabulary", "tokenizer", "cut", "no tensors", "no json", "no words", "type"],
 )
@@ -482,13 +443,6 @@ def test_a_recipe_that_is_no_recipe(toys: Toys, tmp_path: Path, content: str) ->
     path = tmp_path / "bad.yaml"
     path.write_text(content, encoding="utf-8")
     assert_one_line(tagsmith("train", path, "--train", toys.train, "--output-dir", tmp_path / "out"), path)
-
-
-def assert_last_line(outcome: Outcome, *words: Any) -> None:
-    """Bad input that shows after the data has been read and reported on."""
-    *before, last = outcome.err.splitlines()
-    assert not any("Traceback" in line or line.startswith("error") for line in before)
-    assert_one_line(Outcome(outcome.code, outcome.out, last + "\n"), *words)
 
 
 def test_vectors_with_a_short_line(toys: Toys, tmp_path: Path) -> None:

@@ -14,9 +14,15 @@ SEED = st.integers(0, 3)
 
 
 def batches_of(
-    lengths: list[list[int]], size: int, seed: int, epochs: int = 1, parts: int = 1, part: int = 0
+    lengths: list[list[int]],
+    size: int,
+    seed: int,
+    epochs: int = 1,
+    parts: int = 1,
+    part: int = 0,
+    group_by_length: bool = True,
 ) -> list[list[int]]:
-    sampler = HeadBatchSampler(lengths, size, seed, parts, part)
+    sampler = HeadBatchSampler(lengths, size, seed, parts, part, group_by_length=group_by_length)
     found: list[list[int]] = []
     for epoch in range(epochs):
         sampler.set_epoch(epoch)
@@ -41,12 +47,12 @@ def test_heads_in_turn_a_full_batch_of_one_each(lengths: list[list[int]], size: 
         assert all(type(index) is int for index in batch)
 
 
-@given(lengths=LENGTHS, size=SIZE, seed=SEED, epochs=st.integers(1, 4))
+@given(lengths=LENGTHS, size=SIZE, seed=SEED, epochs=st.integers(1, 4), grouped=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_a_head_goes_through_all_its_sentences_before_it_begins_anew(
-    lengths: list[list[int]], size: int, seed: int, epochs: int
+    lengths: list[list[int]], size: int, seed: int, epochs: int, grouped: bool
 ) -> None:
-    batches = batches_of(lengths, size, seed, epochs)
+    batches = batches_of(lengths, size, seed, epochs, group_by_length=grouped)
     for number, own in enumerate(sentences_of(lengths)):
         drawn = list(chain.from_iterable(batches[number :: len(lengths)]))
         for start in range(0, len(drawn), len(own)):
@@ -95,13 +101,25 @@ def test_an_epoch_goes_on_where_the_one_before_stopped() -> None:
     assert len(set(map(tuple, passes))) > 6, "each pass in an order of its own"
 
 
-def test_batches_within_a_pass_are_of_like_length() -> None:
+@pytest.mark.parametrize("grouped, least, most", [(True, 0, 3), (False, 14, 19)])
+def test_batches_within_a_pass_are_of_like_length_or_random(grouped: bool, least: float, most: float) -> None:
     lengths = [[1 + index % 20 for index in range(400)], [5] * 20]
     spreads = [
         max(lengths[0][index] for index in batch) - min(lengths[0][index] for index in batch)
-        for batch in batches_of(lengths, 10, 1)[::2]
+        for batch in batches_of(lengths, 10, 1, group_by_length=grouped)[::2]
     ]
-    assert sum(spreads) / len(spreads) < 3
+    assert least <= sum(spreads) / len(spreads) < most
+
+
+def test_a_random_order_is_a_function_of_seed_and_epoch() -> None:
+    lengths = [list(range(1, 31)), [2] * 30]
+
+    def order(seed: int, epochs: int) -> tuple[tuple[int, ...], ...]:
+        return tuple(map(tuple, batches_of(lengths, 4, seed, epochs, group_by_length=False)))
+
+    assert order(1, 2) == order(1, 2)
+    assert order(1, 2) != order(2, 2)
+    assert order(1, 2)[:16] != order(1, 2)[16:], "each epoch in an order of its own"
 
 
 @pytest.mark.parametrize("lengths", [[[1, 2], []], [[]]])

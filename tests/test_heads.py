@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from toys import assert_same
 
 import tagsmith
 from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
@@ -85,12 +86,6 @@ def batch_of(head: HeadShape, seed: int = 1, gazetteer_size: int = 0) -> Batch:
 
 def without_labels(batch: Batch) -> Batch:
     return {key: value for key, value in batch.items() if key != "labels"}
-
-
-def assert_same(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
-    assert left.keys() == right.keys()
-    for name, value in left.items():
-        assert torch.equal(value, right[name]), name
 
 
 ALL_HEADS = [(sharing, name) for sharing in SHARINGS for name in HEADS[sharing]["heads"]]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import datasets
 import pytest
 import torch
 from safetensors.torch import load_file
-from toys import Outcome, assert_one_line, tagsmith, toy_file
+from toys import Outcome, assert_last_line, assert_one_line, results_of, tagsmith, toy_file
 
 import tagsmith as package
 from tagsmith.tokenization.input_error import InputError
@@ -33,6 +31,8 @@ SMALL = [
     "average_decay=0.5",
 ]
 TEXTS = ["abc ABC bca", "", "CAB unknown WORDS éß abc"]
+
+pytestmark = pytest.mark.usefixtures("datasets_cache")
 
 
 class Toys(NamedTuple):
@@ -58,22 +58,8 @@ def settings(*choices: str) -> list[str]:
     return [part for choice in (*SMALL, *choices) for part in ("--set", choice)]
 
 
-def assert_last_line(outcome: Outcome, *words: Any) -> None:
-    """Bad input that shows after the data has been read and reported on."""
-    *before, last = outcome.err.splitlines()
-    assert not any("Traceback" in line or line.startswith("error") for line in before), outcome.err
-    assert_one_line(Outcome(outcome.code, outcome.out, last + "\n"), *words)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
-        yield
-
-
 @pytest.fixture(scope="module")
-def toys(tmp_path_factory: pytest.TempPathFactory, cache: None) -> Toys:
+def toys(tmp_path_factory: pytest.TempPathFactory, datasets_cache: None) -> Toys:
     folder = tmp_path_factory.mktemp("toys")
     kinds: dict[str, dict[str, Any]] = {
         "ner": {}, "pos": {"plain": True}, "en": {}, "es": {}, "web": {"label": "SITE"}, "fr": {"label": "LIEU"},
@@ -95,11 +81,6 @@ def toys(tmp_path_factory: pytest.TempPathFactory, cache: None) -> Toys:
 
 def config_of(folder: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return content
-
-
-def results_of(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     return content
 
 
@@ -301,6 +282,12 @@ def test_a_labelling_rate(toys: Toys, tmp_path: Path, only_build: dict[str, Any]
     assert {name: len(rows) for name, rows in words(5, "labelling_rate={ner: 0.01}").items()} == {"ner": 1, "pos": 16}
 
 
+def test_an_order_that_heads_do_not_have(toys: Toys, tmp_path: Path) -> None:
+    choices = settings("training.train_sampling_strategy=sequential")
+    outcome = tagsmith("train", "joint-tasks", *toys.data("ner", "pos"), "--output-dir", tmp_path, *choices)
+    assert_last_line(outcome, "train_sampling_strategy is 'sequential'", "random or group_by_length")
+
+
 @pytest.mark.parametrize(
     "rate, words",
     [
@@ -310,7 +297,7 @@ def test_a_labelling_rate(toys: Toys, tmp_path: Path, only_build: dict[str, Any]
         (".nan", ["labelling_rate is nan"]),
         ("{pos: 0}", ["pos: labelling_rate is 0"]),
         ("{pos: half}", ["pos: labelling_rate is half"]),
-        ("{nerd: 0.5}", ["labelling_rate names 'nerd', which is no head"]),
+        ("{nerd: 0.5}", ["labelling_rate names 'nerd', which is no data"]),
         ("half", ["labelling_rate is 'half'"]),
         ("true", ["labelling_rate is True"]),
     ],
@@ -409,7 +396,7 @@ def test_bad_data(toys: Toys, tmp_path: Path, case: tuple[list[str], str, str]) 
         ("joint-languages", "languages.ner=a.b", ["The name 'a.b' cannot be a module's"]),
         ("joint-tasks", "freeze=[heads]", ["freeze names 'heads'", "characters, words, word_encoder"]),
         ("ner", "seed=1", ["a recipe has no seed"]),
-        ("ner", "model.cost=0", ["2 training files are given, and this recipe trains on one", "model.sharing"]),
+        ("ner", "model.cost=0", ["some data have spans (ner train, ner dev)", "model.sharing"]),
     ],
 )
 def test_bad_recipes(toys: Toys, tmp_path: Path, recipe: str, choice: str, words: list[str]) -> None:

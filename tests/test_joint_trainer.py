@@ -13,7 +13,7 @@ import pytest
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from toys import DROPOUT, WORD_MODEL, assert_same, weights_of
 from transformers import TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
@@ -23,8 +23,6 @@ from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.collator import TaggerCollator
 from tagsmith.training.joint_trainer import JointTaggerTrainer
-
-DROPOUT = {"rare_word_dropout": 0.5, "embedding_dropout": 0.3, "character_dropout": 0.1, "hidden_dropout": 0.3}
 
 
 @dataclass
@@ -79,16 +77,8 @@ def toys() -> Toys:
 
 def make_model(toys: Toys, **options: Any) -> HierarchicalTaggerForTokenClassification:
     set_seed(1)
-    shape: dict[str, Any] = {
-        "word_embedding_size": 8,
-        "character_embedding_size": 6,
-        "character_hidden_size": 6,
-        "character_num_layers": 1,
-        "hidden_size": 12,
-        "num_hidden_layers": 1,
-    }
     config = HierarchicalTaggerConfig(
-        **{**shape, **options},
+        **{**WORD_MODEL, **options},
         sharing="encoder",
         heads={name: head.to_dict() for name, head in toys.heads.items()},
         id2label={},
@@ -131,16 +121,6 @@ def make_trainer(
     )
     made.remove_callback(PrinterCallback)
     return made
-
-
-def weights_of(model: Any) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
-def assert_same(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
-    assert left.keys() == right.keys()
-    for name, value in left.items():
-        assert torch.equal(value, right[name]), name
 
 
 class HeadsSeen(TrainerCallback):
@@ -301,6 +281,23 @@ def test_the_best_checkpoint(
     kept = load_file(tmp_path / f"checkpoint-{best * 8}" / "model.safetensors")
     final = weights_of(trainer.model)
     assert_same({name: final[name] for name in kept}, kept)
+
+
+def test_the_order_of_sentences(toys: Toys, tmp_path: Path) -> None:
+    orders = {}
+    for strategy in ("random", "group_by_length"):
+        trainer = make_trainer(toys, tmp_path, train_sampling_strategy=strategy, num_train_epochs=1)
+        orders[strategy] = [batch["input_ids"].shape[1] for batch in trainer.get_train_dataloader()]
+        assert len(orders[strategy]) == 8
+        trainer.train()
+        assert trainer.state.global_step == 8
+    assert sum(orders["random"]) > sum(orders["group_by_length"]), "grouped sentences are padded less"
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "batch_rebalance"])
+def test_an_order_that_heads_do_not_have(toys: Toys, tmp_path: Path, strategy: str) -> None:
+    with pytest.raises(ValueError, match=f"train_sampling_strategy is '{strategy}'.* random or group_by_length"):
+        make_trainer(toys, tmp_path, train_sampling_strategy=strategy)
 
 
 def test_a_score_that_there_is_not(toys: Toys, tmp_path: Path) -> None:

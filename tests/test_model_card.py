@@ -14,7 +14,7 @@ from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from toys import BYTE_MODEL, BYTE_TRAINING, Outcome, tagsmith, toy_file
+from toys import BYTE_MODEL, BYTE_TRAINING, Outcome, card_of, results_of, tagsmith, toy_file
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
@@ -50,14 +50,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(trained: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained, tmp_path / "toy", ignore=shutil.ignore_patterns("checkpoints")))
-
-
-def results_of(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "results.json").read_text(encoding="utf-8")))
-
-
-def card_of(folder: Path) -> str:
-    return (folder / "README.md").read_text(encoding="utf-8")
 
 
 def rendered(folder: Path) -> str:

@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 from loopback_hub import LoopbackHub, Repository
+from toys import with_content, without
 from transformers import AutoConfig, TrainingArguments
 from transformers.pipelines import pipeline
 
-from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
-from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.collator import TaggerCollator
 from tagsmith.training.load_tagger import load_tagger
@@ -140,31 +137,6 @@ class TestPush:
         assert {"modeling_byte_to_span.py", "span_grammar.py", "tokenization_byte_to_span.py"} <= pushed(hub)
         assert not {"crf.py", "words.py"} & pushed(hub)
         assert load_tagger(ID)(TEXT) == load_tagger(str(byte_folder))(TEXT) != []
-
-
-@pytest.fixture
-def byte_folder(tmp_path: Path) -> Path:
-    """A byte-to-span tagger as it was made."""
-    torch.manual_seed(1)
-    labels = ["LOC", "PER"]
-    sizes = {"window_size": 16, "embedding_size": 8, "hidden_size": 16, "num_hidden_layers": 1}
-    config = ByteToSpanConfig(
-        **sizes,
-        initializer_range=1.0,
-        id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)},
-    )
-    ByteToSpanForSpanTagging(config).save_pretrained(tmp_path / "byte")
-    ByteToSpanTokenizer(16, labels).save_pretrained(tmp_path / "byte")
-    return tmp_path / "byte"
-
-
-def without(name: str) -> Callable[[Path], Any]:
-    return lambda folder: (folder / name).unlink()
-
-
-def with_content(name: str, content: bytes) -> Callable[[Path], Any]:
-    return lambda folder: (folder / name).write_bytes(content)
 
 
 class TestWhatCannotBePushed:

@@ -11,14 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import torch
 from loopback_hub import LoopbackHub, Repository
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 from transformers.pipelines import pipeline
 
-from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
-from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
-from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training.load_tagger import load_tagger
 
 TEXT = "Ada Lovelace lived in London . Grace went to New York City ."
@@ -81,20 +77,6 @@ def try_out(folder, name, new_name, saved):
 
 print(chr(10) + json.dumps({family: try_out(*places) for family, places in json.loads(sys.argv[1]).items()}))
 """.replace("TEXT", TEXT)
-
-
-@pytest.fixture(scope="module")
-def byte_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A byte-to-span tagger as it was made."""
-    folder = tmp_path_factory.mktemp("byte")
-    torch.manual_seed(1)
-    labels = ["LOC", "PER"]
-    sizes = {"window_size": 16, "embedding_size": 8, "hidden_size": 16, "num_hidden_layers": 1}
-    names = {label: index for index, label in enumerate(labels)}
-    config = ByteToSpanConfig(**sizes, initializer_range=1.0, id2label=dict(enumerate(labels)), label2id=names)
-    ByteToSpanForSpanTagging(config).save_pretrained(folder)
-    ByteToSpanTokenizer(16, labels).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(params=["words", "bytes"])

@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,54 +11,18 @@ import pytest
 import torch
 from datasets import DatasetDict
 from rich.console import Console
-from safetensors.torch import load_file
+from toys import WORD_MODEL, WORD_TRAINING, people_and_places, quiet, weights_in
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.corpora import load_corpus
 from tagsmith.training.recipe import GazetteerOptions, Recipe, TokenizerOptions, VectorOptions, read_recipe
 from tagsmith.training.run import train_tagger
+from tagsmith.training.scoring import score_tagger
 from tagsmith.training.tagger_trainer import TaggerTrainer
 
-SMALL = {
-    "word_embedding_size": 8,
-    "character_embedding_size": 6,
-    "character_hidden_size": 6,
-    "character_num_layers": 1,
-    "hidden_size": 12,
-    "num_hidden_layers": 1,
-    "hidden_dropout": 0.1,
-    "rare_word_dropout": 0.3,
-}
-TRAINING = {
-    "seed": 5,
-    "num_train_epochs": 6,
-    "per_device_train_batch_size": 4,
-    "learning_rate": 0.03,
-    "lr_scheduler_type": "constant",
-    "use_cpu": True,
-}
-SPANS = Recipe(model=SMALL, training=TRAINING, average_decay=0.5)
-
-
-def toy_file(path: Path, count: int, seed: int, plain: bool = False, label: str = "LOC") -> Path:
-    """A made-up language: what ends in `ville` is a place, what follows `mr` a person; with plain tags, kinds."""
-    chance = random.Random(seed)
-    lines = []
-    for _ in range(count):
-        words: list[tuple[str, str, str]] = []
-        for _ in range(chance.randint(2, 5)):
-            stem = "".join(chance.choices("abc", k=2))
-            kind = chance.random()
-            if kind < 0.25:
-                words.append((stem + "ville", f"B-{label}", "NOUN"))
-            elif kind < 0.5:
-                words += [("mr", "O", "TITLE"), (stem, "B-PER", "NAME"), (stem, "I-PER", "NAME")]
-            else:
-                words.append((stem, "O", "WORD"))
-        lines += [f"{word} {kind if plain else tag}" for word, tag, kind in words] + [""]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
+SMALL = {**WORD_MODEL, "hidden_dropout": 0.1, "rare_word_dropout": 0.3}
+SPANS = Recipe(model=SMALL, training=WORD_TRAINING, average_decay=0.5)
 
 
 MakeCorpus = Callable[..., DatasetDict]
@@ -71,10 +34,10 @@ def make_corpus(tmp_path_factory: pytest.TempPathFactory) -> MakeCorpus:
 
     def make(plain: bool = False, dev: bool = True, dev_plain: bool | None = None, dev_label: str = "LOC") -> Any:
         kinds = f"{plain}-{dev}-{dev_plain}-{dev_label}"
-        files = {"train": toy_file(folder / f"{kinds}-train.conll", 40, 1, plain)}
+        files = {"train": people_and_places(folder / f"{kinds}-train.conll", 40, 1, plain)}
         if dev:
             dev_plain = plain if dev_plain is None else dev_plain
-            files["dev"] = toy_file(folder / f"{kinds}-dev.conll", 15, 2, dev_plain, dev_label)
+            files["dev"] = people_and_places(folder / f"{kinds}-dev.conll", 15, 2, dev_plain, dev_label)
         return load_corpus(files, cache_dir=folder / "cache")
 
     return make
@@ -92,17 +55,9 @@ def files_of(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def weights_of(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "model.safetensors")
-
-
 def same_weights(left: Path, right: Path) -> bool:
-    one, other = weights_of(left), weights_of(right)
+    one, other = weights_in(left), weights_in(right)
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def quiet() -> Console:
-    return Console(file=io.StringIO())
 
 
 def test_what_the_folder_holds(trained: tuple[Path, dict[str, Any], str]) -> None:
@@ -149,7 +104,7 @@ def test_the_written_recipe_repeats_the_run(
     folder, results, _ = trained
     recipe = read_recipe(folder / "recipe.yaml")
     assert recipe.tokenizer.splitter == "words", "what was left open has been decided"
-    assert recipe.model.items() >= SPANS.model.items() and recipe.training.items() >= TRAINING.items()
+    assert recipe.model.items() >= SPANS.model.items() and recipe.training.items() >= WORD_TRAINING.items()
     assert recipe.model["recurrent_initializer"] == "uniform", "defaults are spelled out"
     assert recipe.training["save_strategy"] == "epoch"
     again = train_tagger(recipe, make_corpus(), tmp_path, console=quiet())
@@ -160,7 +115,7 @@ def test_the_written_recipe_repeats_the_run(
 def test_another_seed_is_another_tagger(
     trained: tuple[Path, dict[str, Any], str], make_corpus: MakeCorpus, tmp_path: Path
 ) -> None:
-    recipe = dataclasses.replace(SPANS, training={**TRAINING, "seed": 6, "num_train_epochs": 1})
+    recipe = dataclasses.replace(SPANS, training={**WORD_TRAINING, "seed": 6, "num_train_epochs": 1})
     results = train_tagger(recipe, make_corpus(), tmp_path, console=quiet())
     assert results["seed"] == 6
     assert not same_weights(trained[0], tmp_path)
@@ -174,6 +129,45 @@ def test_plain_tags(make_corpus: MakeCorpus, tmp_path: Path) -> None:
     found = tagsmith.pipeline(tmp_path)("mr ca")
     assert [(entity["word"], entity["start"]) for entity in found] == [("mr", 0), ("ca", 3)]
     assert found[0]["entity_group"] == "TITLE"
+
+
+def test_several_corpora_for_one_tagger(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    corpora = {"one": make_corpus(), "two": make_corpus(dev_label="PER"), "three": make_corpus(dev=False)}
+    recipe = dataclasses.replace(SPANS, labelling_rate={"three": 0.25})
+    results = train_tagger(recipe, corpora, tmp_path, console=quiet())
+    assert results["train_sentences"] == 40 + 40 + 10 and results["data"]["three"]["train"]["sentences"] == 10
+    dev = results["dev"]
+    assert list(dev) == ["one", "two", "all"]
+    assert dev["all"]["f1"] == pytest.approx(max(entry["f1"] for entry in results["course"]), abs=1e-5)
+    support = [sum(label["support"] for label in scores["labels"].values()) for scores in dev.values()]
+    assert support[0] + support[1] == support[2]
+    pipeline = tagsmith.pipeline(str(tmp_path))
+    assert isinstance(pipeline("aaville"), list)  # one head, and no need to say a language
+    for name, corpus in corpora.items():
+        if "dev" in corpus:
+            assert score_tagger(pipeline, corpus["dev"]) == dev[name]
+
+
+def test_weights_in_sixteen_bits(
+    trained: tuple[Path, dict[str, Any], str], make_corpus: MakeCorpus, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(SPANS, stored_as="float16")
+    results = train_tagger(recipe, make_corpus(), tmp_path, console=quiet())
+    stored, whole = weights_in(tmp_path), weights_in(trained[0])
+    assert {weight.dtype for weight in stored.values()} == {torch.float16}
+    assert all(torch.equal(stored[name], whole[name].half()) for name in whole)
+    pipeline = tagsmith.pipeline(str(tmp_path))
+    assert {weight.dtype for weight in pipeline.model.parameters()} == {torch.float32}
+    assert score_tagger(pipeline, make_corpus()["dev"]) == results["dev"]
+    with pytest.raises(InputError, match="stored_as is 'float8'"):
+        train_tagger(dataclasses.replace(SPANS, stored_as="float8"), make_corpus(), tmp_path / "x", console=quiet())
+
+
+def test_corpora_that_do_not_go_together(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="give each a head"):
+        train_tagger(SPANS, {"one": make_corpus(), "two": make_corpus(plain=True)}, tmp_path, console=quiet())
+    with pytest.raises(InputError, match="'all' is what the scores of all data are called"):
+        train_tagger(SPANS, {"one": make_corpus(), "all": make_corpus()}, tmp_path, console=quiet())
 
 
 def test_no_dev_data(make_corpus: MakeCorpus, tmp_path: Path) -> None:
@@ -190,7 +184,7 @@ def test_no_dev_data(make_corpus: MakeCorpus, tmp_path: Path) -> None:
 
 
 def with_epochs(epochs: int, **changes: Any) -> Recipe:
-    return dataclasses.replace(SPANS, training={**TRAINING, "num_train_epochs": epochs}, **changes)
+    return dataclasses.replace(SPANS, training={**WORD_TRAINING, "num_train_epochs": epochs}, **changes)
 
 
 def test_resume_goes_on(trained: tuple[Path, dict[str, Any], str], make_corpus: MakeCorpus, tmp_path: Path) -> None:
@@ -240,7 +234,7 @@ def test_word_vectors(make_corpus: MakeCorpus, tmp_path: Path) -> None:
     recipe = dataclasses.replace(
         SPANS,
         average_decay=0.0,
-        training={**TRAINING, "num_train_epochs": 1, "learning_rate": 0.0},
+        training={**WORD_TRAINING, "num_train_epochs": 1, "learning_rate": 0.0},
         vectors=VectorOptions(path=str(vectors), extend=3),
     )
     train_tagger(recipe, make_corpus(), tmp_path / "out", console=quiet())
@@ -296,7 +290,7 @@ def bad_recipes() -> Iterator[Any]:
         ({"optim": "sgd", "learning_rate": -1.0}, "training arguments do not fit"),
         ({"save_strategy": "no"}, "training arguments do not fit"),
     ]:
-        yield pytest.param({"training": {**TRAINING, **training}}, words, id=str(training))
+        yield pytest.param({"training": {**WORD_TRAINING, **training}}, words, id=str(training))
     yield pytest.param({"model": {**SMALL, "hidden_size": 0}}, "model does not fit.*hidden_size", id="hidden_size")
     yield pytest.param({"model": {**SMALL, "output": "tree"}}, "model does not fit", id="output")
     yield pytest.param({"tokenizer": TokenizerOptions(splitter="letters")}, "no splitter 'letters'", id="splitter")

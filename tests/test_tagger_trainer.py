@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from datasets import Dataset, DatasetDict
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader
+from toys import DROPOUT, WORD_MODEL, assert_same, weights_of
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
@@ -78,16 +79,8 @@ def toy() -> Toy:
 
 def make_model(toy: Toy, **options: Any) -> HierarchicalTaggerForTokenClassification:
     set_seed(1)
-    shape: dict[str, Any] = {
-        "word_embedding_size": 8,
-        "character_embedding_size": 6,
-        "character_hidden_size": 6,
-        "character_num_layers": 1,
-        "hidden_size": 12,
-        "num_hidden_layers": 1,
-    }
     config = HierarchicalTaggerConfig(
-        **{**shape, **options},
+        **{**WORD_MODEL, **options},
         vocab_size=toy.tokenizer.vocab_size,
         character_vocab_size=toy.tokenizer.character_vocab_size,
         rare_word_id=toy.tokenizer.rare_word_id,
@@ -133,16 +126,6 @@ def make_trainer(
     )
     made.remove_callback(PrinterCallback)
     return made
-
-
-def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:
-    assert left.keys() == right.keys()
-    different = [name for name in left if not torch.equal(left[name], right[name])]
-    assert not different
 
 
 def losses(trainer: Trainer) -> list[float]:
@@ -240,9 +223,6 @@ def test_accumulated_gradients_are_a_larger_batch(toy: Toy, tmp_path: Path) -> N
     for name, weight in whole.items():
         torch.testing.assert_close(parts[name], weight, rtol=1e-4, atol=1e-5)
     assert any(not torch.allclose(start[name], whole[name], atol=1e-3) for name in whole)
-
-
-DROPOUT = {"rare_word_dropout": 0.5, "embedding_dropout": 0.3, "character_dropout": 0.1, "hidden_dropout": 0.3}
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
 
 from tagsmith.training import command_line
 
+WORD_MODEL: dict[str, Any] = {
+    "word_embedding_size": 8,
+    "character_embedding_size": 6,
+    "character_hidden_size": 6,
+    "character_num_layers": 1,
+    "hidden_size": 12,
+    "num_hidden_layers": 1,
+}
+WORD_TRAINING: dict[str, Any] = {
+    "seed": 5,
+    "num_train_epochs": 6,
+    "per_device_train_batch_size": 4,
+    "learning_rate": 0.03,
+    "lr_scheduler_type": "constant",
+    "use_cpu": True,
+}
+DROPOUT = {"rare_word_dropout": 0.5, "embedding_dropout": 0.3, "character_dropout": 0.1, "hidden_dropout": 0.3}
 BYTE_MODEL: dict[str, Any] = {
     "window_size": 16,
     "embedding_size": 8,
@@ -79,6 +101,54 @@ def assert_one_line(outcome: Outcome, *words: Any) -> None:
         assert str(word) in outcome.err
 
 
+def assert_last_line(outcome: Outcome, *words: Any) -> None:
+    """Bad input that shows after the data has been read and reported on."""
+    *before, last = outcome.err.splitlines()
+    assert not any("Traceback" in line or line.startswith("error") for line in before), outcome.err
+    assert_one_line(Outcome(outcome.code, outcome.out, last + "\n"), *words)
+
+
+def quiet() -> Console:
+    """A console that nobody reads."""
+    return Console(file=io.StringIO())
+
+
+def results_of(folder: Path) -> dict[str, Any]:
+    """What a run wrote of itself."""
+    return dict(json.loads((folder / "results.json").read_text(encoding="utf-8")))
+
+
+def card_of(folder: Path) -> str:
+    """The model card."""
+    return (folder / "README.md").read_text(encoding="utf-8")
+
+
+def weights_in(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a tagger that has been saved."""
+    return load_file(folder / "model.safetensors")
+
+
+def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of a model's weights as they are now."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:
+    """Tensors of the same names, the same to the bit."""
+    assert left.keys() == right.keys()
+    assert not [name for name in left if not torch.equal(left[name], right[name])]
+
+
+def without(name: str) -> Callable[[Path], Any]:
+    """What takes a file out of a folder."""
+    return lambda folder: (folder / name).unlink()
+
+
+def with_content(name: str, content: bytes) -> Callable[[Path], Any]:
+    """What puts other content into a file of a folder."""
+    return lambda folder: (folder / name).write_bytes(content)
+
+
 def toy_file(path: Path, sentences: int, seed: int, label: str = "LOC", plain: bool = False) -> Path:
     """Words in capitals are names, with plain tags they are NAME and others WORD."""
     chance = random.Random(seed)
@@ -90,5 +160,25 @@ def toy_file(path: Path, sentences: int, seed: int, label: str = "LOC", plain: b
             tag = ("NAME" if named else "WORD") if plain else f"B-{label}" if named else "O"
             lines.append(f"{word.upper() if named else word} {tag}")
         lines.append("")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def people_and_places(path: Path, count: int, seed: int, plain: bool = False, label: str = "LOC") -> Path:
+    """A made-up language: what ends in `ville` is a place, what follows `mr` a person; with plain tags, kinds."""
+    chance = random.Random(seed)
+    lines = []
+    for _ in range(count):
+        words: list[tuple[str, str, str]] = []
+        for _ in range(chance.randint(2, 5)):
+            stem = "".join(chance.choices("abc", k=2))
+            kind = chance.random()
+            if kind < 0.25:
+                words.append((stem + "ville", f"B-{label}", "NOUN"))
+            elif kind < 0.5:
+                words += [("mr", "O", "TITLE"), (stem, "B-PER", "NAME"), (stem, "I-PER", "NAME")]
+            else:
+                words.append((stem, "O", "WORD"))
+        lines += [f"{word} {kind if plain else tag}" for word, tag, kind in words] + [""]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path

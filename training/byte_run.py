@@ -19,11 +19,11 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training.byte_corpus import ByteCorpus
 from tagsmith.training.byte_trainer import ByteTaggerTrainer
-from tagsmith.training.corpora import is_plain, label_names
+from tagsmith.training.corpora import check_kinds, is_plain, label_names, said
 from tagsmith.training.load_tagger import load_tagger
 from tagsmith.training.recipe import ByteRecipe
 from tagsmith.training.run_facts import data_facts, speed_facts
-from tagsmith.training.scoring import score_documents
+from tagsmith.training.scoring import score_corpora
 from tagsmith.training.training_run import TrainingRun
 from tagsmith.training.window_dataset import WindowCollator, WindowDataset
 
@@ -88,7 +88,7 @@ def train_byte_tagger(
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         started = time.monotonic()
-        scores: dict[str, Any] = {name: score_documents(pipeline, rows) for name, rows in dev.items()}
+        scores: dict[str, Any] = score_corpora(pipeline, dev)
         results["dev"] = scores.get("", scores)
         results.update(speed_facts(results["data"], "dev", time.monotonic() - started))
     run.write(results)
@@ -105,17 +105,7 @@ def multiplies_bfloat16() -> bool:
 
 def _labels(corpora: Mapping[str, DatasetDict]) -> list[str]:
     """The labels of all corpora, after a look whether these go together."""
-    kinds = {}
-    for name, corpus in corpora.items():
-        if not len(corpus["train"]):
-            raise InputError(f"{_said(name)}the training data has no sentences")
-        kinds.update({(name, split): is_plain(rows) for split, rows in corpus.items() if len(rows)})
-    if len(set(kinds.values())) > 1:
-        spans, plain = ([" ".join(key) for key, kind in kinds.items() if kind == which] for which in (False, True))
-        raise InputError(
-            f"some data have spans ({', '.join(spans)}), and some a plain tag for each word ({', '.join(plain)})",
-            fix="Name the column of the tags for all with --tag-column.",
-        )
+    check_kinds(corpora)
     # Labels that only dev has can never be found, but they must be known to be counted as missed.
     labels = sorted({label for corpus in corpora.values() for rows in corpus.values() for label in label_names(rows)})
     if not any(label_names(corpus["train"]) for corpus in corpora.values()):
@@ -152,15 +142,10 @@ def _encode(splits: Mapping[str, Dataset], labels: list[str], window_size: int, 
     for name, rows in splits.items():
         corpus = ByteCorpus.of(rows, labels, is_plain(rows))
         if corpus.shared:
-            message = f"{_said(name)}{corpus.shared:,} words share their place with the word before, and were left out"
+            message = f"{said(name)}{corpus.shared:,} words share their place with the word before, and were left out"
             console.print(message, style="yellow")
         if too_long := corpus.count_too_long(window_size):
             message = f"{too_long:,} spans are longer than the window of {window_size} bytes, and not learnt"
-            console.print(f"{_said(name)}{message}", style="yellow")
+            console.print(f"{said(name)}{message}", style="yellow")
         encoded.append(corpus)
     return encoded
-
-
-def _said(name: str) -> str:
-    """How a message about a corpus begins; a single one needs no name."""
-    return f"{name}: " if name else ""

@@ -15,6 +15,8 @@ from tagsmith.training.command_options import (
     OnError,
     TagColumn,
     Threads,
+    check_head,
+    check_kind,
     load_pipeline,
     named_file,
     reader_options,
@@ -66,7 +68,9 @@ def card(
         data = list(_read_data({"dev": dev or [], "test": test or []}, tag_column, encoding))
         pipeline = load_pipeline(str(folder), threads) if data else None
         for part in data:
-            _check(config, part)
+            head = _head(config, part)
+            check_head(pipeline, head, part.file, fix=f"Pass --{part.split} HEAD=FILE.")
+            check_kind(pipeline, part.rows, part.file, head)
             _check_dev(results, part)
         if pictures:
             _draw(folder, results, pipeline, [part for part in data if part.split == "dev"])
@@ -95,22 +99,6 @@ def _head(config: Any, part: _Data) -> str | None:
     return part.name or None if getattr(config, "heads", None) else None
 
 
-def _check(config: Any, part: _Data) -> None:
-    """Data go to a head that is there, and have what it gives: spans, or a plain tag for each word."""
-    from tagsmith.training.corpora import is_plain
-
-    if config.model_type == "byte-to-span":
-        return
-    try:
-        plain = config.head(_head(config, part)).tag_scheme == "plain"
-    except ValueError as error:
-        raise InputError(str(error).rstrip("."), path=part.file, fix=f"Pass --{part.split} HEAD=FILE.") from None
-    if is_plain(part.rows) != plain:
-        kinds = ("spans", "a plain tag for each word")
-        message = f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}"
-        raise InputError(message, path=part.file, fix="Name the column of the tags with --tag-column.")
-
-
 def _check_dev(results: dict[str, Any], part: _Data) -> None:
     """What a run has had for dev data, by its size; the card says that the checkpoint was chosen on them."""
     from tagsmith.training.run_facts import split_facts
@@ -125,15 +113,21 @@ def _check_dev(results: dict[str, Any], part: _Data) -> None:
 def _score(results: dict[str, Any], pipeline: Any, data: list[_Data]) -> None:
     """Scores and sizes of the data, into the results."""
     from tagsmith.training.card_text import scores_by_name
+    from tagsmith.training.corpora import ALL
     from tagsmith.training.run_facts import split_facts
-    from tagsmith.training.scoring import score_tagger
+    from tagsmith.training.scoring import score_corpora
 
-    for part in data:
-        scores = score_tagger(pipeline, part.rows, head=_head(pipeline.model.config, part))
-        by_name = {**scores_by_name(results, part.split), part.name: scores}
-        results[part.split] = scores if list(by_name) == [""] else by_name  # as runs write them
-        facts = results.setdefault("data", {}).setdefault(part.name, {})
-        facts[part.split] = split_facts(part.rows, str(part.file))
+    for split in dict.fromkeys(part.split for part in data):
+        parts = [part for part in data if part.split == split]
+        known = scores_by_name(results, split)
+        known.pop(ALL, None)  # of other data than these, unless it is counted anew
+        by_name = {**known, **score_corpora(pipeline, {part.name: part.rows for part in parts})}
+        if set(known) - {part.name for part in parts}:
+            by_name.pop(ALL, None)
+        results[split] = by_name[""] if list(by_name) == [""] else by_name  # as runs write them
+        for part in parts:
+            facts = results.setdefault("data", {}).setdefault(part.name, {})
+            facts[split] = split_facts(part.rows, str(part.file))
 
 
 def _draw(folder: Path, results: dict[str, Any], pipeline: Any, dev: list[_Data]) -> None:

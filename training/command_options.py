@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.main_process import is_main_process
 
 if TYPE_CHECKING:
     from tagsmith.training.corpora import ReaderOptions
 
-messages = Console(stderr=True)
+messages = Console(stderr=True, quiet=not is_main_process())
+errors = Console(stderr=True)  # which end a process, and are said by the one that fails
 
 ModelArgument = Annotated[str, typer.Argument(help="Folder of a trained tagger, or its name on the Hub.")]
 Threads = Annotated[
@@ -56,8 +58,12 @@ BatchSize = Annotated[
 
 
 def say(message: str, style: str | None = None) -> None:
-    """A line on standard error, as it stands: paths may hold brackets, and are copied."""
-    messages.print(message, markup=False, highlight=False, soft_wrap=True, style=style)
+    """A line on standard error, as it stands: paths may hold brackets, and are copied.
+
+    Of several processes the main one speaks, but an error is said by whichever it ends.
+    """
+    console = errors if message.startswith("error: ") else messages
+    console.print(message, markup=False, highlight=False, soft_wrap=True, style=style)
 
 
 def prepare_torch(threads: int) -> None:
@@ -103,16 +109,33 @@ def reads_bytes(pipeline: Any) -> bool:
     return bool(pipeline.model.config.model_type == "byte-to-span")
 
 
-def check_head(pipeline: Any, head: str | None, model: str) -> None:
-    """A head that the tagger has, or none where it has but one."""
+def check_head(pipeline: Any, head: str | None, place: str | Path, fix: str | None = None) -> None:
+    """A head that the tagger has, or none where it has but one; the error names a place, and what to do."""
     if reads_bytes(pipeline):
         if head is not None:
-            raise InputError("--head is for taggers with heads, and this is none", path=model)
+            raise InputError("--head is for taggers with heads, and this is none", path=place)
         return
     try:
         pipeline.model.config.head(head)
     except ValueError as error:
-        raise InputError(str(error), path=model) from None
+        raise InputError(str(error).rstrip(".") if fix else str(error), path=place, fix=fix) from None
+
+
+def check_kind(pipeline: Any, rows: Any, file: Path, head: str | None) -> None:
+    """A tagger of spans is not scored on plain tags, nor the other way round."""
+    from tagsmith.training.corpora import is_plain, label_names
+
+    fix = "Name the column of the tags with --tag-column."
+    if reads_bytes(pipeline):  # whether it knows of words does not show
+        known, labels = pipeline.model.config.span_labels, label_names(rows)
+        if labels and not set(labels) & set(known):
+            found = f"{', '.join(labels[:5])}, none of which the tagger knows ({', '.join(known[:5])})"
+            raise InputError(f"this file has the labels {found}", path=file, fix=fix)
+        return
+    plain = pipeline.model.config.head(head).tag_scheme == "plain"
+    if is_plain(rows) != plain:
+        kinds = ("spans", "a plain tag for each word")
+        raise InputError(f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}", path=file, fix=fix)
 
 
 def reader_options(tag_column: str | None, encoding: str, scheme: str, on_error: OnError) -> ReaderOptions:
@@ -141,7 +164,7 @@ def load_pipeline(model: str, threads: int) -> Any:
 
 
 def print_scores(scores: dict[str, Any], name: str = "") -> None:
-    """A table of scores by label on standard output."""
+    """A table of scores by label on standard output, of the main process."""
     from rich.table import Table
 
     table = Table(f"{escape(name)} label".strip(), *(c for c in ("precision", "recall", "f1", "spans")))
@@ -152,5 +175,6 @@ def print_scores(scores: dict[str, Any], name: str = "") -> None:
     for label, row in [*rows, ("all", {**scores, "support": total})]:
         numbers = [f"{row[name] * 100:.2f}" for name in ("precision", "recall", "f1")]
         table.add_row(escape(label), *numbers, f"{row['support']:,}", style="bold" if label == "all" else None)
-    Console().print(table)
-    Console().print(f"token accuracy {scores['accuracy'] * 100:.2f}", highlight=False)
+    console = Console(quiet=messages.quiet)
+    console.print(table)
+    console.print(f"token accuracy {scores['accuracy'] * 100:.2f}", highlight=False)

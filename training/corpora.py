@@ -29,6 +29,8 @@ from .tagged_datasets import convert_dataset
 
 Corpus: TypeAlias = DatasetDict | IterableDatasetDict
 
+ALL = "all"  # the name of several corpora's scores together
+
 
 class ReaderOptions(TypedDict, total=False):
     """The keyword arguments that say how files are read; see `read_sentences`."""
@@ -210,6 +212,36 @@ def is_plain(dataset: Dataset | IterableDataset) -> bool:
     for array in _arrays(dataset, "tags"):
         tags.update(pc.unique(pc.list_flatten(array)).to_pylist())
     return bool(tags) and tags == set(label_names(dataset))
+
+
+def check_kinds(corpora: Mapping[str, DatasetDict], fix: str = "") -> None:
+    """See that corpora that are trained on together have the same kind of tags, and each has sentences.
+
+    Args:
+        corpora: by name.
+        fix: what else can be done about several kinds.
+
+    Raises:
+        InputError: "train" is empty, some have spans, and some a plain tag for each word, or a name is `ALL`.
+    """
+    if len(corpora) > 1 and ALL in corpora:
+        raise InputError(f"{ALL!r} is what the scores of all data are called", fix="Give these data another name.")
+    kinds = {}
+    for name, corpus in corpora.items():
+        if not len(corpus["train"]):
+            raise InputError(f"{said(name)}the training data has no sentences")
+        kinds.update({(name, split): is_plain(rows) for split, rows in corpus.items() if len(rows)})
+    if len(set(kinds.values())) > 1:
+        spans, plain = ([" ".join(key) for key, kind in kinds.items() if kind == which] for which in (False, True))
+        raise InputError(
+            f"some data have spans ({', '.join(spans)}), and some a plain tag for each word ({', '.join(plain)})",
+            fix=f"Name the column of the tags for all with --tag-column. {fix}".strip(),
+        )
+
+
+def said(name: str | None) -> str:
+    """How a message about a corpus begins; a single one needs no name."""
+    return f"{name}: " if name else ""
 
 
 def _arrays(dataset: Dataset, column: str) -> Iterator[pa.ChunkedArray]:

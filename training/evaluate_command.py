@@ -22,6 +22,7 @@ from tagsmith.training.command_options import (
     TagColumn,
     Threads,
     check_head,
+    check_kind,
     load_pipeline,
     print_scores,
     reader_options,
@@ -65,7 +66,7 @@ def evaluate(
     corpus = load_corpus({"test": file}, **reader_options(tag_column, encoding, scheme, on_error))
     report_reading(corpus)
     check_head(pipeline, head, model)
-    _check_kind(pipeline, corpus["test"], file, head)
+    check_kind(pipeline, corpus["test"], file, head)
     scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head)
     if as_json:
         sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
@@ -73,26 +74,6 @@ def evaluate(
         print_scores(scores)
     if curve is not None:
         _draw_curve(pipeline, corpus["test"], curve, model if save_best else None)
-
-
-def _check_kind(pipeline: Any, rows: Any, file: Path, head: str | None) -> None:
-    """A tagger of spans is not scored on plain tags, nor the other way round."""
-    from tagsmith.training.corpora import is_plain, label_names
-
-    if reads_bytes(pipeline):  # whether it knows of words does not show
-        known, labels = pipeline.model.config.span_labels, label_names(rows)
-        if labels and not set(labels) & set(known):
-            found = f"{', '.join(labels[:5])}, none of which the tagger knows ({', '.join(known[:5])})"
-            raise InputError(f"this file has the labels {found}", path=file, fix="Name the column with --tag-column.")
-        return
-    plain = pipeline.model.config.head(head).tag_scheme == "plain"
-    if is_plain(rows) != plain:
-        kinds = ("spans", "a plain tag for each word")
-        raise InputError(
-            f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}",
-            path=file,
-            fix="Name the column of the tags with --tag-column.",
-        )
 
 
 def _draw_curve(pipeline: Any, rows: Any, output: Path, folder: str | None) -> None:

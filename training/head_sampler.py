@@ -16,9 +16,9 @@ class HeadBatchSampler(Sampler[list[int]]):
     An epoch has as many turns as the largest head has batches, or another head that is chosen. Heads begin anew, in
     another order, when they run out; a batch then holds the last sentences of one pass and the first of the next, so
     that all batches are full. A larger head than the chosen one goes on in the next epoch where it stopped.
-    Within a pass sentences of like length come together. The order is a function of seed and epoch alone, so that a
-    resumed run goes on alike. Several processes divide each batch among them: they are at the same head in each step,
-    and together train as one process does with the whole batch.
+    Within a pass sentences of like length come together, or all in random order. The order is a function of seed and
+    epoch alone, so that a resumed run goes on alike. Several processes divide each batch among them: they are at the
+    same head in each step, and together train as one process does with the whole batch.
 
     Args:
         lengths: words of each sentence of each head; sentences are numbered through all heads.
@@ -27,6 +27,7 @@ class HeadBatchSampler(Sampler[list[int]]):
         num_processes: by how many a batch is divided.
         process_index: which part this sampler gives.
         epoch_head: the number of the head that an epoch passes over once; by default the largest.
+        group_by_length: whether sentences of like length come together.
 
     Raises:
         ValueError: a head without sentences, or a batch that cannot be divided so.
@@ -40,12 +41,14 @@ class HeadBatchSampler(Sampler[list[int]]):
         num_processes: int = 1,
         process_index: int = 0,
         epoch_head: int | None = None,
+        group_by_length: bool = True,
     ) -> None:
         if not all(lengths):
             raise ValueError("Each head needs sentences to be trained on.")
         if batch_size % num_processes:
             raise ValueError(f"A batch of {batch_size} sentences cannot be divided among {num_processes} processes.")
-        self.orders = [LengthGroupedSampler(own, batch_size, seed) for own in lengths]
+        grouped = batch_size if group_by_length else 1  # a sentence by itself, among all others in random order
+        self.orders = [LengthGroupedSampler(own, grouped, seed) for own in lengths]
         self.sizes = list(map(len, lengths))
         self.firsts = [sum(self.sizes[:number]) for number in range(len(lengths))]
         self.batch_size, self.epoch = batch_size, 0

@@ -21,7 +21,8 @@ class JointTaggerTrainer(TaggerTrainer):
 
     Every batch is a step of the optimizer; with `gradient_accumulation_steps` as many as there are heads a step
     follows the mean of their objectives. Evaluation scores each head: `eval_NAME_f1` and the like, and `eval_f1`,
-    their mean. Several processes train as one with their batches together.
+    their mean. Several processes train as one with their batches together. Each head's sentences come in the order
+    that `train_sampling_strategy` says, "random" or "group_by_length".
 
     Args:
         *args: what `TaggerTrainer` takes.
@@ -29,6 +30,9 @@ class JointTaggerTrainer(TaggerTrainer):
         eval_dataset: likewise.
         epoch_head: the head whose sentences an epoch passes over once; by default the largest.
         **kwargs: what `TaggerTrainer` takes.
+
+    Raises:
+        ValueError: `epoch_head` is no head of `train_dataset`, or sentences are to come in another order.
     """
 
     control: TrainerControl
@@ -48,6 +52,10 @@ class JointTaggerTrainer(TaggerTrainer):
         rows = concatenate_datasets([_of_head(own, name) for name, own in train_dataset.items()])
         dev = dict(eval_dataset) if eval_dataset else None
         super().__init__(*args, train_dataset=rows, eval_dataset=dev, **kwargs)
+        if (strategy := self.args.train_sampling_strategy) not in ("random", "group_by_length"):
+            raise ValueError(
+                f"train_sampling_strategy is {strategy!r}; heads are trained by random or group_by_length"
+            )
 
     def _default_metrics(self) -> Callable[[EvalPrediction], dict[str, float]] | None:
         return None  # each head has its own
@@ -70,7 +78,10 @@ class JointTaggerTrainer(TaggerTrainer):
         args = self.args
         seed = args.seed if args.data_seed is None else args.data_seed
         size = args.train_batch_size * args.world_size
-        return HeadBatchSampler(self.lengths, size, seed, args.world_size, args.process_index, self.epoch_head)
+        grouped = args.train_sampling_strategy == "group_by_length"
+        return HeadBatchSampler(
+            self.lengths, size, seed, args.world_size, args.process_index, self.epoch_head, grouped
+        )
 
     def _steps_per_epoch(self) -> int:
         return max(-(-len(self._batches()) // self.args.gradient_accumulation_steps), 1)

@@ -75,6 +75,8 @@ class RunRecipe:
         epoch_decay: if above 0, the learning rate is `lr / (1 + epoch_decay * epoch)`.
         halving_from: if above 0, the epoch from which the learning rate halves every half epoch.
         early_stopping_patience: evaluations without a better dev score before training ends; 0 for never.
+        stored_as: how the finished tagger's weights are written, "float32", or "float16" in half the space. Scores
+            are those of the weights as they are stored; computed is with float32.
     """
 
     model_type: str = ""
@@ -86,6 +88,7 @@ class RunRecipe:
     epoch_decay: float = 0.0
     halving_from: float = 0.0
     early_stopping_patience: int = 0
+    stored_as: str = "float32"
 
     def to_yaml(self) -> str:
         """The recipe as YAML, that `read_recipe` reads back."""
@@ -102,7 +105,7 @@ class Recipe(RunRecipe):
         vectors: pretrained word vectors.
         gazetteers: lists of names.
         labelling_rate: share of the training sentences that are kept, drawn at random by the run's seed; a number, or
-            one for each head, others keeping all.
+            one for each head or corpus by name, others keeping all.
         languages: of each head, where languages have words of their own; a head that is left out is a language.
         epoch_head: the head whose sentences an epoch passes over once; by default the largest.
         freeze: what is not trained: "characters", "words", "word_encoder".

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import DatasetDict
+from datasets import DatasetDict, concatenate_datasets
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
 
@@ -20,15 +20,16 @@ from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.word_vectors import read_word_vectors
 from tagsmith.training.collator import TaggerCollator
+from tagsmith.training.corpora import check_kinds, said
 from tagsmith.training.earlier_tagger import EarlierTagger, freeze
 from tagsmith.training.joint_trainer import JointTaggerTrainer
 from tagsmith.training.preparation import encode_corpus
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.run_facts import data_facts, speed_facts
-from tagsmith.training.scoring import score_tagger
+from tagsmith.training.scoring import score_corpora
 from tagsmith.training.tagger_trainer import TaggerTrainer
 from tagsmith.training.training_run import TrainingRun
-from tagsmith.training.vocabularies import Corpora, Vocabularies, build_vocabularies, said, vectors_path
+from tagsmith.training.vocabularies import Corpora, Vocabularies, build_vocabularies, vectors_path
 
 # Training arguments where the recipe leaves them open.
 DEFAULTS = {"train_sampling_strategy": "group_by_length", "per_device_eval_batch_size": 64}
@@ -50,14 +51,14 @@ def train_tagger(
 
     Args:
         recipe: the run's choices. With `sharing` in its `model` the tagger has heads, by the corpora's names.
-        corpora: one corpus, or one by name for each head: "train" and, for scores and for choosing the best
-            checkpoint, "dev".
+        corpora: one corpus, or several by name: "train" of each and, for scores and for choosing the best checkpoint,
+            "dev". A tagger without heads is trained on all of them together, and scored on each.
         output_dir: the folder, made where it is missing.
         resume: go on from the last checkpoint in the folder, if there is one.
         console: where progress is shown; standard error by default.
 
     Returns:
-        What `results.json` holds; "dev" has the scores, of a tagger with heads by their names.
+        What `results.json` holds; "dev" has the scores, by name where corpora or heads have names.
 
     Raises:
         InputError: data, recipe and files that do not fit together; checkpoints of an earlier run in the folder,
@@ -65,18 +66,19 @@ def train_tagger(
         OSError: the folder cannot be written.
     """
     joint = recipe.model.get("sharing") is not None
-    check_heads(recipe, [None] if isinstance(corpora, DatasetDict) else list(corpora))
-    named = _by_head(corpora, joint)
-    has_dev = {"dev" in corpus for corpus in named.values()}
-    if len(has_dev) > 1:
+    given = {"": corpora} if isinstance(corpora, DatasetDict) else dict(corpora)
+    check_heads(recipe, given)
+    has_dev = ["dev" in corpus for corpus in given.values()]
+    if joint and any(has_dev) != all(has_dev):
         raise InputError(
             "some heads have dev data, and some have none", fix="Give --dev for all of them, or for none."
         )
-    run = TrainingRun(recipe, DEFAULTS, has_dev.pop(), output_dir, resume, console)
+    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console)
     earlier = EarlierTagger(recipe.start_from) if recipe.start_from is not None else None
     if earlier is not None:
         recipe = earlier.shaped(recipe)
-    named = _sample(recipe, named, run.arguments.seed)
+    given = _sample(recipe, given, run.arguments.seed)
+    named: dict[Any, DatasetDict] = dict(given) if joint else {None: _together(given)}
     vocabularies = build_vocabularies(recipe, named, earlier)
     encoded = _encode(vocabularies, named, run.console)
     model = _model(vocabularies, earlier, run.console)
@@ -94,43 +96,41 @@ def train_tagger(
         data_collator=TaggerCollator(vocabularies.tokenizer),
         processing_class=vocabularies.tokenizer,
     )
-    results = {**facts, "train_sentences": sum(map(len, data["train"].values())), "data": data_facts(named)}
+    results = {**facts, "train_sentences": sum(map(len, data["train"].values())), "data": data_facts(given)}
     if data["dev"]:
         pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=vocabularies.tokenizer, task="span-tagging")
-        results.update(_dev_scores(pipeline, named, results["data"]))
+        results.update(_dev_scores(pipeline, given, results["data"]))
     run.write(results)
     return results
 
 
-def _dev_scores(pipeline: SpanTaggingPipeline, corpora: Corpora, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The scores of each head's dev data, and how fast it was tagged."""
+def _dev_scores(
+    pipeline: SpanTaggingPipeline, corpora: Mapping[str, DatasetDict], data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The scores of the dev data, by name where there are names, and how fast they were tagged."""
     started = time.monotonic()
-    scores = {name: score_tagger(pipeline, corpus["dev"], head=name) for name, corpus in corpora.items()}
-    speed = speed_facts(data, "dev", time.monotonic() - started)
-    return {**speed, "dev": scores.get(None, scores)}
+    scores = score_corpora(pipeline, {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus})
+    return {**speed_facts(data, "dev", time.monotonic() - started), "dev": scores.get("", scores)}
 
 
-def check_heads(recipe: Recipe, names: Collection[str | None]) -> None:
+def check_heads(recipe: Recipe, names: Collection[str]) -> None:
     """See that a recipe and the names of its corpora go together.
 
     Raises:
-        InputError: heads without a name, or several corpora for a tagger without heads.
+        InputError: heads without a name.
     """
-    if recipe.model.get("sharing") is not None:
-        if None in names or "" in names:
-            raise InputError("this recipe trains heads, and each needs a name", fix="Name it, like --train ner=FILE.")
-    elif len(names) > 1:
-        raise InputError(
-            f"{len(names)} training files are given, and this recipe trains on one",
-            fix="Give one, or say what heads are to share, like --set model.sharing=encoder (or characters, or all); "
-            "or take a recipe of the byte-to-span family.",
-        )
+    if recipe.model.get("sharing") is not None and "" in names:
+        raise InputError("this recipe trains heads, and each needs a name", fix="Name it, like --train ner=FILE.")
 
 
-def _by_head(corpora: DatasetDict | Mapping[str, DatasetDict], joint: bool) -> Corpora:
-    """Corpora by the names of heads, that of a tagger of one under None."""
-    named: dict[Any, DatasetDict] = {None: corpora} if isinstance(corpora, DatasetDict) else dict(corpora)
-    return named if joint else {None: next(iter(named.values()))}
+def _together(corpora: Mapping[str, DatasetDict]) -> DatasetDict:
+    """Corpora for one head as one, in their order."""
+    if len(corpora) == 1:
+        return next(iter(corpora.values()))
+    check_kinds(corpora, "Or give each a head with --set model.sharing=encoder.")
+    splits = {split for corpus in corpora.values() for split in corpus}
+    parts = {split: [corpus[split] for corpus in corpora.values() if split in corpus] for split in sorted(splits)}
+    return DatasetDict({split: concatenate_datasets(rows) for split, rows in parts.items()})
 
 
 def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> dict[str | None, DatasetDict]:
@@ -153,11 +153,11 @@ def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> d
     return encoded
 
 
-def _sample(recipe: Recipe, corpora: Corpora, seed: int) -> Corpora:
-    """Each head's labelling rate of its training sentences, drawn at random, in their order; dev as it is."""
+def _sample(recipe: Recipe, corpora: Mapping[str, DatasetDict], seed: int) -> dict[str, DatasetDict]:
+    """Each corpus's labelling rate of its training sentences, drawn at random, in their order; dev as it is."""
     rate, sampled = recipe.labelling_rate, {}
     if isinstance(rate, dict) and (unknown := set(rate) - set(corpora)):
-        raise InputError(f"labelling_rate names {min(unknown)!r}, which is no head of this run")
+        raise InputError(f"labelling_rate names {min(unknown)!r}, which is no data of this run")
     for name, corpus in corpora.items():
         own = rate.get(name, 1.0) if isinstance(rate, dict) else rate
         if not isinstance(own, int | float) or not 0 < own <= 1:

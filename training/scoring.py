@@ -12,7 +12,7 @@ from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.byte_corpus import Document, documents
-from tagsmith.training.corpora import is_plain
+from tagsmith.training.corpora import ALL, is_plain
 from tagsmith.training.span_metric import SpanCounts
 
 
@@ -41,10 +41,61 @@ def score_tagger(
         the gold tag; with spans, that lie in a span of the gold label, or in none where gold has none. A text given
         without tokens counts in the tagger's own words.
     """
+    return _count(pipeline, rows, batch_size, by_line, head).result()
+
+
+def score_corpora(
+    pipeline: Any, corpora: Mapping[str, Iterable[Mapping[str, Any]]], batch_size: int | None = None
+) -> dict[str, dict[str, Any]]:
+    """The scores of several corpora, as `score_tagger` gives them.
+
+    Args:
+        pipeline: of a tagger of either family.
+        corpora: by name. Where the tagger has heads, by these.
+        batch_size: as `score_tagger` has it.
+
+    Returns:
+        The scores by name. Of several corpora of one and the same head those of all their spans together are under
+        "all" (micro-averaged: each span counts once).
+    """
+    heads = bool(getattr(pipeline.model.config, "heads", None))
+    tallies = {
+        name: _count(pipeline, rows, batch_size, head=name if heads else None) for name, rows in corpora.items()
+    }
+    if len(tallies) > 1 and not heads:
+        tallies[ALL] = sum(tallies.values(), _Tally())
+    return {name: tally.result() for name, tally in tallies.items()}
+
+
+class _Tally:
+    """Spans and tokens as they are counted."""
+
+    def __init__(self) -> None:
+        self.spans = SpanCounts()
+        self.right = self.tokens = 0
+
+    def __add__(self, other: _Tally) -> _Tally:
+        both = _Tally()
+        both.spans = self.spans + other.spans
+        both.right, both.tokens = self.right + other.right, self.tokens + other.tokens
+        return both
+
+    def result(self) -> dict[str, Any]:
+        scores = self.spans.result()
+        labels = scores.pop("labels")
+        return {**scores, "accuracy": self.right / self.tokens if self.tokens else 0.0, "labels": labels}
+
+
+def _count(
+    pipeline: Any,
+    rows: Iterable[Mapping[str, Any]],
+    batch_size: int | None,
+    by_line: bool = False,
+    head: str | None = None,
+) -> _Tally:
     if isinstance(pipeline, ByteSpanTaggingPipeline):
-        return score_documents(pipeline, rows, batch_size or 128, by_line)
-    counts = SpanCounts()
-    right = total = 0
+        return _count_documents(pipeline, rows, batch_size or 128, by_line)
+    tally = _Tally()
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
     for row, found in tagged_rows(pipeline, rows, batch_size or 32, head, plain):
         if plain:
@@ -52,10 +103,10 @@ def score_tagger(
         else:
             gold = [Span(span["start"], span["end"], span["label"]) for span in row["spans"]]
             positions = row["starts"] or [word.start for word in pipeline.tokenizer.split(row["text"])]
-        counts.add(gold, found)
-        right += sum(map(str.__eq__, _labels_at(positions, gold), _labels_at(positions, found)))
-        total += len(positions)
-    return _result(counts, right, total)
+        tally.spans.add(gold, found)
+        tally.right += sum(map(str.__eq__, _labels_at(positions, gold), _labels_at(positions, found)))
+        tally.tokens += len(positions)
+    return tally
 
 
 def score_documents(
@@ -72,19 +123,22 @@ def score_documents(
         batch_size: windows that go through the model together.
         by_line: take each row for a document.
     """
-    counts = SpanCounts()
-    right = total = 0
+    return _count_documents(pipeline, rows, batch_size, by_line).result()
+
+
+def _count_documents(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, by_line: bool) -> _Tally:
+    tally = _Tally()
     for document, scored in tagged_documents(pipeline, rows, batch_size, by_line):
         found = [span for span, _ in scored]
-        counts.add(document.spans, found)
+        tally.spans.add(document.spans, found)
         if document.plain:
-            right += len(set(document.spans) & set(found))
-            total += len(document.spans)
+            tally.right += len(set(document.spans) & set(found))
+            tally.tokens += len(document.spans)
         else:
             starts = document.starts
-            right += sum(map(str.__eq__, _labels_at(starts, document.spans), _labels_at(starts, found)))
-            total += len(starts)
-    return _result(counts, right, total)
+            tally.right += sum(map(str.__eq__, _labels_at(starts, document.spans), _labels_at(starts, found)))
+            tally.tokens += len(starts)
+    return tally
 
 
 def tagged_documents(
@@ -104,12 +158,6 @@ def tagged_documents(
             (Span(entity["start"], entity["end"], entity["entity_group"]), entity["score"]) for entity in entities
         ]
         yield waiting.popleft(), found
-
-
-def _result(counts: SpanCounts, right: int, total: int) -> dict[str, Any]:
-    scores = counts.result()
-    labels = scores.pop("labels")
-    return {**scores, "accuracy": right / total if total else 0.0, "labels": labels}
 
 
 def tagged_rows(

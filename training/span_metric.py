@@ -52,6 +52,13 @@ class SpanCounts:
         self.predicted.update(span.label for span in found)
         self.correct.update(span.label for span in expected & found)
 
+    def __add__(self, other: SpanCounts) -> SpanCounts:
+        both = SpanCounts()
+        both.gold = self.gold + other.gold
+        both.predicted = self.predicted + other.predicted
+        both.correct = self.correct + other.correct
+        return both
+
     def result(self) -> dict[str, Any]:
         """`{"precision", "recall", "f1", "labels": {label: {"precision", "recall", "f1", "support"}}}`.
 

@@ -13,11 +13,14 @@ from typing import Any
 import torch
 from datasets import disable_progress_bars
 from rich.console import Console
+from safetensors.torch import load_file, save_file
 from transformers import EarlyStoppingCallback, PreTrainedConfig, PreTrainedModel, TrainingArguments, set_seed
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.main_process import is_main_process
 from tagsmith.training.model_card import write_card
 from tagsmith.training.progress import ProgressReport
 from tagsmith.training.recipe import RunRecipe, model_fields
@@ -25,6 +28,7 @@ from tagsmith.training.run_facts import command_facts, course, environment_facts
 from tagsmith.training.tagger_trainer import TaggerTrainer
 
 CHECKPOINTS = "checkpoints"
+_STORED_AS = {"float32": torch.float32, "float16": torch.float16}
 
 
 class TrainingRun:
@@ -36,7 +40,7 @@ class TrainingRun:
         has_dev: whether there is dev data, to score checkpoints on.
         output_dir: the folder, made where it is missing.
         resume: go on from the last checkpoint in the folder, if there is one.
-        console: where progress is shown; standard error by default.
+        console: where progress is shown; by default standard error, of the main process.
 
     Attributes:
         training: the training arguments, ours and the recipe's.
@@ -56,14 +60,17 @@ class TrainingRun:
         resume: bool,
         console: Console | None,
     ) -> None:
-        self.console = console or Console(stderr=True)
-        if not self.console.is_terminal:
+        self.console = console or Console(stderr=True, quiet=not is_main_process())
+        if self.console.quiet or not self.console.is_terminal:
             disable_progress_bars()
         self.folder = Path(output_dir)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.checkpoint = _last_checkpoint(self.folder / CHECKPOINTS, resume)
         self.training = {**_rhythm(recipe.training, has_dev), **defaults, **recipe.training}
         self.arguments = _training_arguments(self.training, self.folder)
+        if recipe.stored_as not in _STORED_AS:
+            found = f"stored_as is {recipe.stored_as!r}"
+            raise InputError(found, fix=f"Use one of {', '.join(_STORED_AS)}.")
         set_seed(self.arguments.seed)
 
     def train(
@@ -96,6 +103,7 @@ class TrainingRun:
         finally:
             progress.close()
         self.trainer, best = trainer, trainer.state.best_global_step
+        round_weights(trainer.model, _STORED_AS[recipe.stored_as])
         base_model = hub_name(recipe.start_from)
         return {
             **command_facts(sys.argv),
@@ -113,6 +121,8 @@ class TrainingRun:
         """Write the model and its tokenizer, `recipe.yaml` (resolved), `results.json` and the card, `README.md`."""
         if self.trainer.is_world_process_zero():
             self.trainer.save_model(str(self.folder))
+            if self.recipe.stored_as != "float32":
+                store_weights(self.folder / SAFE_WEIGHTS_NAME, _STORED_AS[self.recipe.stored_as])
             Path(self.folder, "recipe.yaml").write_text(self.recipe.to_yaml(), encoding="utf-8")
             text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
             Path(self.folder, "results.json").write_text(text, encoding="utf-8")
@@ -120,6 +130,19 @@ class TrainingRun:
                 write_card(self.folder)
             except InputError as error:  # of what a person wrote into the card that was there
                 self.console.print(f"no model card was written: {error}", style="yellow", markup=False)
+
+
+@torch.no_grad()
+def round_weights(model: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Round weights to what `dtype` can hold; they stay of the type that they are."""
+    for weight in model.parameters():
+        weight.copy_(weight.to(dtype))
+
+
+def store_weights(path: Path, dtype: torch.dtype) -> None:
+    """Write a file of weights anew in `dtype`; config.json still says in which they are computed with."""
+    weights = {name: weight.to(dtype) for name, weight in load_file(path).items()}
+    save_file(weights, path, metadata={"format": "pt"})
 
 
 def _rhythm(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:

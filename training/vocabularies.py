@@ -17,7 +17,7 @@ from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.tokenization.word_vectors import read_word_vectors
 from tagsmith.tokenization.words import SPLITTERS
-from tagsmith.training.corpora import is_plain, label_names
+from tagsmith.training.corpora import is_plain, label_names, said
 from tagsmith.training.earlier_tagger import EarlierTagger
 from tagsmith.training.preparation import choose_splitter, training_words
 from tagsmith.training.recipe import Recipe
@@ -91,11 +91,6 @@ def _check_languages(recipe: Recipe, heads: Mapping[str | None, HeadShape]) -> N
         raise InputError(f"the recipe's languages name {min(unknown)!r}, which is no head of this run")
     if unknown := set(recipe.vectors.paths) - {str(shape.language) for shape in heads.values()}:
         raise InputError(f"the recipe's vectors.paths name {min(unknown)!r}, which is no language of this run")
-
-
-def said(name: str | None) -> str:
-    """How a message about a head begins; a single one needs no name."""
-    return f"{name}: " if name else ""
 
 
 def _head(recipe: Recipe, name: str | None, corpus: DatasetDict, language: str | None) -> HeadShape:

@@ -63,7 +63,10 @@ _MODULE_OF = {
     "training_words": "training.preparation",
 }
 
-__all__ = ["__version__", "check_folder", "pipeline", *_MODULE_OF]
+# The tagger that comes with the package: people, places and organisations in eight languages.
+DEFAULT_TAGGER = os.path.join(os.path.dirname(__file__), "model_cards", "ner-multilingual")
+
+__all__ = ["DEFAULT_TAGGER", "__version__", "check_folder", "pipeline", *_MODULE_OF]
 
 
 def __getattr__(name: str) -> Any:
@@ -76,11 +79,12 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_MODULE_OF])
 
 
-def pipeline(model: Any, **kwargs: Any) -> SpanTaggingPipeline:
+def pipeline(model: Any = DEFAULT_TAGGER, **kwargs: Any) -> SpanTaggingPipeline:
     """The span-tagging pipeline of a tagger.
 
     Args:
-        model: a folder, a name on the Hub, or a model (then give its `tokenizer` too).
+        model: a folder, a name on the Hub, or a model (then give its `tokenizer` too); by default the tagger that
+            comes with the package (`DEFAULT_TAGGER`).
         **kwargs: what `transformers.pipeline` takes, and the pipeline's own parameters.
 
     Raises:

@@ -25,10 +25,10 @@ from toys import (
     without,
 )
 
-from tagsmith.training import command_line
 from tagsmith.training import recipe as recipes
 from tagsmith.training import run as training_run
 from tagsmith.training import sample as bundled_sample
+from tagsmith.training import tag_command
 
 RECIPE = {
     "description": "a toy",
@@ -111,7 +111,7 @@ def test_an_interrupt_ends_with_130(toys: Toys, tmp_path: Path, monkeypatch: pyt
     def interrupt(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "load_pipeline", interrupt)
+    monkeypatch.setattr(tag_command, "load_pipeline", interrupt)
     assert tagsmith("tag", toys.tagger) == Outcome(130, "", "interrupted\n")
     monkeypatch.setattr(training_run, "train_tagger", interrupt)
     outcome = tagsmith("train", toys.recipe, "--train", toys.train, "--output-dir", tmp_path)
@@ -127,7 +127,7 @@ def test_demo(toys: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         outcome = tagsmith("demo", "--output-dir", tmp_path / "out", "--text", "ab cbville\nmr ca ca")
         assert outcome.code == 0, outcome.err
         assert outcome.out.endswith("ab [cbville LOC]\nmr [ca ca PER]\n")
-        assert "Now tagging:" in outcome.err
+        assert "With yours:" in outcome.err
 
 
 def test_recipes_are_listed() -> None:
@@ -402,7 +402,7 @@ def test_no_tagger_at_all(toys: Toys, tmp_path: Path) -> None:
     assert_one_line(tagsmith("tag", tmp_path / "none", stdin=b"ab\n"), tmp_path / "none", "no such folder")
     assert_one_line(tagsmith("tag", "none", stdin=b"ab\n"), "none", "no such folder")
     assert_one_line(tagsmith("tag", tmp_path, stdin=b"ab\n"), tmp_path, "config.json is missing")
-    assert_one_line(tagsmith("tag", toys.train, stdin=b"ab\n"), toys.train, "not the folder of a tagger")
+    assert_one_line(tagsmith("evaluate", toys.train, toys.dev), toys.train, "not the folder of a tagger")
     assert_one_line(tagsmith("evaluate", tmp_path / "none", toys.dev), tmp_path / "none")
 
 

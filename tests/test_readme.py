@@ -12,6 +12,11 @@ import pytest
 import tagsmith
 from tagsmith.training.recipe import bundled_recipes, read_recipe
 
+# Options of torchrun and accelerate launch.
+LAUNCHERS = {"--nproc-per-node", "--nnodes", "--node-rank", "--master-addr", "--master-port"}
+LAUNCHERS |= {"--multi_gpu", "--cpu", "--num_processes", "--num_machines", "--machine_rank"}
+LAUNCHERS |= {"--main_process_ip", "--main_process_port"}
+
 README = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
 
 
@@ -74,7 +79,7 @@ def test_options_of_the_command_line_exist() -> None:
     commands = get_command(app).commands
     commands = {**commands, **commands["plot"].commands}
     known = {option for command in commands.values() for item in command.params for option in item.opts}
-    written = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", README)) - {"--check", "--nproc_per_node"}
+    written = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", README)) - LAUNCHERS
     assert written - known == set()
     named = set(re.findall(r"tagsmith (?:plot )?(\w+)", README)) | {"plot"}
     assert set(commands) <= named

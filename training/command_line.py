@@ -7,39 +7,34 @@ imported inside the commands, so that help and typing errors come at once.
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from shutil import rmtree
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.card_commands import card
 from tagsmith.training.command_options import (
-    BatchSize,
     Encoding,
-    Head,
-    ModelArgument,
     OnError,
     OnErrorOption,
     Scheme,
     TagColumn,
     Threads,
-    check_head,
     load_pipeline,
     messages,
     named_file,
     prepare_torch,
     print_scores,
     reader_options,
-    reads_bytes,
     report_reading,
     say,
 )
 from tagsmith.training.evaluate_command import evaluate
 from tagsmith.training.plot_commands import plots
 from tagsmith.training.publish_commands import push
+from tagsmith.training.tag_command import tag
 
 app = typer.Typer(
     help="Compact sequence taggers from scratch: train them, score them, tag text with them.",
@@ -48,15 +43,6 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(plots, name="plot")
-
-
-class TagFormat(StrEnum):
-    """How `tag` writes."""
-
-    text = "text"
-    jsonl = "jsonl"
-    conll = "conll"
-    html = "html"
 
 
 @app.command()
@@ -126,31 +112,7 @@ def train(
 app.command()(evaluate)
 
 
-@app.command()
-def tag(
-    model: ModelArgument,
-    files: Annotated[
-        list[str] | None, typer.Argument(help="Text files in UTF-8; - or none for standard input.")
-    ] = None,
-    format_: Annotated[TagFormat, typer.Option("--format", help="How to write the spans.")] = TagFormat.text,
-    head: Head = None,
-    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Leave out spans that score below.")] = None,
-    recall_bias: Annotated[
-        float | None, typer.Option(help="Of a byte-to-span tagger: above 0 for more spans, below 0 for fewer.")
-    ] = None,
-    batch_size: BatchSize = None,
-    threads: Threads = 1,
-) -> None:
-    """Tag raw text; each line is tagged by itself."""
-    from tagsmith.training.tagging import read_texts, write_tagged
-
-    pipeline = load_pipeline(model, threads)
-    if recall_bias is not None and not reads_bytes(pipeline):
-        raise InputError("--recall-bias is for byte-to-span taggers, and this is none", path=model)
-    if head is not None or format_ != TagFormat.jsonl:
-        check_head(pipeline, head, model)
-    options = _given(head=head, min_score=min_score, recall_bias=recall_bias, batch_size=batch_size)
-    write_tagged(pipeline, read_texts(files or ["-"]), format_.value, **options)
+app.command()(tag)
 
 
 @app.command()
@@ -194,21 +156,20 @@ def demo(
     ),
     threads: Threads = 1,
 ) -> None:
-    """Train a tagger on the bundled sample of eight languages, print its scores, and tag a text with it."""
+    """Tag a text with the tagger that comes with tagsmith; then train one on the bundled sample, and tag with that."""
+    import tagsmith
     from tagsmith.training.sample import sample_files
     from tagsmith.training.tagging import write_tagged
     from tagsmith.training.training_run import CHECKPOINTS
 
+    say("With the tagger that comes with tagsmith:", style="bold")
+    write_tagged(load_pipeline(tagsmith.DEFAULT_TAGGER, threads), iter([text]), "text")
+    say("Now one of your own, from the bundled sample:", style="bold")
     files = sample_files()
     rmtree(output_dir / CHECKPOINTS, ignore_errors=True)  # of an earlier demo
     train("sample", [str(files["train"])], output_dir, [str(files["dev"])], threads=threads)
-    say("Now tagging:", style="bold")
+    say("With yours:", style="bold")
     write_tagged(load_pipeline(str(output_dir), threads), iter([text]), "text")
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """Options that were given; what was not is left to the pipeline."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def named_files(train: list[str], dev: list[str]) -> dict[str, dict[str, Path]]:
@@ -262,6 +223,8 @@ def main() -> None:
     except SystemExit as stop:
         if stop.code == 130:  # what typer makes of an interrupt
             hint = "; with --resume it goes on from the last checkpoint" if sys.argv[1:2] == ["train"] else ""
+            if "--shards" in sys.argv:
+                hint = "; the same command goes on"
             say(f"interrupted{hint}")
         raise
 

@@ -67,7 +67,8 @@ def _config_file(model: str) -> str:
         tagsmith.check_folder(model)
         return os.path.join(model, "config.json")
     if not _HUB_NAME.fullmatch(model):
-        raise InputError("there is no such folder", path=model)
+        fix = "Name the folder of a tagger, or one on the Hub as owner/name."
+        raise InputError("there is no such folder", path=model, fix=fix)
     path = hf_hub_download(model, "config.json")
     for name in ("tokenizer_config.json", "model.safetensors"):
         hf_hub_download(model, name)

@@ -130,7 +130,7 @@ def _finite(values: Mapping[str, Any]) -> dict[str, float]:
 def command_facts(arguments: Sequence[str]) -> dict[str, str]:
     """`{"command": "tagsmith train ..."}` with files but without their folders; nothing where Python code trains."""
     program = Path(arguments[0]).name if arguments else ""
-    if program not in ("tagsmith", "command_line.py") or arguments[1:2] not in (["train"], ["demo"]):
+    if program not in ("tagsmith", "__main__.py", "command_line.py") or arguments[1:2] not in (["train"], ["demo"]):
         return {}
     return {"command": shlex.join(["tagsmith", *map(_argument_without_folders, arguments[1:])])}
 

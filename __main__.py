@@ -1,0 +1,8 @@
+"""`python -m tagsmith` is the command `tagsmith`: what `accelerate launch -m` and `torchrun -m` start."""
+
+from __future__ import annotations
+
+from tagsmith.training.command_line import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+"""How fast taggers of both families learn and tag, what of the machine's own rate that is, and where the time goes.
+
+    python benchmarks/speed.py [--family hierarchical|bytes|both] [--batch-sizes 8,32,128] [--threads N]
+                               [--output FOLDER] [--text FILE] [--model FOLDER]... [--set KEY=VALUE]...
+
+Taggers of the shapes of `ner`, `ner-paper` and `byte-ner` learn from the bundled sample, with the project's collators,
+orders and models and the recipe's optimizer, and tag raw lines through the pipeline. Each case runs in a process of
+its own, all in turn, some rounds. Writes speed.json and speed.md.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from transformers import AutoConfig
+from workloads import Case
+
+import tagsmith
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.byte_run import multiplies_bfloat16
+from tagsmith.training.command_options import Threads
+
+console = Console(stderr=True)
+
+SHAPES = {"hierarchical-tagger": ("ner", "ner-paper"), "byte-to-span": ("byte-ner",)}
+HEADERS = ["tagger", "work", "batch", "type", "a second (lowest to highest)", "bytes a second", "symbols a window"]
+HEADERS += ["GFLOP/s", "machine's", "share", "peak MiB", "of the work"]
+NOTES = """\
+Medians over {rounds} rounds, in turn over all cases, each in a process of its own. {processor}, threads: {threads}.
+
+- *a second*: words of the hierarchical tagger, windows of byte-to-span. *batch*: sentences, or windows.
+- *GFLOP/s*: of the matrix products alone, counted from the shapes; a backward pass counts as two forward passes. The
+  distinct words of a batch are spelled once and count once; padding counts where it is multiplied. The CRF and what
+  goes element by element are left out of the count, not of the time.
+- *machine's*: the rate of products of two matrices of 1,024 by 1,024 in the same type, between the steps of the case.
+- *peak MiB*: of the resident set, with torch and the libraries; *of the work*: how far above what it was before the
+  first step.
+- A step of training is batch, forward, backward, clipping, optimizer and average of the weights; the Trainer's
+  learning rate schedule, logging, evaluation and checkpoints are not in it. The sample has fewer words than a corpus,
+  so that the table of embeddings and its optimizer are smaller.
+- Tagging is the whole pipeline, {lines:,} lines at a go, from text to spans, in float32.{weights}
+"""
+RANDOM = """ Weights are random where no `--model` is given: the
+  hierarchical tagger then finds more spans than a trained one, and byte-to-span is made to write nothing but STOP in
+  every window, which is an upper bound of its speed. Give a trained one for figures to rely on."""
+
+
+class Family(StrEnum):
+    """Which taggers are measured."""
+
+    hierarchical = "hierarchical"
+    bytes = "bytes"
+    both = "both"
+
+
+def measured(case: Case) -> dict[str, Any]:
+    """Measure a case in a process of its own."""
+    command = [sys.executable, str(Path(__file__).with_name("workloads.py")), json.dumps(asdict(case))]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median, lowest and highest."""
+    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
+
+
+def numbers(text: str) -> list[int]:
+    """Numbers above 0, with commas between."""
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = [0]
+    if min(found) < 1:
+        raise typer.BadParameter(f"{text!r} is no list of numbers such as 8,32,128")
+    return found
+
+
+def trained(folders: list[str]) -> dict[str, str]:
+    """The folders of trained taggers by their family."""
+    found: dict[str, str] = {}
+    for folder in folders:
+        try:
+            tagsmith.check_folder(folder)
+        except InputError as error:
+            raise typer.BadParameter(str(error)) from None
+        family = AutoConfig.from_pretrained(folder).model_type
+        if family in found:
+            raise typer.BadParameter(f"{found[family]} and {folder} are both of the family {family}; give one of each")
+        found[family] = folder
+    return found
+
+
+def cases_of(family: str, sizes: list[int], models: dict[str, str], base: Case) -> list[Case]:
+    """What is measured of a family: training and tagging with each shape, or tagging with the trained tagger alone."""
+    cases = []
+    for recipe in SHAPES[family]:
+        types = ["float32"]
+        if family == "byte-to-span" and multiplies_bfloat16():
+            types.append("bfloat16")  # as the Trainer then does
+        cases += [
+            replace(base, recipe=recipe, mode="train", dtype=dtype, batch_size=size)
+            for dtype in types
+            for size in sizes
+        ]
+        if family not in models:
+            cases += [replace(base, recipe=recipe, mode="tag", batch_size=size) for size in sizes]
+    if family in models:
+        recipe, model = SHAPES[family][0], models[family]
+        cases += [replace(base, recipe=recipe, mode="tag", model=model, batch_size=size) for size in sizes]
+    return cases
+
+
+def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """A case's rounds as one row of figures."""
+    first = results[0]
+    case = first["case"]
+    unit = "words" if "words" in first else "windows"
+    flops = [result["operations"] / result["seconds"] for result in results]
+    rates = [result["rates"][case["dtype"]] for result in results]
+    row: dict[str, Any] = {"case": case, "unit": unit, "parameters": first["parameters"]}
+    for name in (unit, "bytes"):
+        if name in first:
+            row[f"{name}_per_second"] = spread([result[name] / result["seconds"] for result in results])
+    if "symbols" in first:
+        row["symbols_per_window"] = sum(r["symbols"] for r in results) / sum(r["windows"] for r in results)
+    row["flops"] = spread(flops)
+    row["machine"] = {name: spread([result["rates"][name] for result in results]) for name in first["rates"]}
+    row["share"] = spread([own / machine for own, machine in zip(flops, rates, strict=True)])
+    row["memory_mib"] = spread([result["memory"] for result in results])
+    row["memory_of_work_mib"] = spread([result["memory"] - result["memory_before"] for result in results])
+    return row
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """A row of figures as text, under `HEADERS`."""
+    case, speed = row["case"], row[f"{row['unit']}_per_second"]
+    each = row.get("symbols_per_window")
+    return [
+        _name(case),
+        "training" if case["mode"] == "train" else "tagging",
+        str(case["batch_size"]),
+        case["dtype"],
+        f"{speed['median']:,.0f} {row['unit']} ({speed['lowest']:,.0f} to {speed['highest']:,.0f})",
+        f"{row['bytes_per_second']['median']:,.0f}" if "bytes_per_second" in row else "",
+        "" if each is None else f"{each:.2f}",
+        f"{row['flops']['median'] / 1e9:.1f}",
+        f"{row['machine'][case['dtype']]['median'] / 1e9:.0f}",
+        f"{row['share']['median']:.0%}",
+        f"{row['memory_mib']['median']:,.0f}",
+        f"{row['memory_of_work_mib']['median']:,.0f}",
+    ]
+
+
+def _name(case: dict[str, Any]) -> str:
+    return case["recipe"] if case["model"] is None else Path(case["model"]).name
+
+
+def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of text: the first column to the left, the others to the right."""
+    lines = [headers, ["---"] + ["---:"] * (len(headers) - 1), *rows]
+    return "".join(f"| {' | '.join(text.replace('|', '&#124;') for text in line)} |\n" for line in lines)
+
+
+def show(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """The same table on standard output."""
+    table = Table(title=escape(title), title_justify="left")
+    for number, header in enumerate(headers):
+        table.add_column(header, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def profile_rows(profile: dict[str, Any]) -> list[list[str]]:
+    """The operators of a profile as text: name, calls, milliseconds, share of the time in operators."""
+    return [
+        [
+            f"`{event['operator']}`",
+            f"{event['calls']:,}",
+            f"{event['seconds'] * 1e3:,.0f}",
+            f"{event['seconds'] / profile['in_operators']:.1%}",
+        ]
+        for event in profile["operators"]
+    ]
+
+
+def profile_title(profile: dict[str, Any]) -> str:
+    """What was profiled, and how much of its time lies in operators at all."""
+    case = profile["case"]
+    work = "training" if case["mode"] == "train" else "tagging"
+    share = profile["in_operators"] / profile["seconds"]
+    head = f"{_name(case)}, {work}, batch {case['batch_size']}, {case['dtype']}"
+    return f"{head}: {share:.0%} of {profile['seconds']:.1f} s in operators, the profiler's own work included"
+
+
+PROFILE_HEADERS = ["operator", "calls", "own ms", "share"]
+
+
+def write(output: Path, report: dict[str, Any], base: Case, models: dict[str, str]) -> None:
+    """Write speed.json and speed.md."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "speed.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    machine = report["machine"].get("processor", "the CPU")
+    weights = "" if len(models) == len(SHAPES) else RANDOM
+    notes = NOTES.format(
+        rounds=report["rounds"], threads=base.threads, processor=machine, lines=base.lines, weights=weights
+    )
+    parts = ["# Speed\n", markdown_table(HEADERS, list(map(cells, report["cases"]))), notes]
+    for profile in report["profiles"]:
+        parts += [f"{profile_title(profile)}\n", markdown_table(PROFILE_HEADERS, profile_rows(profile))]
+    (output / "speed.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def in_rounds(cases: Sequence[Case], rounds: int, after: Callable[[list[list[dict[str, Any]]]], None]) -> None:
+    """Measure all cases in turn, again and again; what is known so far is handed over after each round."""
+    results: list[list[dict[str, Any]]] = [[] for _ in cases]
+    for number in range(rounds):
+        for case, found in zip(cases, results, strict=True):
+            what = {name: value for name, value in asdict(case).items() if value != getattr(Case, name)}
+            console.print(f"round {number + 1} of {rounds}: {what}", highlight=False, markup=False, soft_wrap=True)
+            found.append(measured(case))
+        after(results)
+
+
+def main(
+    family: Annotated[Family, typer.Option(help="Which taggers.")] = Family.both,
+    batch_sizes: Annotated[str, typer.Option(help="Sentences, or windows.")] = "8,32,128",
+    threads: Threads = 1,
+    output: Annotated[Path, typer.Option(help="Folder of speed.json and speed.md.")] = Path("speed"),
+    text: Annotated[Path | None, typer.Option(help="Lines to tag.", exists=True, dir_okay=False)] = None,
+    model: Annotated[list[str] | None, typer.Option(help="A trained tagger to tag with, one of each family.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Over all cases.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Of each case in a round, at least.")] = 5.0,
+    lines: Annotated[int, typer.Option(min=1, help="Tagged at a go.")] = 1024,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A change to all recipes, as of tagsmith.")] = None,
+) -> None:
+    """Measure training and tagging, on the CPU."""
+    sizes, models = numbers(batch_sizes), trained(model or [])
+    words = None if text is None else str(text)
+    base = Case(threads=threads, seconds=seconds, lines=lines, text=words, settings=tuple(set_ or []))
+    chosen = {"hierarchical": ["hierarchical-tagger"], "bytes": ["byte-to-span"]}.get(family.value, list(SHAPES))
+    cases = [case for name in chosen for case in cases_of(name, sizes, models, base)]
+    report: dict[str, Any] = {"rounds": 0, "cases": [], "profiles": []}
+
+    def keep(results: list[list[dict[str, Any]]]) -> None:
+        report.update(rounds=len(results[0]), cases=list(map(summary, results)))
+        report.update({name: results[0][0][name] for name in ("versions", "machine")})
+        write(output, report, base, models)
+
+    in_rounds(cases, rounds, keep)
+    for case in profiled(cases):
+        report["profiles"].append(measured(case))
+    write(output, report, base, models)
+    show("Speed", HEADERS, list(map(cells, report["cases"])))
+    for profile in report["profiles"]:
+        show(profile_title(profile), PROFILE_HEADERS, profile_rows(profile))
+    console.print(f"the tables are in {output / 'speed.md'}", markup=False)
+
+
+def profiled(cases: list[Case]) -> list[Case]:
+    """One case of each family and mode: its first shape, the middle batch size, the type that it learns in."""
+    groups: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        if case.recipe in [shapes[0] for shapes in SHAPES.values()]:
+            groups.setdefault((case.recipe, case.mode), []).append(case)
+    picked = []
+    for group in groups.values():
+        last = [case for case in group if case.dtype == group[-1].dtype]
+        picked.append(replace(last[len(last) // 2], work="profile"))
+    return picked
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,399 @@
+"""What speed.py and scaling.py measure: taggers that learn from the bundled sample, and that tag.
+
+    python benchmarks/workloads.py '{"recipe": "ner", "mode": "train", "batch_size": 32}'
+
+measures one `Case` in this process and prints a line of JSON, so that memory is the case's own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import concatenate_datasets, disable_progress_bars
+from matrix_products import MatrixRate, decoding_products, hierarchical_products, symbols_written, training_products
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainingArguments
+
+import tagsmith
+from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
+from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
+from tagsmith.modeling.crf import ConditionalRandomField
+from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
+from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
+from tagsmith.training.byte_corpus import ByteCorpus
+from tagsmith.training.collator import TaggerCollator
+from tagsmith.training.command_options import prepare_torch
+from tagsmith.training.corpora import label_names, load_corpus
+from tagsmith.training.head_sampler import HeadBatchSampler
+from tagsmith.training.length_sampler import LengthGroupedSampler
+from tagsmith.training.preparation import encode_corpus
+from tagsmith.training.recipe import ByteRecipe, Recipe, RunRecipe, read_recipe
+from tagsmith.training.run_facts import environment_facts
+from tagsmith.training.sample import sample_files
+from tagsmith.training.vocabularies import build_vocabularies
+from tagsmith.training.weight_average import WeightAverage
+from tagsmith.training.window_dataset import WindowCollator, WindowDataset, WindowSampler
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_SLICE, _LOOK = 1.0, 0.2  # seconds of work between two looks at the machine's rate, and of such a look
+_WARM = 3  # steps of training, or of tagging, before the clock starts
+_WARM_LINES = 16
+_STOPS = -1e6  # recall bias with which random weights write nothing but STOP
+_CRF_BATCH = (32, 25)  # sentences and words
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure.
+
+    Attributes:
+        work: "rate"; "profile"; "document", tagging one document; or "crf", its loss with gradient and its decoding.
+        recipe: whose shape the tagger has.
+        mode: "train" or "tag"; of a document, "stream" gives it line by line.
+        batch_size: sentences, or windows.
+        dtype: in which training multiplies; "bfloat16" by autocast, as the Trainer does it.
+        threads: of torch.
+        seconds: to measure for, at least.
+        lines: of text that are tagged at a go.
+        model: folder of a trained tagger, in place of random weights.
+        text: file whose lines are tagged, in place of the sample's.
+        settings: changes to the recipe, as `key=value`.
+        heads: a hierarchical tagger with so many heads that share all below the output; 0 for one without.
+        tags: so many plain tags in place of the sample's; 0 for those.
+        size: bytes of a document.
+    """
+
+    work: str = "rate"
+    recipe: str = "ner"
+    mode: str = "train"
+    batch_size: int = 32
+    dtype: str = "float32"
+    threads: int = 1
+    seconds: float = 5.0
+    lines: int = 1024
+    model: str | None = None
+    text: str | None = None
+    settings: tuple[str, ...] = ()
+    heads: int = 0
+    tags: int = 0
+    size: int = 0
+
+
+def tagger_of(case: Case, corpus: Any) -> tuple[RunRecipe, Any, Any]:
+    """The recipe, and a model of its shape with random weights and its tokenizer."""
+    recipe = read_recipe(case.recipe, case.settings)
+    torch.manual_seed(1)
+    if isinstance(recipe, ByteRecipe):
+        labels = label_names(corpus["train"])
+        names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+        config = ByteToSpanConfig(**recipe.model, **names)
+        return recipe, ByteToSpanForSpanTagging(config), ByteToSpanTokenizer(config.window_size, labels)
+    assert isinstance(recipe, Recipe)
+    recipe, tokenizer, shapes = build_vocabularies(recipe, {None: corpus})
+    shape = HeadShape([f"T{n}" for n in range(case.tags)], "plain") if case.tags else shapes[None]
+    parts: dict[str, Any] = {"id2label": dict(enumerate(shape.tags)), "tag_scheme": shape.tag_scheme}
+    parts["label2id"] = {tag: index for index, tag in enumerate(shape.tags)}
+    if case.heads:
+        heads = {f"head-{n}": shape.to_dict() for n in range(case.heads)}
+        parts = {"id2label": {}, "label2id": {}, "sharing": "encoder", "heads": heads}
+    config = HierarchicalTaggerConfig(
+        **recipe.model,
+        **parts,
+        vocab_size=tokenizer.vocab_size,
+        rare_word_id=tokenizer.rare_word_id,
+        character_vocab_size=tokenizer.character_vocab_size,
+        rare_character_id=tokenizer.rare_character_id,
+    )
+    return recipe, HierarchicalTaggerForTokenClassification(config), tokenizer
+
+
+class TrainingWork:
+    """Steps of training: the project's data, order, collator and model, and the recipe's optimizer.
+
+    As in the Trainer a step is batch, forward, backward, clipping, optimizer, average of the weights. The learning
+    rate's schedule, logging, evaluation and checkpoints are not in it.
+    """
+
+    paused = 0.0  # seconds of a step that are not of the work
+
+    def __init__(self, case: Case) -> None:
+        corpus = load_corpus({"train": sample_files()["train"]})
+        self.recipe, self.model, tokenizer = tagger_of(case, corpus)
+        self.short = torch.autocast("cpu", torch.bfloat16) if case.dtype == "bfloat16" else nullcontext()
+        batches = _windows if isinstance(self.recipe, ByteRecipe) else _sentences
+        self.batches = batches(case, self.recipe, self.model, tokenizer, corpus)
+        names = ("optim", "optim_args", "learning_rate", "weight_decay", "max_grad_norm")
+        choices = {name: self.recipe.training[name] for name in names if name in self.recipe.training}
+        arguments = TrainingArguments(use_cpu=True, **choices)
+        kind, options = Trainer.get_optimizer_cls_and_kwargs(arguments, self.model)
+        self.optimizer = kind(self.model.parameters(), weight_decay=arguments.weight_decay, **options)
+        self.max_norm = arguments.max_grad_norm
+        decay = self.recipe.average_decay
+        self.average = WeightAverage(self.model, decay) if decay else None
+        self.model.train()
+
+    def warm_up(self) -> None:
+        """Let allocators and caches fill."""
+        for _ in range(_WARM):
+            self.step()
+
+    def step(self) -> Any:
+        """One step."""
+        batch = next(self.batches)
+        with self.short:
+            loss = self.model(**batch).loss
+        loss.backward()
+        if self.max_norm:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.max_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update()
+        return batch
+
+    def count(self, batch: Any) -> dict[str, int]:
+        """What a step did."""
+        counts = {"batches": 1, "operations": training_products(self.model, batch)}
+        valid = int(batch["attention_mask"].sum())
+        if "character_ids" in batch:
+            return {**counts, "sentences": len(batch["labels"]), "words": valid}
+        symbols = int((batch["labels"] >= 0).sum())
+        return {**counts, "windows": len(batch["labels"]), "bytes": valid, "symbols": symbols}
+
+
+def _windows(case: Case, recipe: Any, model: Any, tokenizer: Any, corpus: Any) -> Iterator[dict[str, Any]]:
+    encoded = ByteCorpus.of(corpus["train"], list(tokenizer.labels))
+    data = WindowDataset([encoded], tokenizer.layout, recipe.line_share)
+    sampler = WindowSampler([len(data)], seed=1)
+    loader = DataLoader(data, case.batch_size, sampler=sampler, collate_fn=WindowCollator())
+    return _epochs(loader, sampler)
+
+
+def _sentences(case: Case, recipe: Any, model: Any, tokenizer: Any, corpus: Any) -> Iterator[dict[str, Any]]:
+    _, _, shapes = build_vocabularies(recipe, {None: corpus})
+    encoded, _ = encode_corpus(corpus, tokenizer, shapes[None].tags, shapes[None].tag_scheme)
+    rows, lengths = encoded["train"].remove_columns("length"), list(encoded["train"]["length"])
+    pad = TaggerCollator(tokenizer)
+    if case.heads:  # each has all sentences
+        rows = concatenate_datasets([rows.add_column("head", [name] * len(rows)) for name in model.config.head_names])
+        turns = HeadBatchSampler([lengths] * case.heads, case.batch_size, seed=1)
+        return _epochs(DataLoader(rows, batch_sampler=turns, collate_fn=pad), turns)
+
+    def collate(items: Any) -> dict[str, Any]:
+        batch: dict[str, Any] = pad(items)
+        if case.tags:  # any will do: which tags are right makes no difference to the work
+            batch["labels"] = torch.where(batch["labels"] < 0, batch["labels"], batch["labels"] % case.tags)
+        return batch
+
+    sampler = LengthGroupedSampler(lengths, case.batch_size, seed=1)
+    return _epochs(DataLoader(rows, case.batch_size, sampler=sampler, collate_fn=collate), sampler)
+
+
+def _epochs(loader: Iterable[Any], sampler: Any) -> Iterator[Any]:
+    for epoch in itertools.count():
+        sampler.set_epoch(epoch)
+        yield from loader
+
+
+class TaggingWork:
+    """Raw lines through the pipeline, some at a go, from the first again after the last.
+
+    Random weights of a byte-to-span tagger write at random, at the same cost for one window as for all that are
+    stopped: they are made to write nothing but STOP, which is less than any trained tagger does.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.lines, self.batch_size = case.lines, case.batch_size
+        if case.model is not None:
+            self.pipeline = tagsmith.pipeline(case.model, device="cpu")
+        else:
+            _, model, tokenizer = tagger_of(case, load_corpus({"train": sample_files()["train"]}))
+            bias = {"recall_bias": _STOPS} if isinstance(model, ByteToSpanForSpanTagging) else {}
+            self.pipeline = tagsmith.pipeline(model, tokenizer=tokenizer, device="cpu", **bias)
+        self.model = self.pipeline.model
+        self.reads_bytes = isinstance(self.model, ByteToSpanForSpanTagging)
+        self.counts, self.paused = Counter[str](), 0.0
+        if case.work == "rate":
+            self._count_calls("decode_spans" if self.reads_bytes else "predict_heads")
+        self.texts = itertools.cycle(lines_of(case.text))
+
+    def warm_up(self) -> None:
+        """Let allocators and caches fill."""
+        for _ in range(_WARM):
+            self.tag(itertools.islice(self.texts, _WARM_LINES))
+        self.counts, self.paused = Counter(), 0.0
+
+    def tag(self, texts: Iterable[str]) -> int:
+        """Tag texts as a stream, and say how many there were."""
+        return sum(1 for _ in self.pipeline(iter(texts), batch_size=self.batch_size))
+
+    def step(self) -> Any:
+        """Tag so many lines."""
+        lines = list(itertools.islice(self.texts, self.lines))
+        self.tag(lines)
+        return lines
+
+    def count(self, lines: list[str]) -> Counter[str]:
+        """What the last step did."""
+        found = self.counts + Counter(lines=len(lines), bytes=sum(len(line.encode()) for line in lines))
+        self.counts, self.paused = Counter(), 0.0
+        return found
+
+    def _count_calls(self, name: str) -> None:
+        """Let a method of the model count what it is given and gives, while the clock pauses."""
+        method, count = getattr(self.model, name), self._bytes if self.reads_bytes else self._words
+
+        def counting(*arguments: Any, **named: Any) -> Any:
+            result = method(*arguments, **named)
+            started = time.perf_counter()
+            self.counts.update(count(arguments, named, result))
+            self.paused += time.perf_counter() - started
+            return result
+
+        setattr(self.model, name, counting)
+
+    def _words(self, arguments: Any, batch: Any, _: Any) -> dict[str, int]:
+        operations = hierarchical_products(self.model, batch, arguments[0])
+        words = int(batch["attention_mask"].sum())
+        return {"batches": 1, "operations": operations, "words": words, "sentences": len(batch["input_ids"])}
+
+    def _bytes(self, arguments: Any, _: Any, result: Any) -> dict[str, int]:
+        mask, written = arguments[1].bool(), result[0]
+        operations = decoding_products(self.model, mask, written)
+        symbols = symbols_written(written, self.model.config.stop_id)
+        return {"batches": 1, "operations": operations, "windows": len(mask), "symbols": symbols}
+
+
+def lines_of(text: str | None) -> list[str]:
+    """The lines of a file that are not empty; the sample's sentences without one."""
+    if text is None:
+        return [line for rows in load_corpus(sample_files()).values() for line in rows["text"]]
+    lines = [line for line in Path(text).read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not lines:
+        raise InputError("there is no line to tag", path=text)
+    return lines
+
+
+def peak_memory() -> float:
+    """The most memory that this process has had (resident set), in MiB."""
+    try:  # a child's own: the kernel's count for `getrusage` begins with its parent's
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+
+
+def rate(case: Case) -> dict[str, Any]:
+    """Count the work of some seconds, with looks at the machine's own rate in between."""
+    work: Any = TrainingWork(case) if case.mode == "train" else TaggingWork(case)
+    machine = {name: MatrixRate(DTYPES[name]) for name in dict.fromkeys(("float32", case.dtype))}
+    before, counts, took, looked = peak_memory(), Counter[str](), 0.0, 0.0
+    work.warm_up()
+    while took < case.seconds:
+        started = time.perf_counter()
+        done = work.step()
+        took += time.perf_counter() - started - work.paused
+        counts.update(work.count(done))
+        if took - looked > min(_SLICE, case.seconds / 4) or took >= case.seconds:
+            looked = took
+            for matrices in machine.values():
+                matrices.run(_LOOK)
+    memory = {"memory_before": before, "memory": peak_memory()}
+    rates = {name: matrices.rate for name, matrices in machine.items()}
+    return {"seconds": took, **counts, **memory, "rates": rates, "parameters": work.model.num_parameters()}
+
+
+def operators(case: Case) -> dict[str, Any]:
+    """Where the time goes: operators by their own time."""
+    work: Any = TrainingWork(case) if case.mode == "train" else TaggingWork(case)
+    work.warm_up()
+    started, took = time.perf_counter(), 0.0
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        while took < case.seconds:
+            work.step()
+            took = time.perf_counter() - started
+    events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    own = sum(event.self_cpu_time_total for event in events) / 1e6
+    listed = [
+        {"operator": event.key, "calls": event.count, "seconds": event.self_cpu_time_total / 1e6} for event in events
+    ]
+    return {"seconds": took, "in_operators": own, "operators": listed[:10]}
+
+
+def document(case: Case) -> dict[str, Any]:
+    """Tag `size` bytes as one document, or as a stream of lines; as often as the time allows, and at least once."""
+    work = TaggingWork(case)
+    lines = lines_of(case.text)
+    text = "" if case.mode == "stream" else "\n".join(first_bytes(lines, case.size))
+    work.warm_up()
+    before, runs, took = peak_memory(), 0, 0.0
+    while took < case.seconds:
+        started = time.perf_counter()
+        if case.mode == "stream":
+            work.tag(first_bytes(lines, case.size))
+        else:
+            work.pipeline(text, batch_size=case.batch_size)
+        took += time.perf_counter() - started
+        runs += 1
+    return {"seconds": took / runs, "memory_before": before, "memory": peak_memory()}
+
+
+def first_bytes(lines: Iterable[str], size: int) -> Iterator[str]:
+    """Lines again and again, until they and the line feeds between them have so many bytes."""
+    for line in itertools.cycle(lines):
+        data = line.encode()[:size]
+        yield data.decode(errors="ignore")
+        size -= len(data) + 1
+        if size <= 0:
+            return
+
+
+def crf(case: Case) -> dict[str, Any]:
+    """Seconds of a CRF's loss with its gradient, or of its decoding, for 32 sentences of 25 words."""
+    torch.manual_seed(1)
+    layer = ConditionalRandomField(case.tags)
+    emissions = torch.randn(*_CRF_BATCH, case.tags, requires_grad=True)
+    tags = torch.randint(case.tags, _CRF_BATCH)
+
+    def learn() -> None:
+        layer(emissions, tags).backward()
+
+    run: Callable[[], Any] = learn if case.mode == "train" else lambda: layer.decode(emissions)
+    before = peak_memory()
+    run()
+    runs, started, took = 0, time.perf_counter(), 0.0
+    while took < case.seconds:
+        run()
+        runs += 1
+        took = time.perf_counter() - started
+    return {"seconds": took / runs, "memory_before": before, "memory": peak_memory()}
+
+
+WORK = {"rate": rate, "profile": operators, "document": document, "crf": crf}
+
+
+def main(description: str) -> None:
+    """Measure a case given as JSON, and print what came of it as a line of JSON."""
+    case = Case(**json.loads(description))
+    prepare_torch(case.threads)
+    disable_progress_bars()
+    result = WORK[case.work](case)
+    print(json.dumps({"case": asdict(case), **result, **environment_facts(torch.device("cpu"))}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -3,8 +3,8 @@
     python benchmarks/prepare_uner.py UNER FOLDER
 
 UNER holds Universal NER's sets as folders (`English-EWT/train.iob2`, ...); FOLDER gets one for each language
-(`en/train.iob2`, ...). The label OTH, which Croatian and Serbian have and the other sets do not, is written as O, as in
-the bundled sample; all else stays as it is.
+(`en/train.iob2`, ...). The label OTH, which Croatian and Serbian have and the other sets do not, is written as O, as
+in the bundled sample; all else stays as it is.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         output: "crf", or "softmax" for each word by itself.
         tag_scheme: how tags spell spans: "BIOES", "BILOU", "IOB1", "IOB2", or "plain" for one tag a word.
         cost: of a wrong tag, added in the CRF's partition while training (softmax-margin, Gimpel and Smith 2010).
-        rare_word_id: the first id of words that occur once in the training data; ids are in order of frequency.
+        rare_word_id: the first id of words that are rare in the training data; ids are in order of frequency.
         rare_character_id: likewise of characters.
         rare_word_dropout: how often such a word or character is read as UNK while training, so that UNK is trained
             too.

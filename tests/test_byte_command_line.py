@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from toys import BYTE_MODEL, BYTE_TRAINING, Outcome, assert_one_line, tagsmith, toy_file
+from toys import BYTE_MODEL, BYTE_TRAINING, Outcome, assert_one_line, card_of, results_of, tagsmith, toy_file
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.tokenization.input_error import InputError
@@ -99,6 +99,10 @@ def test_the_curve(toys: Toys, tmp_path: Path) -> None:
     ]
     assert float(row["f1"]) == best
     assert f1_of(tagsmith("evaluate", tagger, dev, "--json")) == pytest.approx(best)
+    said = "data (the checkpoint was chosen on these), with `min_score=0.0` and `recall_bias=0.0`:"
+    assert said in card_of(tagger) and f"`recall_bias={config.recall_bias}` (higher" in card_of(tagger)
+    assert tagsmith("card", tagger, f"--dev=en={dev}", f"--dev=de={toys.folder}/de-dev.conll").code == 0
+    assert said not in card_of(tagger) and results_of(tagger)["dev"]["en"]["f1"] == pytest.approx(best)
     unchanged = [row for row in rows if float(row["recall_bias"]) == float(row["min_score"]) == 0]
     assert float(unchanged[0]["f1"]) == pytest.approx(before)
     recalls = [float(row["recall"]) for row in rows if float(row["min_score"]) == 0]

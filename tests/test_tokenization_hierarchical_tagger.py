@@ -49,6 +49,12 @@ class TestVocabulary:
         assert set(rare) == {character for character, count in counts.items() if count == 1}
         assert tokenizer.words[tokenizer.rare_word_id - 2 :] == ["sat", "ran", "dog", "."]
 
+    def test_rare_words_may_occur_more_often(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, min_count=2, rare_count=2)
+        counts = Counter(tokenizer.normalize(word) for sentence in SENTENCES for word in sentence)
+        rare = tokenizer.words[tokenizer.rare_word_id - 2 :]
+        assert rare and rare == [word for word in tokenizer.words if counts[word] == 2]
+
     def test_min_count_leaves_words_out_and_no_characters(self) -> None:
         tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, min_count=2)
         assert tokenizer.words == ["the", "cat", "in", "0000"]

@@ -40,8 +40,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         lowercase: fold case in words (characters always keep it).
         zero_digits: replace each digit of a word by 0.
         splitter: how text becomes words: "words", "punctuation" or "whitespace" (see `split_words`).
-        rare_word_id: the first id of words that occurred once in training, for the model's `rare_word_dropout`; or
-            one for each language.
+        rare_word_id: the first id of words that were rare in training, for the model's `rare_word_dropout`; or one for
+            each language.
         rare_character_id: likewise of characters.
 
     Raises:
@@ -115,6 +115,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         sentences: Iterable[Sequence[str]] | Mapping[str, Iterable[Sequence[str]]],
         *,
         min_count: int = 1,
+        rare_count: int = 1,
         extra_words: Iterable[str] | Mapping[str, Iterable[str]] = (),
         lowercase: bool = True,
         zero_digits: bool = True,
@@ -127,6 +128,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             sentences: the training data's words; or those of each language, for a vocabulary each and characters of
                 all.
             min_count: how often a word must occur to get an id; characters always get one.
+            rare_count: how often a word may occur and still be rare; a character is, that occurs once.
             extra_words: words to add beside them, of a vectors file for one; or those of each language.
             lowercase: as in the constructor.
             zero_digits: as in the constructor.
@@ -151,8 +153,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             frequent, rare = earlier.split_vocabulary(language) if earlier else ([], [])
             known = {*frequent, *rare}
             new = [item for item in counts.most_common() if item[1] >= min_count and item[0] not in known]
-            frequent += [word for word, count in new if count > 1]
-            rare += [word for word, count in new if count == 1]
+            frequent += [word for word, count in new if count > rare_count]
+            rare += [word for word, count in new if count <= rare_count]
             added = [normalize(word, lowercase, zero_digits) for word in extra.get(language, ())]
             words[language] = list(dict.fromkeys([*frequent, *rare, *added]))
             rare_word_id[language] = 2 + len(frequent)

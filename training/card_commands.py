@@ -124,6 +124,8 @@ def _score(results: dict[str, Any], pipeline: Any, data: list[_Data]) -> None:
         by_name = {**known, **score_corpora(pipeline, {part.name: part.rows for part in parts})}
         if set(known) - {part.name for part in parts}:
             by_name.pop(ALL, None)
+        else:
+            results.get("scored_with", {}).pop(split, None)
         results[split] = by_name[""] if list(by_name) == [""] else by_name  # as runs write them
         for part in parts:
             facts = results.setdefault("data", {}).setdefault(part.name, {})

@@ -54,6 +54,7 @@ def card_text(folder: Path, config: Any, results: Mapping[str, Any], data: Model
     heads = _labels_by_head(config)
     pictures = results.get("pictures", {})
     facts = results.get("data", {})
+    scored_with = results.get("scored_with", {})
     return {
         **_of_the_model(config, heads),
         "title": as_text(data.model_name),
@@ -63,7 +64,12 @@ def card_text(folder: Path, config: Any, results: Mapping[str, Any], data: Model
         "labels": _label_table(heads, facts),
         "has_examples": any(corpus.get("examples") for corpus in facts.values()),
         "scores": [
-            {"name": split, "table": table, "chosen": split == "dev" and results.get("best_epoch") is not None}
+            {
+                "name": split,
+                "table": table,
+                "scored_with": scored_with.get(split),
+                "chosen": split == "dev" and results.get("best_epoch") is not None,
+            }
             for split in _SPLITS[1:]
             if (table := _score_table(scores_by_name(results, split)))
         ],

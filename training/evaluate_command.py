@@ -90,6 +90,19 @@ def _draw_curve(pipeline: Any, rows: Any, output: Path, folder: str | None) -> N
         if not os.path.isdir(folder):
             raise InputError("settings are saved in a folder, and this is none", path=folder)
         config = pipeline.model.config
+        before = {"min_score": config.min_score, "recall_bias": config.recall_bias}
         config.recall_bias, config.min_score = best.recall_bias, best.min_score
         config.save_pretrained(folder)
+        _renew_card(folder, before)
         say(f"saved in {folder}")
+
+
+def _renew_card(folder: str, before: dict[str, float]) -> None:
+    """The card with the new settings; of its scores it says with which others they were measured."""
+    from tagsmith.training.model_card import read_results, write_card, write_results
+
+    results = read_results(folder)
+    scored_with = {split: before for split in ("dev", "test") if split in results}
+    if scored_with:
+        write_results(folder, {**results, "scored_with": {**scored_with, **results.get("scored_with", {})}})
+    write_card(folder)

@@ -38,6 +38,7 @@ class TokenizerOptions:
     lowercase: bool = True
     zero_digits: bool = True
     min_count: int = 1
+    rare_count: int = 1
 
 
 @dataclass

@@ -140,11 +140,11 @@ def gillick() -> list[Cell]:
     cells += [Cell("one", f"NER {name}", {"": folder}, "byte-ner") for name, folder in ner.items()]
     cells += [Cell("all", f"POS {name}", pos, "byte-pos", ("balance=true",), name) for name in pos]
     cells.append(Cell("all", "POS, mean", pos, "byte-pos", ("balance=true",), None, 95.85))
-    dropout = ("model.embedding_dropout=0", "model.hidden_dropout=0")
+    dropout, byte_dropout = ("model.embedding_dropout=0.2", "model.hidden_dropout=0.2"), "model.byte_dropout=0.2"
     for name, settings in {
-        "no dropout": (*dropout, "model.byte_dropout=0"),
-        "byte-dropout": dropout,
-        "dropout": ("model.byte_dropout=0",),
+        "byte-dropout": (byte_dropout,),
+        "dropout": dropout,
+        "dropout and byte-dropout": (*dropout, byte_dropout),
         "half the width": ("model.hidden_size=128", "model.encoder_hidden_size=64"),
         "one layer": ("model.encoder_num_layers=1",),
     }.items():

@@ -246,6 +246,7 @@ def test_data_with_nothing_to_learn_is_an_error(make: Make, tmp_path: Path) -> N
     [
         ({"model": {**BYTE_MODEL, "encoder": "both"}}, "the recipe's model does not fit"),
         ({"line_share": 1.5}, "line_share is 1.5"),
+        ({"training": {**BYTE_TRAINING, "train_sampling_strategy": "random"}}, "always drawn at random"),
         ({"start_from": ""}, "--set start_from=FOLDER"),
         ({"start_from": "nowhere"}, "nowhere: there is no such folder"),
         ({"training": {**BYTE_TRAINING, "optim": "none"}}, "training arguments do not fit"),

@@ -67,6 +67,9 @@ def train_byte_tagger(
     tokenizer = ByteToSpanTokenizer(window_size, labels)
     train = {name: corpus["train"] for name, corpus in corpora.items()}
     encoded = _encode(train, labels, window_size, run.console)
+    if "train_sampling_strategy" in recipe.training:
+        fix = "Leave training.train_sampling_strategy out."
+        raise InputError("windows are always drawn at random, and training.train_sampling_strategy is set", fix=fix)
     if not 0 <= recipe.line_share <= 1:
         raise InputError(f"line_share is {recipe.line_share}, and must lie between 0 and 1")
     windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share)

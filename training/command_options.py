@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -157,10 +158,15 @@ def report_reading(corpus: Any, name: str = "") -> None:
 
 def load_pipeline(model: str, threads: int) -> Any:
     """The pipeline of a tagger, with torch prepared."""
-    from tagsmith.training.load_tagger import load_tagger
+    gc.disable()  # nothing of the libraries is garbage, and to look for it takes a seventh of their import
+    try:
+        prepare_torch(threads)
+        from tagsmith.training.load_tagger import load_tagger
 
-    prepare_torch(threads)
-    return load_tagger(model)
+        return load_tagger(model)
+    finally:
+        gc.freeze()  # nor later on
+        gc.enable()
 
 
 def print_scores(scores: dict[str, Any], name: str = "") -> None:

@@ -1,0 +1,71 @@
+"""The tagger that comes with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+import tagsmith
+from tagsmith.training.card_text import scores_by_name
+from tagsmith.training.command_line import app
+from tagsmith.training.model_card import read_results
+
+FOLDER = Path(tagsmith.DEFAULT_TAGGER)
+TEXT = "Angela Merkel and Barack Obama met in Washington."
+TAGGED = "[Angela Merkel PER] and [Barack Obama PER] met in [Washington LOC].\n"
+
+
+def tag(*arguments: object, text: str = "") -> str:
+    result = CliRunner().invoke(app, ["tag", *map(str, arguments)], input=text)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_no_model_named() -> None:
+    spans = tagsmith.pipeline()(TEXT)
+    assert [(TEXT[span["start"] : span["end"]], span["entity_group"]) for span in spans] == [
+        ("Angela Merkel", "PER"),
+        ("Barack Obama", "PER"),
+        ("Washington", "LOC"),
+    ]
+
+
+def test_texts_from_standard_input_and_from_files(tmp_path: Path) -> None:
+    assert tag(text=TEXT) == TAGGED
+    path = tmp_path / "notes.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    assert tag(path) == tag("-", text=TEXT) == tag(tagsmith.DEFAULT_TAGGER, path) == TAGGED
+    assert tag(path, "-", text=TEXT) == TAGGED * 2
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("Dronning Margrethe besøgte København i går.", ("København", "LOC")),
+        ("O presidente do Brasil viajou para Lisboa.", ("Brasil", "LOC")),
+        ("Novak Đoković je rođen u Beogradu.", ("Beogradu", "LOC")),
+        ("习近平在北京会见了法国总统马克龙。", ("北京", "LOC")),
+    ],
+)
+def test_languages(text: str, found: tuple[str, str]) -> None:
+    assert found in [(text[span["start"] : span["end"]], span["entity_group"]) for span in tagsmith.pipeline()(text)]
+
+
+def test_it_is_small() -> None:
+    assert {weight.dtype for weight in load_file(FOLDER / "model.safetensors").values()} == {torch.float16}
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 10e6
+    assert tagsmith.pipeline().model.dtype == torch.float32
+
+
+def test_its_card() -> None:
+    card = (FOLDER / "README.md").read_text(encoding="utf-8")
+    results = read_results(FOLDER)
+    for split in ("dev", "test"):
+        scores = scores_by_name(results, split)
+        assert set(scores) == {"da", "en", "hr", "pt", "sk", "sr", "sv", "zh", "all"}
+        assert f"{scores['all']['f1'] * 100:.2f}" in card
+    assert "license: cc-by-sa-4.0" in card and "Universal NER" in card

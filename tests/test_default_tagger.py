@@ -61,6 +61,15 @@ def test_it_is_small() -> None:
     assert tagsmith.pipeline().model.dtype == torch.float32
 
 
+def test_released_taggers_are_small_and_load() -> None:
+    folders = [path.parent for path in FOLDER.parent.glob("*/model.safetensors")]
+    assert FOLDER in folders
+    assert sum(path.stat().st_size for folder in folders for path in folder.iterdir()) < 25e6
+    for folder in folders:
+        spans = tagsmith.pipeline(folder)(TEXT)
+        assert "Angela Merkel" in [span["word"] for span in spans], folder.name
+
+
 def test_its_card() -> None:
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     results = read_results(FOLDER)

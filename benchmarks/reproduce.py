@@ -112,8 +112,12 @@ class Run:
         by_name = scores_by_name(self.results or {}, split)
         if not by_name:
             return None
-        measure = {name: "accuracy" if self.cell.data[name].startswith("pos/") else "f1" for name in by_name}
-        values = {name: 100 * score[measure[name]] for name, score in by_name.items()}
+        measure = {
+            name: "accuracy" if folder.startswith("pos/") else "f1"
+            for name, folder in self.cell.data.items()
+            if name in by_name
+        }  # scores of all data together are no figure of a cell
+        values = {name: 100 * by_name[name][score] for name, score in measure.items()}
         return statistics.fmean(values.values()) if self.cell.scored is None else values.get(self.cell.scored)
 
 

@@ -160,6 +160,11 @@ class TestCommand:
         card(folder)
         assert card_of(folder) == text, "what was scored and drawn stays"
 
+    def test_a_name_that_stands_for_all_data(self, folder: Path, tmp_path: Path) -> None:
+        test = str(toy_file(tmp_path / "test.conll", 6, 1))
+        with pytest.raises(InputError, match="'all' is what the scores of all data are called"):
+            card(folder, test=[f"news={test}", f"all={test}"])
+
     def test_dev_data_are_those_of_the_run(self, folder: Path, tmp_path: Path) -> None:
         dev, other = (str(toy_file(tmp_path / f"{seed}.conll", 6, seed)) for seed in (1, 2))
         card(folder, dev=[dev])

@@ -56,6 +56,11 @@ def test_a_run_and_its_score(reproduce: Any, root: Path, tmp_path: Path) -> None
     results = {"minutes": 1.5, "dev": {"en": SCORES, "es": {**SCORES, "f1": 0.25}}}
     (run.folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
     assert run.score("dev") == 25 and run.score("test") is None
+    results["dev"]["all"] = {**SCORES, "f1": 0.9}  # of one tagger's several corpora together
+    (run.folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    mean = reproduce.Run(reproduce.Cell("joint", "mean", cell.data, cell.recipe, cell.settings, None), 2, root,
+                         tmp_path / "table", ["training.num_train_epochs=1"])  # fmt: skip
+    assert mean.folder == run.folder and mean.score("dev") == 37.5
     other = reproduce.Run(reproduce.Cell("joint", "English", cell.data, cell.recipe, cell.settings, "en"), 2, root,
                           tmp_path / "table", ["training.num_train_epochs=1"])  # fmt: skip
     assert other.folder == run.folder and other.score("dev") == 50

@@ -19,6 +19,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training.byte_corpus import ByteCorpus
 from tagsmith.training.byte_trainer import ByteTaggerTrainer
+from tagsmith.training.card_text import as_written
 from tagsmith.training.corpora import check_kinds, is_plain, label_names, said
 from tagsmith.training.load_tagger import load_tagger
 from tagsmith.training.recipe import ByteRecipe
@@ -58,6 +59,9 @@ def train_byte_tagger(
             unless `resume` is set.
         OSError: the folder cannot be written.
     """
+    if "train_sampling_strategy" in recipe.training:
+        fix = "Leave training.train_sampling_strategy out."
+        raise InputError("windows are always drawn at random, and training.train_sampling_strategy is set", fix=fix)
     dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
     defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
     run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console)
@@ -67,9 +71,6 @@ def train_byte_tagger(
     tokenizer = ByteToSpanTokenizer(window_size, labels)
     train = {name: corpus["train"] for name, corpus in corpora.items()}
     encoded = _encode(train, labels, window_size, run.console)
-    if "train_sampling_strategy" in recipe.training:
-        fix = "Leave training.train_sampling_strategy out."
-        raise InputError("windows are always drawn at random, and training.train_sampling_strategy is set", fix=fix)
     if not 0 <= recipe.line_share <= 1:
         raise InputError(f"line_share is {recipe.line_share}, and must lie between 0 and 1")
     windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share)
@@ -91,8 +92,7 @@ def train_byte_tagger(
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         started = time.monotonic()
-        scores: dict[str, Any] = score_corpora(pipeline, dev)
-        results["dev"] = scores.get("", scores)
+        results["dev"] = as_written(score_corpora(pipeline, dev))
         results.update(speed_facts(results["data"], "dev", time.monotonic() - started))
     run.write(results)
     return results

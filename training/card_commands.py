@@ -112,21 +112,24 @@ def _check_dev(results: dict[str, Any], part: _Data) -> None:
 
 def _score(results: dict[str, Any], pipeline: Any, data: list[_Data]) -> None:
     """Scores and sizes of the data, into the results."""
-    from tagsmith.training.card_text import scores_by_name
-    from tagsmith.training.corpora import ALL
+    from tagsmith.training.card_text import as_written, scores_by_name
+    from tagsmith.training.corpora import ALL, check_names
     from tagsmith.training.run_facts import split_facts
     from tagsmith.training.scoring import score_corpora
 
     for split in dict.fromkeys(part.split for part in data):
         parts = [part for part in data if part.split == split]
+        names, heads = {part.name for part in parts}, bool(getattr(pipeline.model.config, "heads", None))
         known = scores_by_name(results, split)
-        known.pop(ALL, None)  # of other data than these, unless it is counted anew
+        if not heads:
+            check_names(names)
+            known.pop(ALL, None)  # of other data than these, unless it is counted anew
         by_name = {**known, **score_corpora(pipeline, {part.name: part.rows for part in parts})}
-        if set(known) - {part.name for part in parts}:
-            by_name.pop(ALL, None)
-        else:
+        if not set(known) - names:
             results.get("scored_with", {}).pop(split, None)
-        results[split] = by_name[""] if list(by_name) == [""] else by_name  # as runs write them
+        elif not heads:
+            by_name.pop(ALL, None)
+        results[split] = as_written(by_name)
         for part in parts:
             facts = results.setdefault("data", {}).setdefault(part.name, {})
             facts[split] = split_facts(part.rows, str(part.file))

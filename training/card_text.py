@@ -91,6 +91,11 @@ def card_text(folder: Path, config: Any, results: Mapping[str, Any], data: Model
     }
 
 
+def as_written(by_name: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Scores by head or corpus as `results.json` holds them: those of a single one without a name by themselves."""
+    return by_name[""] if list(by_name) == [""] else by_name
+
+
 def scores_by_name(results: Mapping[str, Any], split: str) -> dict[str, dict[str, Any]]:
     """A split's scores by head or corpus; those of a tagger of one are under the empty string."""
     scores = results.get(split, {})

@@ -230,7 +230,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    say(f"error: {' '.join(message.split())}")
+    say(f"error: {' '.join(message.split())}", error=True)
     sys.exit(2)
 
 

@@ -58,12 +58,12 @@ BatchSize = Annotated[
 ]
 
 
-def say(message: str, style: str | None = None) -> None:
+def say(message: str, style: str | None = None, error: bool = False) -> None:
     """A line on standard error, as it stands: paths may hold brackets, and are copied.
 
     Of several processes the main one speaks, but an error is said by whichever it ends.
     """
-    console = errors if message.startswith("error: ") else messages
+    console = errors if error else messages
     console.print(message, markup=False, highlight=False, soft_wrap=True, style=style)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -224,8 +224,7 @@ def check_kinds(corpora: Mapping[str, DatasetDict], fix: str = "") -> None:
     Raises:
         InputError: "train" is empty, some have spans, and some a plain tag for each word, or a name is `ALL`.
     """
-    if len(corpora) > 1 and ALL in corpora:
-        raise InputError(f"{ALL!r} is what the scores of all data are called", fix="Give these data another name.")
+    check_names(corpora)
     kinds = {}
     for name, corpus in corpora.items():
         if not len(corpus["train"]):
@@ -237,6 +236,16 @@ def check_kinds(corpora: Mapping[str, DatasetDict], fix: str = "") -> None:
             f"some data have spans ({', '.join(spans)}), and some a plain tag for each word ({', '.join(plain)})",
             fix=f"Name the column of the tags for all with --tag-column. {fix}".strip(),
         )
+
+
+def check_names(names: Collection[str]) -> None:
+    """See that none of several corpora for one tagger is called `ALL`.
+
+    Raises:
+        InputError: one is.
+    """
+    if len(names) > 1 and ALL in names:
+        raise InputError(f"{ALL!r} is what the scores of all data are called", fix="Give these data another name.")
 
 
 def said(name: str | None) -> str:

@@ -19,6 +19,7 @@ from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerFor
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.word_vectors import read_word_vectors
+from tagsmith.training.card_text import as_written
 from tagsmith.training.collator import TaggerCollator
 from tagsmith.training.corpora import check_kinds, said
 from tagsmith.training.earlier_tagger import EarlierTagger, freeze
@@ -110,7 +111,7 @@ def _dev_scores(
     """The scores of the dev data, by name where there are names, and how fast they were tagged."""
     started = time.monotonic()
     scores = score_corpora(pipeline, {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus})
-    return {**speed_facts(data, "dev", time.monotonic() - started), "dev": scores.get("", scores)}
+    return {**speed_facts(data, "dev", time.monotonic() - started), "dev": as_written(scores)}
 
 
 def check_heads(recipe: Recipe, names: Collection[str]) -> None:

@@ -122,6 +122,39 @@ def test_a_random_order_is_a_function_of_seed_and_epoch() -> None:
     assert order(1, 2)[:16] != order(1, 2)[16:], "each epoch in an order of its own"
 
 
+@given(lengths=LENGTHS, size=SIZE, seed=SEED, data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_heads_with_several_batches_in_a_turn(
+    lengths: list[list[int]], size: int, seed: int, data: st.DataObject
+) -> None:
+    counts = data.draw(st.lists(st.integers(1, 4), min_size=len(lengths), max_size=len(lengths)))
+    epoch_head = data.draw(st.none() | st.integers(0, len(lengths) - 1))
+    sampler = HeadBatchSampler(lengths, size, seed, epoch_head=epoch_head, head_batches=counts)
+    own, epochs = sentences_of(lengths), []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        epochs.append(list(sampler))
+        assert len(epochs[-1]) == len(sampler)
+    turn = [head for head, count in enumerate(counts) for _ in range(count)]
+    heads = [next(head for head, among in enumerate(own) if batch[0] in among) for batch in epochs[0]]
+    assert heads == turn * (len(heads) // len(turn))
+    for head in range(len(lengths)) if epoch_head is None else [epoch_head]:
+        batches = [batch for batch in chain(*epochs) if batch[0] in own[head]]
+        drawn = list(chain.from_iterable(batches))
+        assert len(drawn) >= 3 * len(own[head])
+        if head == epoch_head:
+            assert len(drawn) < 3 * (len(own[head]) + counts[head] * size), "an epoch is one pass of it"
+        for start in range(0, len(drawn), len(own[head])):
+            one_pass = drawn[start : start + len(own[head])]
+            assert len(set(one_pass)) == len(one_pass), "none twice in a pass, over the ends of epochs too"
+
+
+@pytest.mark.parametrize("counts", [[1, 0], [1], [1, 1, 1]])
+def test_a_head_without_batches(counts: list[int]) -> None:
+    with pytest.raises(ValueError, match="Each of 2 heads needs at least one batch a turn"):
+        HeadBatchSampler([[1, 2], [3]], 2, 1, head_batches=counts)
+
+
 @pytest.mark.parametrize("lengths", [[[1, 2], []], [[]]])
 def test_a_head_without_sentences(lengths: list[list[int]]) -> None:
     with pytest.raises(ValueError, match="needs sentences"):

@@ -138,6 +138,21 @@ class HeadsSeen(TrainerCallback):
         self.seen.append({name.split(".")[1] for name in changed if name.startswith("heads.")})
 
 
+def test_a_head_with_several_batches_in_a_turn(toys: Toys, tmp_path: Path) -> None:
+    options = {"head_batches": {"pos": 3}, "epoch_head": "ner"}
+    trainer = make_trainer(toys, tmp_path, optim="sgd", num_train_epochs=2, trainer=options)
+    heads = HeadsSeen(trainer.model)
+    trainer.add_callback(heads)
+    trainer.train()
+    assert heads.seen == [{"ner"}, {"pos"}, {"pos"}, {"pos"}] * 8
+
+
+@pytest.mark.parametrize("options", [{"head_batches": {"dep": 2}}, {"epoch_head": "dep"}])
+def test_heads_that_are_not_there(toys: Toys, tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="there is no head 'dep'; the heads are "):
+        make_trainer(toys, tmp_path, trainer=options)
+
+
 def test_it_trains_heads_in_turn(toys: Toys, tmp_path: Path) -> None:
     trainer = make_trainer(toys, tmp_path, optim="sgd", num_train_epochs=2)
     heads = HeadsSeen(trainer.model)

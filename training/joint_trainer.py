@@ -17,7 +17,7 @@ from tagsmith.training.tagger_trainer import TaggerTrainer, span_scores
 
 
 class JointTaggerTrainer(TaggerTrainer):
-    """Trains a tagger of several heads with plain `TrainingArguments`: the heads in turn, a batch each.
+    """Trains a tagger of several heads with plain `TrainingArguments`: the heads in turn, a batch each or more.
 
     Every batch is a step of the optimizer; with `gradient_accumulation_steps` as many as there are heads a step
     follows the mean of their objectives. Evaluation scores each head: `eval_NAME_f1` and the like, and `eval_f1`,
@@ -28,11 +28,13 @@ class JointTaggerTrainer(TaggerTrainer):
         *args: what `TaggerTrainer` takes.
         train_dataset: encoded sentences of each head (see `encode_corpus`), by its name.
         eval_dataset: likewise.
-        epoch_head: the head whose sentences an epoch passes over once; by default the largest.
+        epoch_head: the head whose sentences an epoch passes over once; by default the one that lasts longest.
+        head_batches: of heads in a turn, by name; one of each that is left out.
         **kwargs: what `TaggerTrainer` takes.
 
     Raises:
-        ValueError: `epoch_head` is no head of `train_dataset`, or sentences are to come in another order.
+        ValueError: `epoch_head` or a name in `head_batches` is no head of `train_dataset`, a head has less than one
+            batch, or sentences are to come in another order.
     """
 
     control: TrainerControl
@@ -43,10 +45,14 @@ class JointTaggerTrainer(TaggerTrainer):
         train_dataset: Mapping[str, Dataset],
         eval_dataset: Mapping[str, Dataset] | None = None,
         epoch_head: str | None = None,
+        head_batches: Mapping[str, int] | None = None,
         **kwargs: Any,
     ) -> None:
-        if epoch_head is not None and epoch_head not in train_dataset:
-            raise ValueError(f"epoch_head is {epoch_head!r}, and the heads are {', '.join(train_dataset)}")
+        batches = dict(head_batches or {})
+        for name in (*([] if epoch_head is None else [epoch_head]), *batches):
+            if name not in train_dataset:
+                raise ValueError(f"there is no head {name!r}; the heads are {', '.join(train_dataset)}")
+        self.head_batches = [batches.get(name, 1) for name in train_dataset]
         self.epoch_head = None if epoch_head is None else list(train_dataset).index(epoch_head)
         self.lengths = [list(rows["length"]) for rows in train_dataset.values()]
         rows = concatenate_datasets([_of_head(own, name) for name, own in train_dataset.items()])
@@ -80,7 +86,14 @@ class JointTaggerTrainer(TaggerTrainer):
         size = args.train_batch_size * args.world_size
         grouped = args.train_sampling_strategy == "group_by_length"
         return HeadBatchSampler(
-            self.lengths, size, seed, args.world_size, args.process_index, self.epoch_head, grouped
+            self.lengths,
+            size,
+            seed,
+            num_processes=args.world_size,
+            process_index=args.process_index,
+            epoch_head=self.epoch_head,
+            head_batches=self.head_batches,
+            group_by_length=grouped,
         )
 
     def _steps_per_epoch(self) -> int:

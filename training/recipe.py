@@ -108,7 +108,8 @@ class Recipe(RunRecipe):
         labelling_rate: share of the training sentences that are kept, drawn at random by the run's seed; a number, or
             one for each head or corpus by name, others keeping all.
         languages: of each head, where languages have words of their own; a head that is left out is a language.
-        epoch_head: the head whose sentences an epoch passes over once; by default the largest.
+        epoch_head: the head whose sentences an epoch passes over once; by default the one that lasts longest.
+        head_batches: how many batches of a head come in a turn, by name; one of each that is left out.
         freeze: what is not trained: "characters", "words", "word_encoder".
     """
 
@@ -120,6 +121,7 @@ class Recipe(RunRecipe):
     labelling_rate: Any = field(default=1.0, metadata={"kinds": (int, float, dict)})
     languages: dict[str, str] = field(default_factory=dict)
     epoch_head: str | None = None
+    head_batches: dict[str, int] = field(default_factory=dict)
     freeze: list[str] = field(default_factory=list)
 
 

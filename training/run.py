@@ -89,7 +89,9 @@ def train_tagger(
         split: {name: parts[split] for name, parts in encoded.items() if split in parts} for split in ("train", "dev")
     }
     facts = run.train(
-        partial(JointTaggerTrainer, epoch_head=recipe.epoch_head) if joint else TaggerTrainer,
+        partial(JointTaggerTrainer, epoch_head=recipe.epoch_head, head_batches=recipe.head_batches)
+        if joint
+        else TaggerTrainer,
         vocabularies.recipe,
         model,
         train_dataset=data["train"] if joint else data["train"][None],
@@ -118,10 +120,22 @@ def check_heads(recipe: Recipe, names: Collection[str]) -> None:
     """See that a recipe and the names of its corpora go together.
 
     Raises:
-        InputError: heads without a name.
+        InputError: heads without a name; a recipe that speaks of heads that are not there, or of less than a batch.
     """
-    if recipe.model.get("sharing") is not None and "" in names:
+    joint = recipe.model.get("sharing") is not None
+    if joint and "" in names:
         raise InputError("this recipe trains heads, and each needs a name", fix="Name it, like --train ner=FILE.")
+    heads = list(names) if joint else []
+    epoch_head = [] if recipe.epoch_head is None else [recipe.epoch_head]
+    for key, named in {"epoch_head": epoch_head, "head_batches": recipe.head_batches}.items():
+        if unknown := [name for name in named if name not in heads]:
+            raise InputError(
+                f"{key} names {unknown[0]!r}, which is no head of this run",
+                fix=f"Heads here: {', '.join(sorted(heads))}." if heads else "Only a run with sharing has heads.",
+            )
+    for name, batches in recipe.head_batches.items():
+        if not isinstance(batches, int) or batches < 1:
+            raise InputError(f"head_batches.{name} is {batches!r}, and must be a whole number of at least 1")
 
 
 def _together(corpora: Mapping[str, DatasetDict]) -> DatasetDict:

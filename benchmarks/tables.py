@@ -59,8 +59,10 @@ def lecture() -> list[Cell]:
 
 def encoders() -> list[Cell]:
     """The word encoders at the same width, all else as in the recipe `ner`."""
-    kinds = ("gru", "lstm", "rnn", "sru", "linear-rnn")
-    return [Cell(kind, "NER", {"": NER}, "ner", (f"model.word_encoder={kind}",)) for kind in kinds]
+    cells = [Cell("lstm", "NER", {"": NER}, "ner")]  # the recipe's own
+    for kind in ("gru", "rnn", "sru", "linear-rnn"):
+        cells.append(Cell(kind, "NER", {"": NER}, "ner", (f"model.word_encoder={kind}",)))
+    return cells
 
 
 def yang() -> list[Cell]:
@@ -122,6 +124,9 @@ def transfer(rates: tuple[float, ...] = (0.1, 0.3)) -> list[Cell]:
             joint = "joint-languages" if same_task else "joint-tasks"
             cells.append(Cell(f"{target} ({helper})", f"alone, {rate}", {"": target}, recipe, alone))
             cells.append(Cell(f"{target} ({helper})", f"joint, {rate}", data, joint, shared, name))
+            if same_task:  # words and their encoder too, beyond the source
+                whole = (*shared, "model.sharing=encoder")
+                cells.append(Cell(f"{target} ({helper})", f"joint encoder, {rate}", data, joint, whole, name))
     return cells
 
 

@@ -92,7 +92,8 @@ class TaggerTrainer(Trainer):
         else:
             lengths = [len(row["input_ids"]) for row in dataset]
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        # What makes one step, in all processes, is of like length, and the same however many they are.
+        batch = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
         return LengthGroupedSampler(lengths, batch, seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:

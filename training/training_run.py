@@ -197,8 +197,8 @@ def _training_arguments(training: Mapping[str, Any], folder: Path) -> TrainingAr
     """`TrainingArguments` of a recipe, with the checkpoints inside the run's folder."""
     _check_numbers(training)
     choices = {"dataloader_pin_memory": torch.cuda.is_available(), **training}
-    if choices.get("bf16") and not torch.accelerator.is_available():
-        choices["use_cpu"] = True  # else transformers asks for a GPU
+    if not torch.accelerator.is_available():
+        choices["use_cpu"] = True  # else processes of torchrun train each for itself, and bfloat16 asks for a GPU
     try:
         return TrainingArguments(output_dir=str(folder / CHECKPOINTS), **choices)
     except (TypeError, ValueError) as error:

@@ -1,11 +1,13 @@
 """How fast taggers of both families learn and tag, what of the machine's own rate that is, and where the time goes.
 
-    python benchmarks/speed.py [--family hierarchical|bytes|both] [--batch-sizes 8,32,128] [--threads N]
+    python benchmarks/speed.py [--family hierarchical|bytes|both] [--batch-sizes 8,32,128] [--threads 1,2]
                                [--output FOLDER] [--text FILE] [--model FOLDER]... [--set KEY=VALUE]...
+                               [--vary KEY=VALUE,VALUE]
 
 Taggers of the shapes of `ner`, `ner-paper` and `byte-ner` learn from the bundled sample, with the project's collators,
 orders and models and the recipe's optimizer, and tag raw lines through the pipeline. Each case runs in a process of
-its own, all in turn, some rounds. Writes speed.json and speed.md.
+its own, all in turn, some rounds; `--vary model.word_encoder=gru,sru` makes each case once with every value. Writes
+speed.json and speed.md.
 """
 
 from __future__ import annotations
@@ -30,15 +32,14 @@ from workloads import Case
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.byte_run import multiplies_bfloat16
-from tagsmith.training.command_options import Threads
 
 console = Console(stderr=True)
 
 SHAPES = {"hierarchical-tagger": ("ner", "ner-paper"), "byte-to-span": ("byte-ner",)}
-HEADERS = ["tagger", "work", "batch", "type", "a second (lowest to highest)", "bytes a second", "symbols a window"]
-HEADERS += ["GFLOP/s", "machine's", "share", "peak MiB", "of the work"]
+HEADERS = ["tagger", "work", "batch", "threads", "type", "a second (lowest to highest)", "bytes a second"]
+HEADERS += ["symbols a window", "GFLOP/s", "machine's", "share", "peak MiB", "of the work"]
 NOTES = """\
-Medians over {rounds} rounds, in turn over all cases, each in a process of its own. {processor}, threads: {threads}.
+Medians over {rounds} rounds, in turn over all cases, each in a process of its own. {processor}.
 
 - *a second*: words of the hierarchical tagger, windows of byte-to-span. *batch*: sentences, or windows.
 - *GFLOP/s*: of the matrix products alone, counted from the shapes; a backward pass counts as two forward passes. The
@@ -123,6 +124,17 @@ def cases_of(family: str, sizes: list[int], models: dict[str, str], base: Case) 
     return cases
 
 
+def varied(cases: list[Case], change: str | None) -> list[Case]:
+    """Each case once with every value of `KEY=VALUE,VALUE`."""
+    if change is None:
+        return cases
+    key, equals, values = change.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{change!r} is not like model.word_encoder=gru,sru")
+    settings = [f"{key}={value}" for value in values.split(",")]
+    return [replace(case, settings=(*case.settings, setting)) for case in cases for setting in settings]
+
+
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     """A case's rounds as one row of figures."""
     first = results[0]
@@ -152,6 +164,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         _name(case),
         "training" if case["mode"] == "train" else "tagging",
         str(case["batch_size"]),
+        str(case["threads"]),
         case["dtype"],
         f"{speed['median']:,.0f} {row['unit']} ({speed['lowest']:,.0f} to {speed['highest']:,.0f})",
         f"{row['bytes_per_second']['median']:,.0f}" if "bytes_per_second" in row else "",
@@ -165,7 +178,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 
 def _name(case: dict[str, Any]) -> str:
-    return case["recipe"] if case["model"] is None else Path(case["model"]).name
+    return " ".join([case["recipe"], *case["settings"]]) if case["model"] is None else Path(case["model"]).name
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -209,15 +222,13 @@ def profile_title(profile: dict[str, Any]) -> str:
 PROFILE_HEADERS = ["operator", "calls", "own ms", "share"]
 
 
-def write(output: Path, report: dict[str, Any], base: Case, models: dict[str, str]) -> None:
+def write(output: Path, report: dict[str, Any], lines: int, models: dict[str, str]) -> None:
     """Write speed.json and speed.md."""
     output.mkdir(parents=True, exist_ok=True)
     (output / "speed.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     machine = report["machine"].get("processor", "the CPU")
     weights = "" if len(models) == len(SHAPES) else RANDOM
-    notes = NOTES.format(
-        rounds=report["rounds"], threads=base.threads, processor=machine, lines=base.lines, weights=weights
-    )
+    notes = NOTES.format(rounds=report["rounds"], processor=machine, lines=lines, weights=weights)
     parts = ["# Speed\n", markdown_table(HEADERS, list(map(cells, report["cases"]))), notes]
     for profile in report["profiles"]:
         parts += [f"{profile_title(profile)}\n", markdown_table(PROFILE_HEADERS, profile_rows(profile))]
@@ -238,7 +249,7 @@ def in_rounds(cases: Sequence[Case], rounds: int, after: Callable[[list[list[dic
 def main(
     family: Annotated[Family, typer.Option(help="Which taggers.")] = Family.both,
     batch_sizes: Annotated[str, typer.Option(help="Sentences, or windows.")] = "8,32,128",
-    threads: Threads = 1,
+    threads: Annotated[str, typer.Option(help="Of torch.")] = "1",
     output: Annotated[Path, typer.Option(help="Folder of speed.json and speed.md.")] = Path("speed"),
     text: Annotated[Path | None, typer.Option(help="Lines to tag.", exists=True, dir_okay=False)] = None,
     model: Annotated[list[str] | None, typer.Option(help="A trained tagger to tag with, one of each family.")] = None,
@@ -246,24 +257,28 @@ def main(
     seconds: Annotated[float, typer.Option(min=0.1, help="Of each case in a round, at least.")] = 5.0,
     lines: Annotated[int, typer.Option(min=1, help="Tagged at a go.")] = 1024,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A change to all recipes, as of tagsmith.")] = None,
+    vary: Annotated[str | None, typer.Option(help="A setting and its values, KEY=VALUE,VALUE.")] = None,
 ) -> None:
     """Measure training and tagging, on the CPU."""
     sizes, models = numbers(batch_sizes), trained(model or [])
+    if vary and models:
+        raise typer.BadParameter("--vary changes recipes, and a trained tagger has its own: give --vary or --model")
     words = None if text is None else str(text)
-    base = Case(threads=threads, seconds=seconds, lines=lines, text=words, settings=tuple(set_ or []))
+    base = Case(seconds=seconds, lines=lines, text=words, settings=tuple(set_ or []))
     chosen = {"hierarchical": ["hierarchical-tagger"], "bytes": ["byte-to-span"]}.get(family.value, list(SHAPES))
-    cases = [case for name in chosen for case in cases_of(name, sizes, models, base)]
+    cases = varied([case for name in chosen for case in cases_of(name, sizes, models, base)], vary)
+    cases = [replace(case, threads=count) for case in cases for count in numbers(threads)]
     report: dict[str, Any] = {"rounds": 0, "cases": [], "profiles": []}
 
     def keep(results: list[list[dict[str, Any]]]) -> None:
         report.update(rounds=len(results[0]), cases=list(map(summary, results)))
         report.update({name: results[0][0][name] for name in ("versions", "machine")})
-        write(output, report, base, models)
+        write(output, report, lines, models)
 
     in_rounds(cases, rounds, keep)
     for case in profiled(cases):
         report["profiles"].append(measured(case))
-    write(output, report, base, models)
+    write(output, report, lines, models)
     show("Speed", HEADERS, list(map(cells, report["cases"])))
     for profile in report["profiles"]:
         show(profile_title(profile), PROFILE_HEADERS, profile_rows(profile))

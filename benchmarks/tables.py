@@ -70,7 +70,6 @@ def yang() -> list[Cell]:
     languages = {name: f"ner/{name}" for name in ("en", "es", "nl")}
     tasks = {"pos": POS, "chunking": CHUNKING, "ner": NER}
     full = {"English NER": 91.20, "Spanish NER": 84.69, "Dutch NER": 85.00, "chunking": 94.66, "POS": 97.55}
-    spelling = {"English NER": 88.00, "Spanish NER": 83.03, "Dutch NER": 77.76}
     lookup = {"English NER": 77.20, "Spanish NER": 73.34, "Dutch NER": 67.36, "chunking": 88.13}
     names = {"English NER": "en", "Spanish NER": "es", "Dutch NER": "nl"}
     folders = {**{column: languages[name] for column, name in names.items()}, "chunking": CHUNKING, "POS": POS}
@@ -81,7 +80,7 @@ def yang() -> list[Cell]:
         data = {"": folder}
         cells += [
             Cell("separate", column, data, recipe, source=full.get(column)),
-            Cell("no characters", column, data, recipe, without[0], source=spelling.get(column)),
+            Cell("no characters", column, data, recipe, without[0]),
             Cell("no word embeddings", column, data, recipe, without[1], source=lookup.get(column)),
         ]
     cells.append(Cell("gazetteers", "English NER", {"": NER}, "ner", GAZETTEERS))

@@ -252,8 +252,18 @@ class TestTables:
         assert row["share"] == {"median": 0.2, "lowest": 0.1, "highest": 0.4}
         cells = speed.cells(row)
         assert len(cells) == len(speed.HEADERS)
-        assert cells[:5] == ["byte-ner", "training", "8", "bfloat16", "20 windows (10 to 40)"]
-        assert cells[5:] == ["1,200", "1.50", "2.0", "10", "20%", "520", "20"]
+        assert cells[:6] == ["byte-ner", "training", "8", "1", "bfloat16", "20 windows (10 to 40)"]
+        assert cells[6:] == ["1,200", "1.50", "2.0", "10", "20%", "520", "20"]
+
+    def test_every_value_of_a_setting(self, speed: Any) -> None:
+        cases = speed.varied(
+            [speed.Case(settings=("model.cost=0",)), speed.Case(mode="tag")], "model.word_encoder=a,b"
+        )
+        assert [case.settings[-1] for case in cases] == ["model.word_encoder=a", "model.word_encoder=b"] * 2
+        assert speed._name(asdict(cases[0])) == "ner model.cost=0 model.word_encoder=a"
+        assert speed.varied(cases, None) == cases
+        with pytest.raises(speed.typer.BadParameter, match="is not like"):
+            speed.varied(cases, "model.word_encoder")
 
     def test_a_trained_tagger_takes_the_place_of_shapes(self, speed: Any, tiny_folder: Path) -> None:
         with pytest.raises(speed.typer.BadParameter, match=r"config\.json is missing"):

@@ -1,0 +1,189 @@
+"""The comparison with other taggers: its sums, its layers, what it makes of its adapters' lines, and a tiny run."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+SENTENCES = ["Ada B-PER\nLovelace I-PER\nvisits O\nLund B-LOC\n. O\n", "Grace B-PER\nsees O\nBohr B-PER\n. O\n"]
+SENTENCES += ["Lund B-LOC\nsleeps O\n. O\n", "It O\nrains O\nin O\n1843 O\n. O\n"]
+TAGS = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.sampled_from(["PER", "LOC"])), max_size=5)
+
+
+def script(name: str) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        return importlib.import_module(name)
+
+
+@pytest.fixture(scope="module")
+def peers() -> Any:
+    return script("peers")
+
+
+@pytest.fixture(scope="module")
+def runs() -> Any:
+    return script("peer_runs")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    for split, times in (("train", 20), ("dev", 2)):
+        (tmp_path / f"{split}.conll").write_text("\n".join(SENTENCES * times), encoding="utf-8")
+    return [f"--train={tmp_path}/train.conll", f"--dev={tmp_path}/dev.conll", f"--output={tmp_path}/peers"]
+
+
+def run(peers: Any, *arguments: str) -> Any:
+    result = CliRunner().invoke(peers.app, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@given(TAGS)
+def test_tags_and_spans(parts: list[tuple[int, int, str]]) -> None:
+    protocol, spans, length = script("peer_protocol"), [], 0
+    for gap, size, label in parts:
+        spans.append((length + gap, length + gap + size, label))
+        length += gap + size
+    assert protocol.spans_of(protocol.tags_of(spans, length)) == spans
+
+
+def test_a_pass_has_each_sentence_once() -> None:
+    batches = script("peer_protocol").shuffled(list(range(10)), 4)
+    first, second = ([next(batches) for _ in range(3)] for _ in range(2))
+    assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(10)) and first != second
+
+
+class TestScores:
+    def test_lines(self, runs: Any) -> None:
+        gold = [["B-PER", "I-PER", "O"], ["B-LOC"]]
+        assert runs.score_in(json.dumps({"tags": [["B-PER", "I-PER", "O"], ["O"]]}), gold) == pytest.approx(2 / 3)
+        assert runs.score_in(json.dumps({"versions": {}}), gold) is None
+        line = "epoch   1.0     0.8 min  loss  24.1000  dev f1  86.85  dev accuracy  97.40\n"
+        assert runs.score_in(line, gold) == pytest.approx(0.8685)
+        assert runs.score_in("train: 14,041 sentences\n", gold) is None
+
+    def test_other_sentences_are_refused(self, runs: Any) -> None:
+        with pytest.raises(runs.PeerError, match="1 tags for 2 words"):
+            runs.f1_of([["O", "O"]], [["O"]])
+
+    def test_best_by(self, runs: Any) -> None:
+        found = [{"seconds": 50, "f1": 0.5}, {"seconds": 60, "f1": 0.7}, {"seconds": 90, "f1": 0.6}]
+        assert [runs.best_by(found, minutes) for minutes in (0.5, 0.9, 1, 2)] == [None, 0.5, 0.7, 0.7]
+
+    def test_row(self, peers: Any, runs: Any) -> None:
+        lines = [{"seconds": 30, "f1": 0.5}, {"seconds": 90, "f1": 0.625}, {"end": "time"}]
+        row = peers.f1_row(runs.Tagger("flair", "flair"), lines, [1, 2])
+        assert peers.f1_cells(row) == ["flair", "50.00", "62.50", "62.50 (1.5 min)", "2, time"]
+        none = peers.f1_row(runs.Tagger("flair", "flair"), [{"end": "time"}], [1])
+        assert peers.f1_cells(none) == ["flair", "", "", "0, time"]
+
+
+class TestSpeed:
+    def test_ratios_are_of_the_same_round(self, peers: Any, runs: Any) -> None:
+        def result(train: float, tokens: float) -> dict[str, Any]:
+            rates = {"train_words": train, "train_seconds": 2, "tokens_words": tokens, "tokens_seconds": 1}
+            return {**rates, "train_memory": 5, "memory": 6, "bytes": 10**6}
+
+        ours, theirs = [result(40, 9), result(20, 9)], [result(10, 3), result(10, 1)]
+        row = peers.speed_row(runs.Tagger("naive", "naive"), theirs, ours)
+        assert row["train"] == [5, 5] and row["train_ratios"] == [4, 2] and row["tokens_ratios"] == [3, 9]
+        cells = peers.speed_cells(row, 2)
+        assert len(cells) == len(peers.SPEED_HEADERS)
+        assert cells[:4] == ["naive", "2", "5 (5 to 5)", "3.00 (2.00 to 4.00)"] and cells[6:] == ["", "5, 6", "1.0"]
+        assert "train_ratios" not in peers.speed_row(peers.SPEED[-1], theirs, ours)
+        assert "train_ratios" not in peers.speed_row(runs.Tagger("tagsmith", "tagsmith"), theirs, ours)
+
+    def test_peers_are_beside_a_tagsmith(self, peers: Any) -> None:
+        adapters = {tagger.name: tagger.adapter for tagger in peers.SPEED}
+        for tagger in [*peers.SPEED, *peers.F1]:
+            assert adapters[tagger.beside] == "tagsmith" and tagger.note
+            assert (BENCHMARKS / f"peer_{tagger.adapter}.py").is_file()
+
+    @pytest.mark.parametrize("option", ["--peer=nltk", "--python=flair", "--python=nltk=python"])
+    def test_unknown_names(self, peers: Any, files: list[str], option: str) -> None:
+        result = CliRunner().invoke(peers.app, ["speed", *files, option])
+        assert result.exit_code == 2 and ("there are" in result.output or "ADAPTER=PATH" in result.output)
+
+
+class TestLayer:
+    def test_both_layers_do_the_same(self) -> None:
+        pytest.importorskip("torchcrf")
+        layer = script("peer_layer")
+        for shape in (layer.Shape("full", 4, 3), layer.Shape("ragged", 5, 3, True)):
+            works = layer.works(shape)
+            ours, theirs = (work() for work in works["loss and gradient"])
+            torch.testing.assert_close(ours, theirs, check_dtype=False)
+            tags, paths = (work() for work in works["decoding"])
+            assert [[tag for tag in row if tag >= 0] for row in tags.tolist()] == paths
+
+    def test_run(self, peers: Any, tmp_path: Path) -> None:
+        pytest.importorskip("torchcrf")
+        run(peers, "layer", "--rounds=2", "--seconds=0", f"--output={tmp_path}")
+        report = json.loads((tmp_path / "peers-layer.json").read_text(encoding="utf-8"))
+        assert len(report["rows"]) == 6 and all(len(row["ratios"]) == 2 for row in report["rows"])
+        assert "50 words, 17 tags, ragged" in (tmp_path / "peers-layer.md").read_text(encoding="utf-8")
+
+    def test_the_loop_is_a_crf(self) -> None:
+        naive, crf = script("peer_naive"), script("tagsmith.modeling.crf")
+        torch.manual_seed(1)
+        plain, ours = naive.StepLoopCrf(3), crf.ConditionalRandomField(3)
+        with torch.no_grad():
+            ours.start.copy_(plain.start), ours.transitions.copy_(plain.transitions)
+        emissions, tags = torch.randn(3, 4, 3), torch.randint(3, (3, 4))
+        mask = torch.arange(4) < torch.tensor([[4], [1], [2]])
+        torch.testing.assert_close(-plain(emissions, tags, mask), ours(emissions, tags, mask))
+        paths = [[tag for tag in row if tag >= 0] for row in ours.decode(emissions, mask).tolist()]
+        assert plain.decode(emissions, mask) == paths
+
+
+class TestProcess:
+    def test_lines_as_they_come(self, runs: Any, tmp_path: Path) -> None:
+        code = "import sys, time; print('a', flush=True); time.sleep(0.2); print('b'); print('c', file=sys.stderr)"
+        (first, a), (second, b) = runs.Process([sys.executable, "-c", code], 1, tmp_path / "log").lines()
+        assert [a, b] == ["a\n", "b\n"] and second - first >= 0.1
+        assert (tmp_path / "log").read_text() == "c\n"
+
+    def test_it_is_killed_in_time(self, runs: Any, tmp_path: Path) -> None:
+        code = "import time; print('a', flush=True); time.sleep(60)"
+        process = runs.Process([sys.executable, "-c", code], 1, tmp_path / "log", limit=0.5)
+        assert [line for _, line in process.lines()] in (["a\n"], []) and process.killed
+
+    def test_failure(self, runs: Any, tmp_path: Path) -> None:
+        with pytest.raises(runs.PeerError, match="log"):
+            list(runs.Process([sys.executable, "-c", "raise SystemExit(1)"], 1, tmp_path / "log").lines())
+
+
+@pytest.mark.slow
+def test_tiny_run(peers: Any, files: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("pycrfsuite")
+    only = ["--peer=naive", "--peer=crfsuite"]
+    run(peers, "speed", *files, *only, "--threads=1", "--rounds=1", "--seconds=0.1", "--learn-seconds=0")
+    report = json.loads((tmp_path / "peers" / "peers-speed.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in report["rows"]] == ["naive", "crfsuite"] and not report["failed"]
+    assert all(row["train"][0] > 0 < row["tokens"][0] and row["bytes"] for row in report["rows"])
+
+
+@pytest.mark.slow
+def test_f1_goes_on_where_it_stopped(peers: Any, files: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("pycrfsuite")
+    run(peers, "f1", *files, "--peer=crfsuite", "--minutes=1,2")
+    course = tmp_path / "peers" / "f1" / "crfsuite" / "course.jsonl"
+    *_, score, end = map(json.loads, course.read_text(encoding="utf-8").splitlines())
+    assert score["f1"] == 1 and end["end"] == "finished" and "python-crfsuite" in end["versions"]
+    changed = course.stat().st_mtime_ns
+    assert "for at most" not in run(peers, "f1", *files, "--peer=crfsuite", "--minutes=1,2").output
+    assert course.stat().st_mtime_ns == changed
+    assert "| crfsuite | 100.00 | 100.00 | 100.00 (" in (tmp_path / "peers" / "peers-f1.md").read_text()
+    assert peers.kept(course, {"other": 1}) is None

@@ -32,18 +32,18 @@ def hierarchical_products(
 
     Args:
         model: the tagger.
-        batch: what its `forward` takes; `attention_mask` and `character_ids` are read.
+        batch: what its `forward` takes; `attention_mask` and `character_ids` are read, the latter if they are there.
         heads: by which the sentences are tagged.
     """
     mask = batch["attention_mask"].bool()
     words, encoder = int(mask.sum()), model.encoder
     count = recurrent_products(encoder.reader(model.config.head(heads[0]).language).recurrent, words)
-    if encoder.characters is not None:
-        count += _spelling_products(encoder.characters, batch["character_ids"][mask])
+    if encoder.characters is not None and "character_ids" in batch:
+        count += spelling_products(encoder.characters, batch["character_ids"][mask])
     return count + sum(2 * words * model.head(name).output.weight.numel() for name in heads)
 
 
-def _spelling_products(characters: CharacterEncoder, ids: Tensor) -> int:
+def spelling_products(characters: CharacterEncoder, ids: Tensor) -> int:
     """The characters of the distinct words, `(words, characters)` ids."""
     distinct = torch.unique(ids, dim=0)
     if characters.recurrent is not None:

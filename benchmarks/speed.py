@@ -43,15 +43,16 @@ Medians over {rounds} rounds, in turn over all cases, each in a process of its o
 
 - *a second*: words of the hierarchical tagger, windows of byte-to-span. *batch*: sentences, or windows.
 - *GFLOP/s*: of the matrix products alone, counted from the shapes; a backward pass counts as two forward passes. The
-  distinct words of a batch are spelled once and count once; padding counts where it is multiplied. The CRF and what
-  goes element by element are left out of the count, not of the time.
-- *machine's*: the rate of products of two matrices of 1,024 by 1,024 in the same type, between the steps of the case.
+  distinct words of a batch (in tagging, of 16 batches) are spelled once and count once; padding counts where it is
+  multiplied. The CRF and what goes element by element are left out of the count, not of the time.
+- *machine's*: the rate of products of two matrices of 1,024 by 1,024 in the same type (float32 beside int8), between
+  the steps of the case.
 - *peak MiB*: of the resident set, with torch and the libraries; *of the work*: how far above what it was before the
   first step.
 - A step of training is batch, forward, backward, clipping, optimizer and average of the weights; the Trainer's
   learning rate schedule, logging, evaluation and checkpoints are not in it. The sample has fewer words than a corpus,
   so that the table of embeddings and its optimizer are smaller.
-- Tagging is the whole pipeline, {lines:,} lines at a go, from text to spans, in float32.{weights}
+- Tagging is the whole pipeline, {lines:,} lines at a go, from text to spans.{weights}
 """
 RANDOM = """ Weights are random where no `--model` is given: the
   hierarchical tagger then finds more spans than a trained one, and byte-to-span is made to write nothing but STOP in
@@ -117,11 +118,15 @@ def cases_of(family: str, sizes: list[int], models: dict[str, str], base: Case) 
             for size in sizes
         ]
         if family not in models:
-            cases += [replace(base, recipe=recipe, mode="tag", batch_size=size) for size in sizes]
+            cases += _tagging(base, sizes, recipe)
     if family in models:
-        recipe, model = SHAPES[family][0], models[family]
-        cases += [replace(base, recipe=recipe, mode="tag", model=model, batch_size=size) for size in sizes]
+        cases += _tagging(base, sizes, SHAPES[family][0], models[family])
     return cases
+
+
+def _tagging(base: Case, sizes: list[int], recipe: str, model: str | None = None) -> list[Case]:
+    case = replace(base, recipe=recipe, mode="tag", model=model)
+    return [replace(case, dtype=dtype, batch_size=size) for dtype in ("float32", "int8") for size in sizes]
 
 
 def varied(cases: list[Case], change: str | None) -> list[Case]:
@@ -141,7 +146,7 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     case = first["case"]
     unit = "words" if "words" in first else "windows"
     flops = [result["operations"] / result["seconds"] for result in results]
-    rates = [result["rates"][case["dtype"]] for result in results]
+    rates = [result["rates"][_rate_of(case)] for result in results]
     row: dict[str, Any] = {"case": case, "unit": unit, "parameters": first["parameters"]}
     for name in (unit, "bytes"):
         if name in first:
@@ -170,11 +175,16 @@ def cells(row: dict[str, Any]) -> list[str]:
         f"{row['bytes_per_second']['median']:,.0f}" if "bytes_per_second" in row else "",
         "" if each is None else f"{each:.2f}",
         f"{row['flops']['median'] / 1e9:.1f}",
-        f"{row['machine'][case['dtype']]['median'] / 1e9:.0f}",
+        f"{row['machine'][_rate_of(case)]['median'] / 1e9:.0f}",
         f"{row['share']['median']:.0%}",
         f"{row['memory_mib']['median']:,.0f}",
         f"{row['memory_of_work_mib']['median']:,.0f}",
     ]
+
+
+def _rate_of(case: dict[str, Any]) -> str:
+    """The type of the machine's rate that a case is compared with."""
+    return "float32" if case["dtype"] == "int8" else str(case["dtype"])
 
 
 def _name(case: dict[str, Any]) -> str:
@@ -292,8 +302,9 @@ def profiled(cases: list[Case]) -> list[Case]:
         if case.recipe in [shapes[0] for shapes in SHAPES.values()]:
             groups.setdefault((case.recipe, case.mode), []).append(case)
     picked = []
-    for group in groups.values():
-        last = [case for case in group if case.dtype == group[-1].dtype]
+    for (_, mode), group in groups.items():
+        dtype = "float32" if mode == "tag" else group[-1].dtype
+        last = [case for case in group if case.dtype == dtype]
         picked.append(replace(last[len(last) // 2], work="profile"))
     return picked
 

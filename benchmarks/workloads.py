@@ -21,7 +21,14 @@ from typing import Any
 
 import torch
 from datasets import concatenate_datasets, disable_progress_bars
-from matrix_products import MatrixRate, decoding_products, hierarchical_products, symbols_written, training_products
+from matrix_products import (
+    MatrixRate,
+    decoding_products,
+    hierarchical_products,
+    spelling_products,
+    symbols_written,
+    training_products,
+)
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
@@ -65,7 +72,8 @@ class Case:
         recipe: whose shape the tagger has.
         mode: "train" or "tag"; of a document, "stream" gives it line by line.
         batch_size: sentences, or windows.
-        dtype: in which training multiplies; "bfloat16" by autocast, as the Trainer does it.
+        dtype: in which training multiplies, "bfloat16" by autocast, as the Trainer does it; of tagging, "int8" for
+            weights of 8 bits.
         threads: of torch.
         seconds: to measure for, at least.
         lines: of text that are tagged at a go.
@@ -219,16 +227,22 @@ class TaggingWork:
     def __init__(self, case: Case) -> None:
         self.lines, self.batch_size = case.lines, case.batch_size
         if case.model is not None:
-            self.pipeline = tagsmith.pipeline(case.model, device="cpu")
+            self.pipeline = tagsmith.pipeline(case.model, device="cpu", int8=case.dtype == "int8")
         else:
             _, model, tokenizer = tagger_of(case, load_corpus({"train": sample_files()["train"]}))
-            bias = {"recall_bias": _STOPS} if isinstance(model, ByteToSpanForSpanTagging) else {}
-            self.pipeline = tagsmith.pipeline(model, tokenizer=tokenizer, device="cpu", **bias)
+            options: dict[str, Any] = {"int8": case.dtype == "int8"}
+            if isinstance(model, ByteToSpanForSpanTagging):
+                options["recall_bias"] = _STOPS
+            self.pipeline = tagsmith.pipeline(model, tokenizer=tokenizer, device="cpu", **options)
         self.model = self.pipeline.model
         self.reads_bytes = isinstance(self.model, ByteToSpanForSpanTagging)
         self.counts, self.paused = Counter[str](), 0.0
         if case.work == "rate":
-            self._count_calls("decode_spans" if self.reads_bytes else "predict_heads")
+            if self.reads_bytes:
+                self._count_calls(self.model, "decode_spans", self._bytes)
+            else:
+                self._count_calls(self.model, "predict_heads", self._words)
+                self._count_calls(self.pipeline.tokenizer, "spell", self._spelling)
         self.texts = itertools.cycle(lines_of(case.text))
 
     def warm_up(self) -> None:
@@ -253,9 +267,9 @@ class TaggingWork:
         self.counts, self.paused = Counter(), 0.0
         return found
 
-    def _count_calls(self, name: str) -> None:
-        """Let a method of the model count what it is given and gives, while the clock pauses."""
-        method, count = getattr(self.model, name), self._bytes if self.reads_bytes else self._words
+    def _count_calls(self, owner: Any, name: str, count: Callable[..., dict[str, int]]) -> None:
+        """Let a method count what it is given and gives, while the clock pauses."""
+        method = getattr(owner, name)
 
         def counting(*arguments: Any, **named: Any) -> Any:
             result = method(*arguments, **named)
@@ -264,12 +278,15 @@ class TaggingWork:
             self.paused += time.perf_counter() - started
             return result
 
-        setattr(self.model, name, counting)
+        setattr(owner, name, counting)
 
     def _words(self, arguments: Any, batch: Any, _: Any) -> dict[str, int]:
         operations = hierarchical_products(self.model, batch, arguments[0])
         words = int(batch["attention_mask"].sum())
         return {"batches": 1, "operations": operations, "words": words, "sentences": len(batch["input_ids"])}
+
+    def _spelling(self, _: Any, __: Any, ids: Any) -> dict[str, int]:
+        return {"operations": spelling_products(self.model.encoder.characters, torch.from_numpy(ids))}
 
     def _bytes(self, arguments: Any, _: Any, result: Any) -> dict[str, int]:
         mask, written = arguments[1].bool(), result[0]
@@ -300,7 +317,7 @@ def peak_memory() -> float:
 def rate(case: Case) -> dict[str, Any]:
     """Count the work of some seconds, with looks at the machine's own rate in between."""
     work: Any = TrainingWork(case) if case.mode == "train" else TaggingWork(case)
-    machine = {name: MatrixRate(DTYPES[name]) for name in dict.fromkeys(("float32", case.dtype))}
+    machine = {name: MatrixRate(DTYPES[name]) for name in DTYPES if name in ("float32", case.dtype)}
     before, counts, took, looked = peak_memory(), Counter[str](), 0.0, 0.0
     work.warm_up()
     while took < case.seconds:

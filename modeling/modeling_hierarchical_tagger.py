@@ -246,11 +246,17 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         return input_ids.ne(0) if attention_mask is None else attention_mask.bool()  # PAD is 0
 
     def encode(
-        self, input_ids: Tensor, character_ids: Tensor | None, packing: Packing, language: str | None = None
+        self,
+        input_ids: Tensor,
+        character_ids: Tensor | None,
+        packing: Packing,
+        language: str | None = None,
+        spelling: Tensor | None = None,
     ) -> Tensor:
-        """Words to states, packed: `(steps, 2 * hidden_size)`."""
-        spelling = None
-        if self.characters is not None:
+        """Words to states, packed: `(steps, 2 * hidden_size)`; `spelling` in place of characters is padded."""
+        if spelling is not None:
+            spelling = packing.pack(spelling)
+        elif self.characters is not None:
             if character_ids is None:
                 raise ValueError("This tagger reads characters: pass character_ids, which its tokenizer gives.")
             spelling = self._spell(self.characters, packing.pack(character_ids))
@@ -409,6 +415,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         character_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         gazetteer_features: Tensor | None = None,
+        spelling: Tensor | None = None,
     ) -> dict[str | None, tuple[Tensor, Tensor]]:
         """As `predict_spans`, by several heads that read the same words: sentences are encoded once.
 
@@ -418,6 +425,8 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             character_ids: likewise.
             attention_mask: likewise.
             gazetteer_features: likewise.
+            spelling: `(batch, words, features)`, what `encoder.characters` makes of the words, in place of their
+                character ids.
         """
         if self.training:
             raise RuntimeError("The tagger is training, and dropout would blur its scores. Call eval() first.")
@@ -427,6 +436,6 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             raise ValueError(f"The heads {', '.join(map(str, heads))} are of several languages: predict them apart.")
         mask = self.encoder.valid(input_ids, attention_mask)
         packing = Packing.of(mask)
-        states = self.encoder.encode(input_ids, character_ids, packing, languages.pop())
+        states = self.encoder.encode(input_ids, character_ids, packing, languages.pop(), spelling)
         top = self._top(states, gazetteer_features, packing)
         return {name: head.spans(packing.unpack(head(top)), mask) for name, head in chosen.items()}

@@ -53,6 +53,9 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
             higher one gives a part of what a lower one does, and one run with 0 gives every point of the
             precision-recall curve.
 
+    Args (of the constructor alone):
+        int8: tag with 8-bit weights on a CPU, as `SpanTaggingPipeline` does.
+
     Raises:
         ValueError: the tokenizer's windows or labels are not the model's.
     """

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import Pipeline
 
+from .int8 import quantize
+
 Entity = dict[str, Any]
 
-_CELLS = 4_000_000  # character ids that a batch may hold, padding included: a very long word gets a smaller batch
+_CELLS = 30_000  # character ids that are read at a time, padding included
 
 
 @dataclass(kw_only=True)
@@ -47,10 +50,19 @@ class _Sentence:
     starts: list[int]
     ends: list[int]
 
-    @property
-    def longest(self) -> int:
-        """Characters of the longest word."""
-        return max(map(len, self.words))
+
+@dataclass
+class _Spelling:
+    """What the tagger makes of the characters of distinct words: a row for each word's number."""
+
+    numbers: dict[str, int]
+    states: Tensor
+
+    def of(self, sentences: list[_Sentence], mask: np.ndarray) -> Tensor:
+        """`(batch, words, features)` of sentences; any word's at padding."""
+        rows = np.zeros(mask.shape, dtype=np.int64)
+        rows[mask.astype(bool)] = [self.numbers[word] for sentence in sentences for word in sentence.words]
+        return self.states[torch.from_numpy(rows).to(self.states.device)]
 
 
 class SpanTaggingPipeline(Pipeline):
@@ -63,11 +75,14 @@ class SpanTaggingPipeline(Pipeline):
     gives such a list for each, `{head: [...]}`, unless one is chosen.
 
     Args (of the constructor as defaults, or of a call):
-        batch_size: sentences that go through the model together (32).
+        batch_size: sentences that go through the model together (64).
         head: the one to tag by, of a tagger that has several (all of them).
         min_score: leave out spans that score below (0).
         is_split_into_words: each input is a list of words; its text is the words joined by one space.
         max_words: a longer line is tagged in stretches of at most so many words, cut at a sentence's end (500).
+
+    Args (of the constructor alone):
+        int8: tag with 8-bit weights on a CPU (`quantize`); the model is changed in place, what is saved of it is not.
     """
 
     _load_tokenizer = True
@@ -81,8 +96,8 @@ class SpanTaggingPipeline(Pipeline):
         ("head",),
         ("min_score", "head"),
     )
-    _BATCH_SIZE = 32
-    _BUFFERED = 16  # batches of sentences that are sorted by length together
+    _BATCH_SIZE = 64
+    _BUFFERED = 16  # batches that are sorted by length together, and whose distinct words are spelled once
     _TAKES = "a str, or a list or an iterator of str"
 
     def __new__(cls, model: Any = None, *args: Any, **kwargs: Any) -> Self:
@@ -92,6 +107,12 @@ class SpanTaggingPipeline(Pipeline):
 
             return object.__new__(ByteSpanTaggingPipeline)
         return object.__new__(cls)
+
+    def __init__(self, *args: Any, int8: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.int8 = int8
+        if int8:
+            quantize(self.model)
 
     def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], ...]:
         known = list(dict.fromkeys(name for names in self._PARAMETERS for name in names))
@@ -169,7 +190,9 @@ class SpanTaggingPipeline(Pipeline):
             yield self._finish(documents.popleft(), **after)
 
     def _tag(self, buffer: list[Any], batch_size: int, during: dict[str, Any], after: dict[str, Any]) -> None:
-        """Tag what is in the buffer, and empty it."""
+        """Tag what is in the buffer, if anything, and empty it."""
+        if not buffer:
+            return
         self.model.eval()  # a model given as such may come straight from training
         parts = buffer.copy()
         buffer.clear()  # before the model runs: what it fails at is not tried again
@@ -177,9 +200,23 @@ class SpanTaggingPipeline(Pipeline):
             self.postprocess(self.forward(batch, **during), **after)
 
     def _batches(self, parts: list[Any], batch_size: int) -> Iterator[dict[str, Any]]:
-        """Sentences, those of like length together."""
-        for batch in _batches(parts, batch_size):
-            yield {"sentences": batch}
+        """Sentences, those of like length together; a word that recurs in any of them is spelled once."""
+        parts.sort(key=lambda part: len(part.words))
+        spelling = self._spell(parts)
+        for start in range(0, len(parts), batch_size):
+            yield {"sentences": parts[start : start + batch_size], "spelling": spelling}
+
+    @torch.no_grad()
+    def _spell(self, sentences: list[_Sentence]) -> _Spelling | None:
+        characters = self.model.encoder.characters
+        if characters is None:
+            return None
+        words = list(dict.fromkeys(word for sentence in sentences for word in sentence.words))
+        words.sort(key=len)  # so that a very long word pads few others
+        states = [
+            characters(torch.from_numpy(ids).to(self.device)) for ids in map(self.tokenizer.spell, _chunks(words))
+        ]
+        return _Spelling({word: number for number, word in enumerate(words)}, torch.cat(states))
 
     def _finish(self, document: Any, head: str | None = None, **_: Any) -> Any:
         """The spans of a document that is tagged: a list, or one for each head."""
@@ -216,14 +253,19 @@ class SpanTaggingPipeline(Pipeline):
 
     def _forward(self, input_tensors: dict[str, Any], head: str | None = None) -> dict[str, Any]:
         """Sentences to each head's spans `(spans, 4)` (row, first word, end word, label) and scores `(spans,)`."""
+        sentences, spelling = input_tensors["sentences"], input_tensors["spelling"]
         by_language: defaultdict[str | None, list[str | None]] = defaultdict(list)
         for name in self._names(head):
             by_language[self.model.config.head(name).language].append(name)
         found: dict[str | None, tuple[Tensor, Tensor]] = {}
         for language, names in by_language.items():
-            features = [self.tokenizer.encode_words(part.words, language) for part in input_tensors["sentences"]]
+            features = [self.tokenizer.encode_words(part.words, language) for part in sentences]
+            for feature in features:
+                del feature["character_ids"]
             arrays = self.tokenizer.pad_sentences(features)
             batch = {key: torch.from_numpy(value).to(self.device) for key, value in arrays.items()}
+            if spelling is not None:
+                batch["spelling"] = spelling.of(sentences, arrays["attention_mask"])
             found.update(self.model.predict_heads(names, **batch))
         return {**input_tensors, "found": found}
 
@@ -269,15 +311,13 @@ def _given_words(words: Any) -> _Document:
     return _Document(" ".join(words), words)
 
 
-def _batches(sentences: list[_Sentence], batch_size: int) -> Iterator[list[_Sentence]]:
-    """Sentences sorted by length, in batches of `batch_size`, or fewer where they would be too large in memory."""
-    batch: list[_Sentence] = []
-    longest = 0
-    for sentence in sorted(sentences, key=lambda sentence: len(sentence.words)):
-        longest = max(longest, sentence.longest)
-        if batch and (len(batch) == batch_size or (len(batch) + 1) * len(sentence.words) * longest > _CELLS):
-            yield batch
-            batch, longest = [], sentence.longest
-        batch.append(sentence)
-    if batch:
-        yield batch
+def _chunks(words: list[str]) -> Iterator[list[str]]:
+    """Words in the order of their lengths, so many at a time as `_CELLS` allows."""
+    chunk: list[str] = []
+    for word in words:
+        if chunk and (len(chunk) + 1) * len(word) > _CELLS:
+            yield chunk
+            chunk = []
+        chunk.append(word)
+    if chunk:
+        yield chunk

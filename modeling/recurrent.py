@@ -12,6 +12,8 @@ leaves the weights' gradient to a single product at the end, where autograd woul
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -96,8 +98,8 @@ class GRUCell:
     @staticmethod
     def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
         size = out[0].shape[-1]
-        gates = kept[..., : 2 * size].copy_(x[..., : 2 * size])
-        gates.add_(recurrent[..., : 2 * size]).sigmoid_()
+        gates = kept[..., : 2 * size]
+        torch.add(x[..., : 2 * size].to(kept.dtype), recurrent[..., : 2 * size], out=gates).sigmoid_()
         reset, update = gates[..., :size], gates[..., size:]
         candidate, hidden = kept[..., 2 * size : 3 * size], kept[..., 3 * size :]
         hidden.copy_(recurrent[..., 2 * size :])
@@ -134,7 +136,7 @@ class LSTMCell:
     @staticmethod
     def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
         size = out[0].shape[-1]
-        gates = kept[..., : 4 * size].copy_(x).add_(recurrent)
+        gates = torch.add(x.to(kept.dtype), recurrent, out=kept[..., : 4 * size])
         enter, forget, cell, leave, cell_tanh = kept.split(size, -1)
         if x.is_cuda:
             gates[..., : 2 * size].sigmoid_()
@@ -174,7 +176,7 @@ class RNNCell:
 
     @staticmethod
     def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
-        _tanh(out[0].copy_(x).add_(recurrent), out=out[0])
+        _tanh(torch.add(x.to(out[0].dtype), recurrent, out=out[0]), out=out[0])
 
     @staticmethod
     def backward(
@@ -187,13 +189,22 @@ class RNNCell:
 CELLS: dict[str, Any] = {"gru": GRUCell, "lstm": LSTMCell, "rnn": RNNCell}
 
 
+Product = Callable[[Tensor], Tensor]  # states or inputs to their share of the gates, the bias included
+
+
+def _product(weight: Tensor, bias: Tensor, states: Tensor) -> Tensor:
+    """The plain product, of each direction."""
+    return torch.baddbmm(bias, states.to(weight.dtype), weight)
+
+
 def _run(
-    x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: Any, initial: list[Tensor], keep: bool
+    x: Tensor, product: Product, sizes: list[int], cell: Any, initial: list[Tensor], keep: bool
 ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
     """The loop over time: states `(directions, steps, size)`, what the backward pass needs if kept, last states."""
     directions, steps, _ = x.shape
-    out = [initial[0].new_empty(directions, steps, weight.shape[1]) for _ in range(cell.states)]
-    kept = out[0].new_empty(directions, steps if keep else sizes[0], cell.saved * weight.shape[1])
+    size = initial[0].shape[-1]
+    out = [initial[0].new_empty(directions, steps, size) for _ in range(cell.states)]
+    kept = out[0].new_empty(directions, steps if keep else sizes[0], cell.saved * size)
     final = [state.clone() for state in initial]
     state, start = initial, 0
     for n in sizes:
@@ -202,9 +213,8 @@ def _run(
             if start and states.shape[1] > n:
                 ended[:, n : states.shape[1]] = states[:, n:]
         state = [s[:, :n] for s in state]
-        recurrent = torch.baddbmm(bias, state[0].to(weight.dtype), weight)
         now = [o[:, rows] for o in out]
-        cell.forward(x[:, rows], recurrent, state, now, kept[:, rows if keep else slice(n)])
+        cell.forward(x[:, rows], product(state[0]), state, now, kept[:, rows if keep else slice(n)])
         state = now
         start += n
     for ended, states in zip(final, state, strict=True):
@@ -226,7 +236,7 @@ class _Scan(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: Any, *initial: Tensor
     ) -> tuple[Tensor, ...]:
-        out, kept, final = _run(x, weight, bias, sizes, cell, list(initial), keep=True)
+        out, kept, final = _run(x, partial(_product, weight, bias), sizes, cell, list(initial), keep=True)
         ctx.save_for_backward(weight, kept, *initial, *out)
         ctx.sizes, ctx.cell, ctx.x_dtype = sizes, cell, x.dtype
         return out[0], *final
@@ -268,7 +278,13 @@ class _Scan(torch.autograd.Function):
 
 
 def scan(
-    x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: str, initial: list[Tensor] | None = None
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    sizes: list[int],
+    cell: str,
+    initial: list[Tensor] | None = None,
+    product: Product | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Run a cell over packed sequences.
 
@@ -280,6 +296,7 @@ def scan(
         cell: "gru", "lstm" or "rnn".
         initial: the states to start from, the hidden one and with an LSTM the cell, `(directions, batch, size)` each,
             longest sequence first; zeros by default.
+        product: in place of weight and bias, from states to their share of the gates; for inference alone.
 
     Returns:
         Hidden states `(directions, steps, size)`, and the states that each sequence ends with, as the initial ones
@@ -296,7 +313,8 @@ def scan(
         weight, bias, initial = weight.to(short), bias.to(short), [state.float() for state in initial]
     with torch.autocast(device, enabled=False):
         if not torch.is_grad_enabled():
-            out, _, final = _run(x, weight, bias, sizes, CELLS[cell], initial, keep=False)
+            product = product or partial(_product, weight, bias)
+            out, _, final = _run(x, product, sizes, CELLS[cell], initial, keep=False)
             return out[0], final
         hidden, *final = _Scan.apply(x, weight, bias, sizes, CELLS[cell], *initial)
     return hidden, final
@@ -313,6 +331,7 @@ class RecurrentLayer(nn.Module):
         self.input_bias = nn.Parameter(torch.empty(directions, 1, width))
         self.recurrent_weight = nn.Parameter(torch.empty(directions, hidden_size, width))
         self.recurrent_bias = nn.Parameter(torch.empty(directions, 1, width))
+        self.products: tuple[Product, Product] | None = None  # of inputs and states, with quantised weights
         self.reset_parameters()
 
     @torch.no_grad()
@@ -350,9 +369,13 @@ class RecurrentLayer(nn.Module):
             `(steps, directions * hidden_size)`, the forward half first, and the last states as `scan` gives them.
         """
         both = packed[None] if self.directions == 1 else torch.stack([packed, packed[packing.mirror]])
-        x = torch.baddbmm(self.input_bias, both, self.input_weight)
+        if self.products is not None and self.training:
+            raise RuntimeError("Layers with quantised weights cannot be trained. Call model.eval().")
+        if self.products is not None and initial is not None and (initial[0].abs() > 1).any():
+            raise ValueError("The initial hidden states go beyond 1, as none that these cells make do.")
+        of_inputs, of_states = self.products or (partial(_product, self.input_weight, self.input_bias), None)
         weights = self.recurrent_weight, self.recurrent_bias
-        hidden, final = scan(x, *weights, packing.sizes, self.cell, initial)
+        hidden, final = scan(of_inputs(both), *weights, packing.sizes, self.cell, initial, of_states)
         if self.directions == 1:
             return hidden[0], final
         return torch.cat([hidden[0], hidden[1][packing.mirror]], dim=-1), final

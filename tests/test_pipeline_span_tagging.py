@@ -248,22 +248,22 @@ class TestLength:
             assert "".join(e["word"] for e in entities).replace(" ", "") == text.replace(" ", "")
             assert max(len(restless.tokenizer.split(e["word"])) for e in entities) <= limit
 
-    def test_a_very_long_word_makes_no_very_large_batch(
+    def test_words_are_spelled_once_and_a_very_long_one_by_itself(
         self, restless: SpanTaggingPipeline, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        cells = []
-        pad = HierarchicalTaggerTokenizer.pad_sentences
+        shapes = []
+        spell = HierarchicalTaggerTokenizer.spell
 
-        def watch(self: HierarchicalTaggerTokenizer, features: Any) -> Any:
-            arrays = pad(self, features)
-            cells.append(arrays["character_ids"].size)
-            return arrays
+        def watch(self: HierarchicalTaggerTokenizer, words: Any) -> Any:
+            ids = spell(self, words)
+            shapes.append(ids.shape)
+            return ids
 
-        monkeypatch.setattr(HierarchicalTaggerTokenizer, "pad_sentences", watch)
+        monkeypatch.setattr(HierarchicalTaggerTokenizer, "spell", watch)
         monkeypatch.setattr(module, "_CELLS", 1000)
-        lines = ["a b c d"] * 20 + ["x" * 600] + ["a b c d"] * 20
-        check("\n".join(lines), restless("\n".join(lines)))
-        assert max(cells) <= 1000
+        lines = ["ab bc c d"] * 20 + ["x" * 600] + ["ab bc c d"] * 20
+        check("\n".join(lines), restless("\n".join(lines), batch_size=4))
+        assert shapes == [(4, 2), (1, 600)]
 
 
 class TestBatches:

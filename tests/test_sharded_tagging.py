@@ -230,6 +230,7 @@ def test_a_run_with_another_output_format(cut_short: list[Any], tmp_path: Path) 
 
 def test_a_run_with_other_options(cut_short: list[Any]) -> None:
     assert_one_line(tagsmith(*cut_short, "--min-score", 0.5), "another options")
+    assert_one_line(tagsmith(*cut_short, "--int8"), "another number of bits of the weights")
 
 
 def test_a_run_with_another_number_of_shards(cut_short: list[Any]) -> None:

@@ -272,7 +272,8 @@ class TestTables:
         assert models == {"hierarchical-tagger": str(tiny_folder)}
         cases = speed.cases_of("hierarchical-tagger", [8, 32], models, speed.Case())
         assert [case.recipe for case in cases if case.mode == "train"] == ["ner"] * 2 + ["ner-paper"] * 2
-        assert [case.model for case in cases if case.mode == "tag"] == [str(tiny_folder)] * 2
+        assert [case.model for case in cases if case.mode == "tag"] == [str(tiny_folder)] * 4
+        assert [case.dtype for case in cases if case.mode == "tag"] == ["float32"] * 2 + ["int8"] * 2
         profiled = speed.profiled(cases)
         assert [(case.mode, case.recipe, case.batch_size) for case in profiled] == [
             ("train", "ner", 32),

@@ -232,10 +232,17 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         unknown = UNK_ID
         pair = (
             self._word_ids[language].get(self.normalize(word), unknown),
-            [self._character_ids.get(character, unknown) for character in word],
+            self._spelled(word),
         )
         self._cache[language][word] = pair
         return pair
+
+    def _spelled(self, word: str) -> list[int]:
+        return [self._character_ids.get(character, UNK_ID) for character in word]
+
+    def spell(self, words: Sequence[str]) -> np.ndarray:
+        """Words to their character ids alone: int64 `(words, characters)`, 0 where a word is shorter."""
+        return _padded(list(map(self._spelled, words)))
 
     def __call__(
         self,
@@ -294,8 +301,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         """Right-pad encoded sentences to arrays: the one place that does.
 
         Returns:
-            int64 `input_ids` (batch, words), `character_ids` (batch, words, characters), `attention_mask`
-            (batch, words) and, where given, `labels` (batch, words) padded by -100 and float32 `gazetteer_features`.
+            int64 `input_ids` (batch, words), `attention_mask` (batch, words) and, where given, `character_ids`
+            (batch, words, characters), `labels` (batch, words) padded by -100 and float32 `gazetteer_features`.
         """
         lengths = np.array([len(feature["input_ids"]) for feature in features], dtype=np.int64)
         shape = (len(features), int(lengths.max(initial=0)))
@@ -303,14 +310,10 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         padded = {"input_ids": np.full(shape, PAD_ID, dtype=np.int64), "attention_mask": mask.astype(np.int64)}
         padded["input_ids"][mask] = _flat([feature["input_ids"] for feature in features])
 
-        words = list(chain.from_iterable(feature["character_ids"] for feature in features))
-        sizes = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
-        inner = np.arange(int(sizes.max(initial=0))) < sizes[:, None]
-        rows = np.full(inner.shape, PAD_ID, dtype=np.int64)
-        rows[inner] = _flat(words)
-        padded["character_ids"] = np.full((*shape, inner.shape[1]), PAD_ID, dtype=np.int64)
-        padded["character_ids"][mask] = rows
-
+        if not features or "character_ids" in features[0]:
+            rows = _padded(list(chain.from_iterable(feature["character_ids"] for feature in features)))
+            padded["character_ids"] = np.full((*shape, rows.shape[1]), PAD_ID, dtype=np.int64)
+            padded["character_ids"][mask] = rows
         if features and "labels" in features[0]:
             padded["labels"] = np.full(shape, -100, dtype=np.int64)
             padded["labels"][mask] = _flat([feature["labels"] for feature in features])
@@ -405,6 +408,14 @@ def normalize(word: str, lowercase: bool, zero_digits: bool) -> str:
 
 
 _DIGIT = re.compile(r"\d")
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    sizes = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+    inside = np.arange(int(sizes.max(initial=0))) < sizes[:, None]
+    padded = np.full(inside.shape, PAD_ID, dtype=np.int64)
+    padded[inside] = _flat(rows)
+    return padded
 
 
 def _flat(rows: Sequence[Sequence[int]]) -> np.ndarray:

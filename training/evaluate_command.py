@@ -15,6 +15,7 @@ from tagsmith.training.command_options import (
     BatchSize,
     Encoding,
     Head,
+    Int8,
     ModelArgument,
     OnError,
     OnErrorOption,
@@ -53,6 +54,7 @@ def evaluate(
     scheme: Scheme = "auto",
     on_error: OnErrorOption = OnError.convert,
     threads: Threads = 1,
+    int8: Int8 = False,
 ) -> None:
     """Score a tagger on annotated data: exact spans, by label."""
     from tagsmith.training.corpora import load_corpus
@@ -60,7 +62,7 @@ def evaluate(
 
     if save_best and curve is None:
         raise InputError("there is nothing to save the best of", fix="Pass --curve FILE with --save-best.")
-    pipeline = load_pipeline(model, threads)
+    pipeline = load_pipeline(model, threads, int8)
     if curve is not None and not reads_bytes(pipeline):
         raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
     corpus = load_corpus({"test": file}, **reader_options(tag_column, encoding, scheme, on_error))

@@ -26,11 +26,12 @@ _BESIDE = re.compile(r"auto_map|custom_pipelines|torch_dtype|use_cache|\w+_token
 _UPGRADE = "If a newer tagsmith has made it, upgrade: pip install --upgrade tagsmith."
 
 
-def load_tagger(model: str) -> Any:
+def load_tagger(model: str, int8: bool = False) -> Any:
     """The pipeline of a tagger, of either family.
 
     Args:
         model: a folder, or a name on the Hub. Code that comes with it is not run.
+        int8: tag with 8-bit weights, on the CPU.
 
     Raises:
         InputError: what is wrong with the folder or the repository, or why the Hub does not give it.
@@ -49,7 +50,7 @@ def load_tagger(model: str) -> Any:
             raise InputError(f"the files are of two taggers: the tokenizer's have {sizes}", path=model)
         if getattr(tagger.config, "gazetteer_size", 0) and tokenizer.gazetteer is None:
             raise InputError("this is not the whole folder of a tagger: gazetteer.json is missing", path=model)
-        return tagsmith.pipeline(tagger, tokenizer=tokenizer)
+        return tagsmith.pipeline(tagger, tokenizer=tokenizer, **({"int8": True, "device": "cpu"} if int8 else {}))
     except InputError:
         raise
     except SafetensorError as error:

@@ -179,6 +179,7 @@ def _manifest(pipeline: Any, files: Sequence[str], style: str, shards: int, opti
         "format": style,
         # Batches may become smaller where memory has run out.
         "options": {name: value for name, value in options.items() if name != "batch_size"},
+        "number of bits of the weights": 8 if pipeline.int8 else 32,
         "number of shards": shards,
     }
 

@@ -10,7 +10,16 @@ import typer
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.command_options import BatchSize, Head, Threads, check_head, load_pipeline, reads_bytes, say
+from tagsmith.training.command_options import (
+    BatchSize,
+    Head,
+    Int8,
+    Threads,
+    check_head,
+    load_pipeline,
+    reads_bytes,
+    say,
+)
 
 
 class TagFormat(StrEnum):
@@ -40,6 +49,7 @@ def tag(
     ] = None,
     batch_size: BatchSize = None,
     threads: Threads = 1,
+    int8: Int8 = False,
     output: Annotated[
         Path | None, typer.Option(help="File to write, in place of standard output; it is there once it is whole.")
     ] = None,
@@ -59,7 +69,7 @@ def tag(
     model, files = _model_and_files(model, files or [])
     check_output(files, format_.value, output, shards)
     state = join_processes() if shards else None
-    pipeline = load_pipeline(model, threads)
+    pipeline = load_pipeline(model, threads, int8)
     if recall_bias is not None and not reads_bytes(pipeline):
         raise InputError("--recall-bias is for byte-to-span taggers, and this is none", path=model)
     if head is not None or format_ != TagFormat.jsonl:

@@ -67,8 +67,8 @@ def quantize(model: nn.Module) -> nn.Module:
         The model, in evaluation mode. It can tag, but not be trained.
 
     Raises:
-        ValueError: the model is not on a CPU, or not in float32; or this build of torch has no oneDNN, whose products
-            are the quick ones.
+        ValueError: the model is not on a CPU, or not in float32; it has no such layers; or this build of torch has no
+            oneDNN, whose products are the quick ones.
     """
     if not torch.backends.mkldnn.is_available():
         raise ValueError("This build of torch has no oneDNN, without which 8-bit weights are slow. Leave int8 out.")
@@ -79,14 +79,16 @@ def quantize(model: nn.Module) -> nn.Module:
             )
         if parameter.dtype != torch.float32:
             raise ValueError(f"8-bit weights are made of float32, not {parameter.dtype}. Pass dtype=torch.float32.")
-    for module in model.modules():
-        if isinstance(module, RecurrentStack):
-            bound = None
-            layer: Any
-            for layer in module.layers:
-                layer.products = (
-                    Int8Product(layer.input_weight, layer.input_bias, bound),
-                    Int8Product(layer.recurrent_weight, layer.recurrent_bias, 1.0),
-                )
-                bound = 1.0  # the next one reads states
+    stacks = [module for module in model.modules() if isinstance(module, RecurrentStack)]
+    if not stacks:  # nor would a model with another copy of the code have any
+        raise ValueError("This model has no GRU, LSTM or RNN layers for 8-bit weights. Leave int8 out.")
+    for stack in stacks:
+        bound: float | None = None
+        layer: Any
+        for layer in stack.layers:
+            layer.products = (
+                Int8Product(layer.input_weight, layer.input_bias, bound),
+                Int8Product(layer.recurrent_weight, layer.recurrent_bias, 1.0),
+            )
+            bound = 1.0  # the next one reads states
     return model.eval()

@@ -110,6 +110,11 @@ def test_only_float32_on_a_cpu_is_quantised(change: str, message: str) -> None:
         quantize(stack.double() if change == "double" else stack.to("meta"))
 
 
+def test_a_model_without_such_layers() -> None:
+    with pytest.raises(ValueError, match="no GRU, LSTM or RNN layers"):
+        quantize(torch.nn.Linear(2, 3))
+
+
 def test_without_onednn_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     with pytest.raises(ValueError, match="no oneDNN"):

@@ -410,4 +410,9 @@ class TestLoading:
     def test_both_files_travel_together(self) -> None:
         for name in ("pipeline_span_tagging", "pipeline_byte_span_tagging"):
             found = get_relative_import_files(Path(module.__file__).with_stem(name))
-            assert {Path(path).stem for path in found} == {"pipeline_span_tagging", "pipeline_byte_span_tagging"}
+            assert {Path(path).stem for path in found} == {
+                "pipeline_span_tagging",
+                "pipeline_byte_span_tagging",
+                "int8",
+                "recurrent",
+            }

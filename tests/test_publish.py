@@ -32,6 +32,7 @@ WORDS = {"tokenizer_config.json", "vocab.json"}
 MODEL_CODE = {
     "configuration_hierarchical_tagger.py",
     "crf.py",
+    "int8.py",
     "linear_recurrence.py",
     "modeling_hierarchical_tagger.py",
     "pipeline_byte_span_tagging.py",

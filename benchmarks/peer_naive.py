@@ -62,10 +62,11 @@ class StepLoopCrf(nn.Module):
 
 
 class Network(nn.Module):
-    """Characters, words and a CRF, in the sizes of `ner-paper`."""
+    """Characters, words and a CRF, in the sizes of `ner-paper`; packed, or padding read like words."""
 
-    def __init__(self, words: int, characters: int, tags: int) -> None:
+    def __init__(self, words: int, characters: int, tags: int, padded: bool = False) -> None:
         super().__init__()
+        self.padded = padded
         self.words, self.characters = nn.Embedding(words, 50, 0), nn.Embedding(characters, 25, 0)
         self.speller = nn.GRU(25, 80, 2, batch_first=True, bidirectional=True)
         self.encoder = nn.GRU(50 + 160, 300, 2, batch_first=True, bidirectional=True)
@@ -74,10 +75,14 @@ class Network(nn.Module):
 
     def forward(self, words: Tensor, characters: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         """Emissions `(batch, time, tags)` of words `(batch, time)`; `characters` has a row a word, with lengths."""
-        spelled = pack_padded_sequence(self.characters(characters), lengths, True, enforce_sorted=False)
-        _, last = self.speller(spelled)
         vectors = self.words(words)
         shapes = vectors.new_zeros(*words.shape, 160)
+        if self.padded:
+            both = self.speller(self.characters(characters))[0]
+            shapes[mask] = torch.cat([both[torch.arange(len(both)), lengths - 1, :80], both[:, 0, 80:]], 1)
+            return self.output(self.encoder(torch.cat([vectors, shapes], 2))[0])
+        spelled = pack_padded_sequence(self.characters(characters), lengths, True, enforce_sorted=False)
+        _, last = self.speller(spelled)
         shapes[mask] = torch.cat([last[-2], last[-1]], 1)
         packed = pack_padded_sequence(torch.cat([vectors, shapes], 2), mask.sum(1), True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.encoder(packed)[0], True)
@@ -98,7 +103,8 @@ class NaiveTagger(Peer):
         self.once = torch.tensor([False, False, *(count == 1 for count in counts.values())])
         self.character_ids = {letter: number for number, letter in enumerate(sorted(set("".join(counts))), 2)}
         self.tags = sorted({tag for _, tags in job["train"] for tag in tags})
-        self.network = Network(len(self.word_ids) + 2, len(self.character_ids) + 2, len(self.tags))
+        sizes = len(self.word_ids) + 2, len(self.character_ids) + 2, len(self.tags)
+        self.network = Network(*sizes, padded=job.get("padded", False))
         self.optimizer = torch.optim.Adagrad(self.network.parameters(), lr=0.01, eps=1e-6)
 
     def batch(self, sentences: list[list[str]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -132,18 +132,22 @@ def _best_path(emissions: Tensor, start: Tensor, transitions: Tensor, end: Tenso
     emissions = emissions.transpose(0, 1).contiguous()
     time, batch, tags = emissions.shape
     scores, pairs = torch.empty_like(emissions), emissions.new_empty(tags, batch, tags)
-    scores[:1] = start
-    for step in range(time):
-        if step:  # the maximum runs over the outer axis: several times faster than over a short inner one
-            torch.add(scores[step - 1].t().unsqueeze(2), transitions.unsqueeze(1), out=pairs)
-            torch.amax(pairs, 0, out=scores[step])
-        scores[step] += emissions[step]
+    scores[:1] = emissions[:1] + start
+    best, outer, onward = scores.unbind(), scores.transpose(1, 2).unsqueeze(3).unbind(), transitions.unsqueeze(1)
+    for before, now, emission in zip(outer, best[1:], emissions[1:], strict=False):
+        # The maximum runs over the outer axis: several times faster than over a short inner one.
+        torch.add(before, onward, out=pairs)
+        torch.amax(pairs, 0, out=now).add_(emission)
     paths = (scores + end).argmax(2)
     ends, columns = _ends(mask).squeeze(2), transitions.t().contiguous()
+    tag, ended, some_end = paths.unbind(), ends.unbind(), ends.any(1).tolist()
     # Only the path's own back-pointers are wanted: each is the best tag before one known tag.
     for step in range(time - 2, -1, -1):
-        inner = (scores[step] + columns.index_select(0, paths[step + 1])).argmax(1)
-        torch.where(ends[step], paths[step], inner, out=paths[step])
+        scored = columns.index_select(0, tag[step + 1]).add_(best[step])
+        if some_end[step]:
+            torch.where(ended[step], tag[step], scored.argmax(1), out=tag[step])
+        else:
+            torch.argmax(scored, 1, out=tag[step])
     return paths.t()
 
 

@@ -79,7 +79,7 @@ def test_options_of_the_command_line_exist() -> None:
     commands = get_command(app).commands
     commands = {**commands, **commands["plot"].commands}
     known = {option for command in commands.values() for item in command.params for option in item.opts}
-    written = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", README)) - LAUNCHERS
+    written = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]+", README)) - LAUNCHERS
     assert written - known == set()
     named = set(re.findall(r"tagsmith (?:plot )?(\w+)", README)) | {"plot"}
     assert set(commands) <= named

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from toys import script
 
 from tagsmith.modeling.crf import ConditionalRandomField
 from tagsmith.modeling.recurrent import CELLS, scan
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 SIZES = [4, 4, 2, 1]
 
 
 @pytest.fixture(scope="module")
 def ideas() -> Any:
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        import ideas
-
-        return ideas
-    finally:
-        sys.path.remove(str(BENCHMARKS))
+    return script("ideas")
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from itertools import chain
@@ -13,18 +12,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from toys import script
 from typer.testing import CliRunner
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 SENTENCES = ["Ada B-PER\nLovelace I-PER\nvisits O\nLund B-LOC\n. O\n", "Grace B-PER\nsees O\nBohr B-PER\n. O\n"]
 SENTENCES += ["Lund B-LOC\nsleeps O\n. O\n", "It O\nrains O\nin O\n1843 O\n. O\n"]
 TAGS = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.sampled_from(["PER", "LOC"])), max_size=5)
-
-
-def script(name: str) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module(name)
 
 
 @pytest.fixture(scope="module")

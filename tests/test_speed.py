@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from dataclasses import asdict, replace
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from toys import BYTE_MODEL
+from toys import BYTE_MODEL, script
 from typer.testing import CliRunner
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
@@ -22,16 +21,9 @@ from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.modeling.recurrent import RecurrentStack
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 SMALL = {"character_embedding_size": 3, "character_hidden_size": 4, "word_embedding_size": 5, "hidden_size": 6}
 SMALL_BYTES = [f"model.{name}={value}" for name, value in BYTE_MODEL.items() if "dropout" not in name]
 SMALL_WORDS = [f"model.{name}={value}" for name, value in SMALL.items()]
-
-
-def script(name: str) -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module(name)
 
 
 @pytest.fixture(scope="module")

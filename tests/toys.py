@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import random
@@ -74,6 +75,13 @@ class Input(io.TextIOWrapper):
 
     def __init__(self, content: bytes) -> None:
         super().__init__(io.BytesIO(content), encoding="utf-8")
+
+
+def script(name: str) -> Any:
+    """A module of the folder of benchmarks, whose scripts import each other by their bare names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent.parent / "benchmarks"))
+        return importlib.import_module(name)
 
 
 def tagsmith(*arguments: Any, stdin: bytes = b"", stdout: io.StringIO | None = None) -> Outcome:

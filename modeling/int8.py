@@ -23,17 +23,18 @@ class Int8Product:
 
     Args:
         weight: `(directions, in_features, out_features)`, float32.
-        bias: `(directions, 1, out_features)`.
+        bias: `(directions, 1, out_features)`, if any.
         bound: what no magnitude of `x` exceeds; by default each row is measured.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, bound: float | None = None) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, bound: float | None = None) -> None:
         scale = weight.detach().abs().amax(1, keepdim=True).clamp(min=_TINY) / 127
         self.weights = list((weight.detach() / scale).round().to(torch.int8))
-        self.scale, self.bias, self.bound = scale / 127, bias.detach().clone(), bound
+        self.scale, self.bound = scale / 127, bound
+        self.bias = torch.zeros_like(scale) if bias is None else bias.detach().clone()
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """`(directions, rows, in_features)` to `(directions, rows, out_features)`.
+    def __call__(self, x: Tensor, onto: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        """`(directions, rows, in_features)` to `(directions, rows, out_features)`; see `Product` of the cells.
 
         Raises:
             RuntimeError: gradients are asked for, autocast is on, or `x` is not float32 on a CPU.
@@ -44,13 +45,16 @@ class Int8Product:
             raise RuntimeError(
                 f"8-bit weights are for float32 on a CPU without autocast, and the inputs are {x.dtype} on {x.device}."
             )
-        out = x.new_empty(*x.shape[:2], self.bias.shape[2])
-        for rows, shares in zip(x.split(_ROWS, dim=1), out.split(_ROWS, dim=1), strict=True):
+        if out is None:
+            out = x.new_empty(*x.shape[:2], self.bias.shape[2])
+        beside = (self.bias if onto is None else onto).expand(out.shape)
+        pieces = (tensor.split(_ROWS, dim=1) for tensor in (x, beside, out))
+        for rows, added, shares in zip(*pieces, strict=True):
             largest = self.bound or rows.abs().amax(2, keepdim=True).clamp_(min=_TINY)
             whole = (rows * (127 / largest)).round_().to(torch.int8)
             for share, row, weight in zip(shares, whole, self.weights, strict=True):
                 share.copy_(torch._int_mm(row, weight))
-            torch.addcmul(self.bias, shares, self.scale * largest, out=shares)
+            torch.addcmul(added, shares, self.scale * largest, out=shares)
         return out
 
 
@@ -87,8 +91,8 @@ def quantize(model: nn.Module) -> nn.Module:
         layer: Any
         for layer in stack.layers:
             layer.products = (
-                Int8Product(layer.input_weight, layer.input_bias, bound),
-                Int8Product(layer.recurrent_weight, layer.recurrent_bias, 1.0),
+                Int8Product(layer.input_weight, layer.projection_bias, bound),
+                Int8Product(layer.recurrent_weight, layer.state_bias, 1.0),
             )
             bound = 1.0  # the next one reads states
     return model.eval()

@@ -209,21 +209,25 @@ class SRULayer(nn.Module):
         init.uniform_(self.input_weight, -bound, bound)
         init.zeros_(self.gate_bias)
 
-    def forward(self, both: Tensor, grid: _Grid) -> Tensor:
-        """Packed `(directions, steps, input_size)` to `(directions, steps, hidden_size)`."""
+    def project(self, inputs: Tensor) -> Tensor:
+        """`(directions, rows, input_size)` to candidate, gates and highway, `(directions, rows, 4 * hidden_size)`."""
         size = self.hidden_size
         bias = nn.functional.pad(self.gate_bias, (size, size * self.projects))
-        x = torch.baddbmm(bias, both, self.input_weight)
-        candidate, gates, *projected = x.to(_state_type(x.dtype)).split([size, 2 * size] + [size] * self.projects, -1)
+        x = torch.baddbmm(bias, inputs, self.input_weight)
+        return x if self.projects else torch.cat([x, self._own_part(inputs).to(x.dtype)], dim=-1)
+
+    def forward(self, projected: Tensor, grid: _Grid) -> Tensor:
+        """Packed, of `project`, to `(directions, steps, hidden_size)`."""
+        size = self.hidden_size
+        candidate, gates, skip = projected.to(_state_type(projected.dtype)).split([size, 2 * size, size], -1)
         forget, highway = gates.sigmoid().chunk(2, -1)
         enters = torch.addcmul(candidate, candidate, forget, value=-1)
         state = grid.collect(linear_scan(grid.spread(forget), grid.spread(enters)))
-        skip = projected[0] if projected else self._own_part(both).to(state.dtype)
         return torch.lerp(self.alpha * skip, state, highway).to(self.input_weight.dtype)
 
-    def _own_part(self, both: Tensor) -> Tensor:
+    def _own_part(self, inputs: Tensor) -> Tensor:
         """Of the input of each direction what the layer below read in that direction."""
-        return both.unflatten(-1, (self.directions, -1)).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
+        return inputs.unflatten(-1, (self.directions, -1)).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
 
 
 class LinearRNNLayer(nn.Module):
@@ -260,13 +264,16 @@ class LinearRNNLayer(nn.Module):
         init.copy_(self.state_input, (-(-2 * rate).expm1()).sqrt().expand_as(self.state_input))
         init.normal_(self.state_output, 0.0, math.sqrt(1 / size))
 
-    def forward(self, both: Tensor, grid: _Grid) -> Tensor:
-        """Packed `(directions, steps, input_size)` to `(directions, steps, hidden_size)`."""
-        x = torch.baddbmm(self.input_bias, both, self.input_weight)
-        dense, gate = x.to(_state_type(x.dtype)).chunk(2, -1)
+    def project(self, inputs: Tensor) -> Tensor:
+        """`(directions, rows, input_size)` to dense map and gate, `(directions, rows, 2 * hidden_size)`."""
+        return torch.baddbmm(self.input_bias, inputs, self.input_weight)
+
+    def forward(self, projected: Tensor, grid: _Grid) -> Tensor:
+        """Packed, of `project`, to `(directions, steps, hidden_size)`."""
+        dense, gate = projected.to(_state_type(projected.dtype)).chunk(2, -1)
         log_decay = nn.functional.logsigmoid(self.decay_logit.to(dense.dtype))
         weight = self.state_input.to(dense.dtype) * self.state_output.to(dense.dtype)
-        with torch.autocast(x.device.type, enabled=False):
+        with torch.autocast(projected.device.type, enabled=False):
             past = grid.collect(exponential_filter(grid.spread(dense), log_decay, weight))
         return torch.lerp(dense, past, gate.sigmoid()).to(self.input_weight.dtype)
 
@@ -301,12 +308,17 @@ class LinearRecurrentStack(nn.Module):
         self.layers = nn.ModuleList(LINEAR_LAYERS[cell](width, hidden_size, directions) for width in widths)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, packed: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
+    def project(self, inputs: Tensor) -> Tensor:
+        """What the first layer makes of inputs `(rows, input_size)` wherever they stand: `(directions, rows, ...)`."""
+        return self.layers[0].project(inputs.expand(self.directions, -1, -1))  # type: ignore[operator, no-any-return]
+
+    def forward(self, packed: Tensor, packing: Packing, table: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Read packed sequences.
 
         Args:
-            packed: `(steps, input_size)`.
+            packed: `(steps, input_size)`; with a table `(steps,)` ids, rows of it.
             packing: of the sequences.
+            table: of `project`.
 
         Returns:
             `(steps, directions * hidden_size)`, the top layer's; and `(batch, layers, 1, directions * hidden_size)`,
@@ -315,15 +327,18 @@ class LinearRecurrentStack(nn.Module):
         """
         batch = packing.shape[0]
         if not packing.sizes:
-            ends = packed.new_zeros(batch, len(self.layers), 1, self.output_size)
-            return packed.new_zeros(0, self.output_size), ends
+            like = packed if table is None else table
+            ends = like.new_zeros(batch, len(self.layers), 1, self.output_size)
+            return like.new_zeros(0, self.output_size), ends
         grid, filled = _Grid.of(packing), packing.last[:, None] >= 0
         finals = []
         for index, layer in enumerate(self.layers):
-            dropped = self.dropout(packed) if index else packed
-            both = dropped[None] if self.directions == 1 else torch.stack([dropped, dropped[packing.mirror]])
-            hidden = layer(both, grid)
+            if index or table is None:
+                dropped = self.dropout(packed) if index else packed
+                projected = layer.project(packing.ways(dropped, self.directions))
+            else:
+                projected = packing.look_up(table, packed)
+            hidden = layer(projected, grid)
             finals.append((hidden[:, packing.last.clamp(min=0)] * filled).transpose(0, 1).flatten(1))
-            ways = hidden.unbind(0)
-            packed = ways[0] if self.directions == 1 else torch.cat([ways[0], ways[1][packing.mirror]], dim=-1)
+            packed = packing.side_by_side(hidden)
         return packed, torch.stack(finals, dim=1)[:, :, None]

@@ -129,13 +129,15 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
             dropped = torch.rand(ids.shape, device=ids.device) < self.config.byte_dropout
             ids = ids.masked_fill(dropped, DROP_ID)
         reader = self.writer if self.reader is None else self.reader
-        outputs, states = reader(self.dropout(self.embedding(ids)), packing)
+        outputs, states = reader.read(self.embedding, self.dropout, ids, packing)
         if self.bridge is not None:
             layers, size = self.config.num_hidden_layers, self.config.hidden_size
             states = self.bridge(states[:, -1, 0]).tanh().unflatten(1, (layers, 2, size))
         return BytesRead(last_hidden_state=packing.unpack(outputs), mask=mask, states=states)
 
-    def write(self, symbols: Tensor, mask: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+    def write(
+        self, symbols: Tensor, mask: Tensor, states: Tensor, table: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Go on from states over symbols.
 
         The bytes' end states are where writing starts, so that with a shared LSTM this is the paper's one causal pass.
@@ -144,12 +146,17 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
             symbols: `(batch, symbols)` ids, GO first.
             mask: `(batch, symbols)` bool, padding at the right.
             states: `(batch, layers, 2, hidden_size)`.
+            table: what the writer makes of all symbols (`writer.project`), where many calls share it.
 
         Returns:
             The top states `(batch, symbols, hidden_size)`, and the states behind the last symbol.
         """
         packing = Packing.of(mask)
-        outputs, states = self.writer(self.dropout(self.embedding(packing.pack(symbols))), packing, states)
+        ids = packing.pack(symbols)
+        if table is None:
+            outputs, states = self.writer.read(self.embedding, self.dropout, ids, packing, states)
+        else:
+            outputs, states = self.writer(ids, packing, states, table)
         return packing.unpack(outputs), states
 
 
@@ -375,12 +382,15 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         read = self.model(input_ids, attention_mask)
         grammar, lengths = SpanGrammar(self.config), read.mask.sum(1)
         rows = torch.arange(len(input_ids), device=input_ids.device)
-        last, states = torch.full_like(rows, GO_ID), read.states
+        last, states, table = torch.full_like(rows, GO_ID), read.states, None
+        if len(rows) > len(self.model.embedding.weight):
+            table = self.model.writer.project(self.model.embedding.weight)
         symbols: list[tuple[Tensor, Tensor, Tensor]] = []
         for _ in range(3 * self.config.window_size):
             if not len(rows):
                 break
-            hidden, states = self.model.write(last[:, None], torch.ones_like(last, dtype=torch.bool)[:, None], states)
+            one = torch.ones_like(last, dtype=torch.bool)[:, None]
+            hidden, states = self.model.write(last[:, None], one, states, table)
             scores = self._score(hidden, read)[:, 0].float()
             chosen = scores.clone()
             chosen[:, self.config.stop_id] -= bias

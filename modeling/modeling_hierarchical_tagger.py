@@ -92,7 +92,7 @@ class CharacterEncoder(nn.Module):
             character_ids = forget_rare(character_ids, self.rare_id, self.rare_dropout)
         if self.recurrent is not None:
             packing = Packing.of(mask)
-            _, last = self.recurrent(self.dropout(self.embedding(packing.pack(character_ids))), packing)
+            _, last = self.recurrent.read(self.embedding, self.dropout, packing.pack(character_ids), packing)
             return last[:, -1, 0]  # the top layer's: forward at the word's end, backward at its beginning
         assert self.convolution is not None
         if not character_ids.numel():
@@ -153,14 +153,19 @@ class WordReader(nn.Module):
             config.word_encoder, width, config.hidden_size, config.num_hidden_layers, dropout=config.hidden_dropout
         )
 
-    def forward(self, ids: Tensor, spelling: Tensor | None, packing: Packing) -> Tensor:
-        """Packed word ids `(steps,)` and their characters' features to states `(steps, 2 * hidden_size)`."""
+    def features(self, ids: Tensor, spelling: Tensor | None) -> Tensor:
+        """Word ids `(rows,)` and what was made of their characters to `(rows, features)`."""
         if self.training:
             ids = forget_rare(ids, self.rare_id, self.rare_dropout)
         parts = [] if self.words is None else [self.words(ids)]
         if spelling is not None:
             parts.append(spelling)
-        states, _ = self.recurrent(self.dropout(torch.cat(parts, dim=-1)), packing)
+        features: Tensor = self.dropout(torch.cat(parts, dim=-1))
+        return features
+
+    def forward(self, ids: Tensor, spelling: Tensor | None, packing: Packing) -> Tensor:
+        """Packed word ids `(steps,)` and their characters' features to states `(steps, 2 * hidden_size)`."""
+        states, _ = self.recurrent(self.features(ids, spelling), packing)
         return states
 
 
@@ -251,17 +256,34 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         character_ids: Tensor | None,
         packing: Packing,
         language: str | None = None,
-        spelling: Tensor | None = None,
+        table: Tensor | None = None,
     ) -> Tensor:
-        """Words to states, packed: `(steps, 2 * hidden_size)`; `spelling` in place of characters is padded."""
-        if spelling is not None:
-            spelling = packing.pack(spelling)
-        elif self.characters is not None:
+        """Words to states, packed: `(steps, 2 * hidden_size)`; with a table, ids are rows of that."""
+        reader, ids, spelling = self.reader(language), packing.pack(input_ids), None
+        if table is not None:
+            states, _ = reader.recurrent(ids, packing, table=table)
+            return states
+        if self.characters is not None:
             if character_ids is None:
                 raise ValueError("This tagger reads characters: pass character_ids, which its tokenizer gives.")
             spelling = self._spell(self.characters, packing.pack(character_ids))
-        states: Tensor = self.reader(language)(packing.pack(input_ids), spelling, packing)
-        return states
+        return reader(ids, spelling, packing)
+
+    @torch.no_grad()
+    def word_table(self, input_ids: Tensor, spelling: Tensor | None = None, language: str | None = None) -> Tensor:
+        """What is made of words apart from their sentence, for `predict_heads`: once for all places where they stand.
+
+        Args:
+            input_ids: `(words,)`.
+            spelling: `(words, features)`, what `characters` makes of them.
+            language: whose words they are.
+
+        Returns:
+            `(2, words, ...)`, a row for each direction and word.
+        """
+        reader = self.reader(language)
+        table: Tensor = reader.recurrent.project(reader.features(input_ids, spelling))
+        return table
 
     @staticmethod
     def _spell(characters: CharacterEncoder, ids: Tensor) -> Tensor:
@@ -415,7 +437,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         character_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         gazetteer_features: Tensor | None = None,
-        spelling: Tensor | None = None,
+        table: Tensor | None = None,
     ) -> dict[str | None, tuple[Tensor, Tensor]]:
         """As `predict_spans`, by several heads that read the same words: sentences are encoded once.
 
@@ -425,8 +447,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             character_ids: likewise.
             attention_mask: likewise.
             gazetteer_features: likewise.
-            spelling: `(batch, words, features)`, what `encoder.characters` makes of the words, in place of their
-                character ids.
+            table: of `encoder.word_table`, in place of character ids; `input_ids` then are its rows.
         """
         if self.training:
             raise RuntimeError("The tagger is training, and dropout would blur its scores. Call eval() first.")
@@ -436,6 +457,6 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             raise ValueError(f"The heads {', '.join(map(str, heads))} are of several languages: predict them apart.")
         mask = self.encoder.valid(input_ids, attention_mask)
         packing = Packing.of(mask)
-        states = self.encoder.encode(input_ids, character_ids, packing, languages.pop(), spelling)
+        states = self.encoder.encode(input_ids, character_ids, packing, languages.pop(), table)
         top = self._top(states, gazetteer_features, packing)
         return {name: head.spans(packing.unpack(head(top)), mask) for name, head in chosen.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate
 from typing import Any, Self
 
@@ -18,10 +19,11 @@ from torch import Tensor
 from transformers import Pipeline
 
 from .int8 import quantize
+from .word_cache import WordCache
 
 Entity = dict[str, Any]
 
-_CELLS = 30_000  # character ids that are read at a time, padding included
+_WORDS = 30_000  # words of sentences whose distinct words are read together
 
 
 @dataclass(kw_only=True)
@@ -49,20 +51,6 @@ class _Sentence:
     words: list[str]
     starts: list[int]
     ends: list[int]
-
-
-@dataclass
-class _Spelling:
-    """What the tagger makes of the characters of distinct words: a row for each word's number."""
-
-    numbers: dict[str, int]
-    states: Tensor
-
-    def of(self, sentences: list[_Sentence], mask: np.ndarray) -> Tensor:
-        """`(batch, words, features)` of sentences; any word's at padding."""
-        rows = np.zeros(mask.shape, dtype=np.int64)
-        rows[mask.astype(bool)] = [self.numbers[word] for sentence in sentences for word in sentence.words]
-        return self.states[torch.from_numpy(rows).to(self.states.device)]
 
 
 class SpanTaggingPipeline(Pipeline):
@@ -97,7 +85,7 @@ class SpanTaggingPipeline(Pipeline):
         ("min_score", "head"),
     )
     _BATCH_SIZE = 64
-    _BUFFERED = 16  # batches that are sorted by length together, and whose distinct words are spelled once
+    _BUFFERED = 16  # batches that are sorted by length together, and whose distinct words are read once
     _TAKES = "a str, or a list or an iterator of str"
 
     def __new__(cls, model: Any = None, *args: Any, **kwargs: Any) -> Self:
@@ -164,6 +152,8 @@ class SpanTaggingPipeline(Pipeline):
     ) -> Generator[list[Entity], None, None]:
         documents: deque[Any] = deque()
         buffer: list[Any] = []
+        caches: dict[str | None, WordCache] = {}  # for these texts alone: the model may learn before it sees others
+        tag = partial(self._tag, buffer, batch_size, caches, during, after)
         limit = batch_size * self._BUFFERED
         try:
             for text in texts:
@@ -173,50 +163,51 @@ class SpanTaggingPipeline(Pipeline):
                     document.pending += 1
                     buffer.append(part)
                     if len(buffer) >= limit:
-                        self._tag(buffer, batch_size, during, after)
+                        tag()
                 document.read = True
                 if len(documents) >= limit:  # many without any parts, behind one that waits
-                    self._tag(buffer, batch_size, during, after)
+                    tag()
                 yield from self._finished(documents, after)
         except Exception:  # a text that cannot be read, or the iterator's own: first the texts before it
-            self._tag(buffer, batch_size, during, after)
+            tag()
             yield from self._finished(documents, after)
             raise
-        self._tag(buffer, batch_size, during, after)
+        tag()
         yield from self._finished(documents, after)
 
     def _finished(self, documents: deque[Any], after: dict[str, Any]) -> Iterator[list[Entity]]:
         while documents and documents[0].read and not documents[0].pending:
             yield self._finish(documents.popleft(), **after)
 
-    def _tag(self, buffer: list[Any], batch_size: int, during: dict[str, Any], after: dict[str, Any]) -> None:
+    def _tag(
+        self,
+        buffer: list[Any],
+        batch_size: int,
+        caches: dict[str | None, WordCache],
+        during: dict[str, Any],
+        after: dict[str, Any],
+    ) -> None:
         """Tag what is in the buffer, if anything, and empty it."""
         if not buffer:
             return
         self.model.eval()  # a model given as such may come straight from training
         parts = buffer.copy()
         buffer.clear()  # before the model runs: what it fails at is not tried again
-        for batch in self._batches(parts, batch_size):
+        for batch in self._batches(parts, batch_size, caches, **during):
             self.postprocess(self.forward(batch, **during), **after)
 
-    def _batches(self, parts: list[Any], batch_size: int) -> Iterator[dict[str, Any]]:
-        """Sentences, those of like length together; a word that recurs in any of them is spelled once."""
+    def _batches(
+        self, parts: list[Any], batch_size: int, caches: dict[str | None, WordCache], head: str | None = None, **_: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Sentences, those of like length together, when their words are in the cache of each language."""
         parts.sort(key=lambda part: len(part.words))
-        spelling = self._spell(parts)
-        for start in range(0, len(parts), batch_size):
-            yield {"sentences": parts[start : start + batch_size], "spelling": spelling}
-
-    @torch.no_grad()
-    def _spell(self, sentences: list[_Sentence]) -> _Spelling | None:
-        characters = self.model.encoder.characters
-        if characters is None:
-            return None
-        words = list(dict.fromkeys(word for sentence in sentences for word in sentence.words))
-        words.sort(key=len)  # so that a very long word pads few others
-        states = [
-            characters(torch.from_numpy(ids).to(self.device)) for ids in map(self.tokenizer.spell, _chunks(words))
-        ]
-        return _Spelling({word: number for number, word in enumerate(words)}, torch.cat(states))
+        for group in _groups(parts, batch_size):
+            for language in dict.fromkeys(self.model.config.head(name).language for name in self._names(head)):
+                if language not in caches:
+                    caches[language] = WordCache(self.model.encoder, self.tokenizer, language)
+                caches[language].read(word for sentence in group for word in sentence.words)
+            for start in range(0, len(group), batch_size):
+                yield {"sentences": group[start : start + batch_size], "caches": caches}
 
     def _finish(self, document: Any, head: str | None = None, **_: Any) -> Any:
         """The spans of a document that is tagged: a list, or one for each head."""
@@ -253,20 +244,20 @@ class SpanTaggingPipeline(Pipeline):
 
     def _forward(self, input_tensors: dict[str, Any], head: str | None = None) -> dict[str, Any]:
         """Sentences to each head's spans `(spans, 4)` (row, first word, end word, label) and scores `(spans,)`."""
-        sentences, spelling = input_tensors["sentences"], input_tensors["spelling"]
+        sentences: list[_Sentence] = input_tensors["sentences"]
         by_language: defaultdict[str | None, list[str | None]] = defaultdict(list)
         for name in self._names(head):
             by_language[self.model.config.head(name).language].append(name)
         found: dict[str | None, tuple[Tensor, Tensor]] = {}
         for language, names in by_language.items():
-            features = [self.tokenizer.encode_words(part.words, language) for part in sentences]
-            for feature in features:
-                del feature["character_ids"]
+            cache: WordCache = input_tensors["caches"][language]
+            features = [{"input_ids": [cache.rows[word] for word in part.words]} for part in sentences]
+            if self.tokenizer.gazetteer is not None:
+                for feature, part in zip(features, sentences, strict=True):
+                    feature["gazetteer_features"] = self.tokenizer.gazetteer.match(part.words)
             arrays = self.tokenizer.pad_sentences(features)
             batch = {key: torch.from_numpy(value).to(self.device) for key, value in arrays.items()}
-            if spelling is not None:
-                batch["spelling"] = spelling.of(sentences, arrays["attention_mask"])
-            found.update(self.model.predict_heads(names, **batch))
+            found.update(self.model.predict_heads(names, **batch, table=cache.table))
         return {**input_tensors, "found": found}
 
     def postprocess(self, model_outputs: dict[str, Any], min_score: float = 0.0, head: str | None = None) -> None:
@@ -311,13 +302,17 @@ def _given_words(words: Any) -> _Document:
     return _Document(" ".join(words), words)
 
 
-def _chunks(words: list[str]) -> Iterator[list[str]]:
-    """Words in the order of their lengths, so many at a time as `_CELLS` allows."""
-    chunk: list[str] = []
-    for word in words:
-        if chunk and (len(chunk) + 1) * len(word) > _CELLS:
-            yield chunk
-            chunk = []
-        chunk.append(word)
-    if chunk:
-        yield chunk
+def _groups(sentences: list[_Sentence], batch_size: int) -> Iterator[list[_Sentence]]:
+    """Sentences in their order, as many batches at a time as `_WORDS` allows, one at least."""
+    group: list[_Sentence] = []
+    size = 0
+    for start in range(0, len(sentences), batch_size):
+        batch = sentences[start : start + batch_size]
+        words = sum(len(sentence.words) for sentence in batch)
+        if group and size + words > _WORDS:
+            yield group
+            group, size = [], 0
+        group += batch
+        size += words
+    if group:
+        yield group

@@ -12,13 +12,14 @@ leaves the weights' gradient to a single product at the end, where autograd woul
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers import initialization as init
+
+from .recurrent_cells import CELLS, Product
 
 
 class Packing(NamedTuple):
@@ -79,122 +80,37 @@ class Packing(NamedTuple):
         padded = packed.new_zeros(batch * time, *packed.shape[1:])
         return padded.index_copy(0, self.gather, packed).unflatten(0, (batch, time))
 
+    def ways(self, packed: Tensor, directions: int) -> Tensor:
+        """`(steps, ...)` to `(directions, steps, ...)`: as they are, and from each sequence's end to its beginning."""
+        return packed[None] if directions == 1 else torch.stack([packed, packed[self.mirror]])
 
-def _tanh(x: Tensor, out: Tensor) -> Tensor:
-    """The hyperbolic tangent into `out`: on a CPU by the logistic function, which is several times faster there."""
-    if x.is_cuda:
-        return torch.tanh(x, out=out)
-    return torch.mul(x, 2, out=out).sigmoid_().mul_(2).sub_(1)
+    def side_by_side(self, ways: Tensor) -> Tensor:
+        """`(directions, steps, size)`, each in its own order, to `(steps, directions * size)` in that of the words."""
+        return ways[0] if len(ways) == 1 else torch.cat([ways[0], ways[1][self.mirror]], dim=-1)
 
+    def look_up(self, table: Tensor, rows: Tensor) -> Tensor:
+        """Rows `(steps,)` of what was made of each for every direction: `(directions, steps, ...)`.
 
-class GRUCell:
-    """Gated recurrent unit (Cho et al. 2014), reset gate after the product, as cuDNN and PyTorch compute it."""
-
-    gates = 3
-    states = 1
-    saved = 4  # reset, update, candidate, and the candidate's recurrent part
-    one_gradient = False  # the recurrent part of the candidate has a gradient of its own
-
-    @staticmethod
-    def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
-        size = out[0].shape[-1]
-        gates = kept[..., : 2 * size]
-        torch.add(x[..., : 2 * size].to(kept.dtype), recurrent[..., : 2 * size], out=gates).sigmoid_()
-        reset, update = gates[..., :size], gates[..., size:]
-        candidate, hidden = kept[..., 2 * size : 3 * size], kept[..., 3 * size :]
-        hidden.copy_(recurrent[..., 2 * size :])
-        _tanh(candidate.copy_(x[..., 2 * size :]).addcmul_(reset, hidden), out=candidate)
-        torch.lerp(candidate, state[0], update, out=out[0])
-
-    @staticmethod
-    def backward(
-        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
-    ) -> list[Tensor | None]:
-        size = out[0].shape[-1]
-        reset, update, candidate, hidden = kept.split(size, -1)
-        dh = grad[0]
-        keep = dh * update
-        d_candidate = dx[..., 2 * size :]
-        torch.mul(dh - keep, 1 - candidate * candidate, out=d_candidate)
-        d_update = dx[..., size : 2 * size]
-        torch.mul(keep * (1 - update), state[0] - candidate, out=d_update)
-        d_reset = dx[..., :size]
-        torch.mul(d_candidate * hidden, reset * (1 - reset), out=d_reset)
-        dr[..., : 2 * size] = dx[..., : 2 * size]
-        torch.mul(d_candidate, reset, out=dr[..., 2 * size :])
-        return [keep]
+        Args:
+            table: `(directions, rows, ...)`.
+            rows: their numbers.
+        """
+        directions, size = table.shape[:2]
+        first = size * torch.arange(directions, device=rows.device)
+        numbers = self.ways(rows, directions) + first[:, None]
+        return nn.functional.embedding(numbers, table.flatten(0, 1))
 
 
-class LSTMCell:
-    """Long short-term memory with a forget gate (Gers et al. 2000); gates in the order input, forget, cell, output."""
-
-    gates = 4
-    states = 2
-    saved = 5  # the four gates and tanh of the cell
-    one_gradient = True  # inputs and recurrent part are added, and have the same gradient
-
-    @staticmethod
-    def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
-        size = out[0].shape[-1]
-        gates = torch.add(x.to(kept.dtype), recurrent, out=kept[..., : 4 * size])
-        enter, forget, cell, leave, cell_tanh = kept.split(size, -1)
-        if x.is_cuda:
-            gates[..., : 2 * size].sigmoid_()
-            cell.tanh_()
-            leave.sigmoid_()
-        else:  # all in one pass; see `_tanh`
-            cell.mul_(2)
-            gates.sigmoid_()
-            cell.mul_(2).sub_(1)
-        torch.mul(forget, state[1], out=out[1]).addcmul_(enter, cell)
-        torch.mul(leave, _tanh(out[1], out=cell_tanh), out=out[0])
-
-    @staticmethod
-    def backward(
-        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
-    ) -> list[Tensor | None]:
-        size = out[0].shape[-1]
-        enter, forget, cell, leave, cell_tanh = kept.split(size, -1)
-        dh, dc = grad
-        d_leave = dh * leave
-        dc = torch.addcmul(dc, d_leave, 1 - cell_tanh * cell_tanh)
-        d_enter, d_forget, d_cell, d_output = dx.split(size, -1)
-        torch.mul(dc * cell, enter * (1 - enter), out=d_enter)
-        torch.mul(dc * state[1], forget * (1 - forget), out=d_forget)
-        torch.mul(dc * enter, 1 - cell * cell, out=d_cell)
-        torch.mul(d_leave * cell_tanh, 1 - leave, out=d_output)
-        return [None, dc.mul_(forget)]
-
-
-class RNNCell:
-    """The plain recurrence `h_t = tanh(W x_t + U h_{t-1} + b)` (Elman 1990)."""
-
-    gates = 1
-    states = 1
-    saved = 0
-    one_gradient = True
-
-    @staticmethod
-    def forward(x: Tensor, recurrent: Tensor, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
-        _tanh(torch.add(x.to(out[0].dtype), recurrent, out=out[0]), out=out[0])
-
-    @staticmethod
-    def backward(
-        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
-    ) -> list[Tensor | None]:
-        torch.mul(grad[0], 1 - out[0] * out[0], out=dx)
-        return [None]
-
-
-CELLS: dict[str, Any] = {"gru": GRUCell, "lstm": LSTMCell, "rnn": RNNCell}
-
-
-Product = Callable[[Tensor], Tensor]  # states or inputs to their share of the gates, the bias included
-
-
-def _product(weight: Tensor, bias: Tensor, states: Tensor) -> Tensor:
-    """The plain product, of each direction."""
-    return torch.baddbmm(bias, states.to(weight.dtype), weight)
+def _product(
+    weight: Tensor, bias: Tensor | None, states: Tensor, onto: Tensor | None = None, out: Tensor | None = None
+) -> Tensor:
+    """The plain product, of each direction; see `Product`."""
+    states = states.to(weight.dtype)
+    if onto is None or out is None:
+        return torch.bmm(states, weight) if bias is None else torch.baddbmm(bias, states, weight)
+    if onto.dtype == weight.dtype == out.dtype:
+        return torch.baddbmm(onto, states, weight, out=out)
+    return torch.add(onto.to(out.dtype), torch.bmm(states, weight), out=out)
 
 
 def _run(
@@ -214,7 +130,7 @@ def _run(
                 ended[:, n : states.shape[1]] = states[:, n:]
         state = [s[:, :n] for s in state]
         now = [o[:, rows] for o in out]
-        cell.forward(x[:, rows], product(state[0]), state, now, kept[:, rows if keep else slice(n)])
+        cell.forward(x[:, rows], product, state, now, kept[:, rows if keep else slice(n)])
         state = now
         start += n
     for ended, states in zip(final, state, strict=True):
@@ -234,7 +150,7 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: Any, *initial: Tensor
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, sizes: list[int], cell: Any, *initial: Tensor
     ) -> tuple[Tensor, ...]:
         out, kept, final = _run(x, partial(_product, weight, bias), sizes, cell, list(initial), keep=True)
         ctx.save_for_backward(weight, kept, *initial, *out)
@@ -249,7 +165,7 @@ class _Scan(torch.autograd.Function):
         initial, out = states[: cell.states], states[cell.states :]
         directions, steps, size = out[0].shape
         dx = grad.new_empty(directions, steps, cell.gates * size)
-        dr = dx if cell.one_gradient else torch.empty_like(dx)
+        dr = dx if cell.additive else torch.empty_like(dx)
         previous: list[Tensor] = []  # the state that each step started from, the last step first
         carry = [final.clone() for final in grad_final]
         transposed = weight.transpose(1, 2)
@@ -274,13 +190,14 @@ class _Scan(torch.autograd.Function):
             end -= n
         before_all = torch.cat([state.to(weight.dtype) for state in reversed(previous)], dim=1)
         d_weight = torch.bmm(before_all.transpose(1, 2), dr.to(weight.dtype))
-        return dx.to(ctx.x_dtype), d_weight, dr.sum(1, keepdim=True), None, None, *carry
+        d_bias = None if cell.additive else dr.sum(1, keepdim=True)
+        return dx.to(ctx.x_dtype), d_weight, d_bias, None, None, *carry
 
 
 def scan(
     x: Tensor,
     weight: Tensor,
-    bias: Tensor,
+    bias: Tensor | None,
     sizes: list[int],
     cell: str,
     initial: list[Tensor] | None = None,
@@ -291,7 +208,7 @@ def scan(
     Args:
         x: `(directions, steps, gates * size)`, the inputs' share of the gates.
         weight: `(directions, size, gates * size)`, recurrent.
-        bias: `(directions, 1, gates * size)`, of the recurrent product.
+        bias: `(directions, 1, gates * size)`, of the GRU's recurrent product; the others' comes with `x`.
         sizes: sequences running at each time step, never rising.
         cell: "gru", "lstm" or "rnn".
         initial: the states to start from, the hidden one and with an LSTM the cell, `(directions, batch, size)` each,
@@ -310,7 +227,8 @@ def scan(
     device = x.device.type
     if torch.is_autocast_enabled(device):
         short = torch.get_autocast_dtype(device)
-        weight, bias, initial = weight.to(short), bias.to(short), [state.float() for state in initial]
+        weight, bias = weight.to(short), None if bias is None else bias.to(short)
+        initial = [state.float() for state in initial]
     with torch.autocast(device, enabled=False):
         if not torch.is_grad_enabled():
             product = product or partial(_product, weight, bias)
@@ -355,30 +273,43 @@ class RecurrentLayer(nn.Module):
         if forgets and not getattr(self.input_bias, "_is_hf_initialized", False):
             self.input_bias[..., size : 2 * size] = 1.0  # remember at first (Jozefowicz et al. 2015)
 
+    def project(self, inputs: Tensor) -> Tensor:
+        """`(directions, rows, input_size)` to the inputs' share of the gates, `(directions, rows, gates * size)`."""
+        if self.products is not None and self.training:
+            raise RuntimeError("Layers with quantised weights cannot be trained. Call model.eval().")
+        if self.products is not None:
+            return self.products[0](inputs)
+        return _product(self.input_weight, self.projection_bias, inputs)
+
+    @property
+    def projection_bias(self) -> Tensor:
+        """Of the inputs' share of the gates; where the states' share is only added to it, with the bias of that."""
+        return self.input_bias + self.recurrent_bias if CELLS[self.cell].additive else self.input_bias
+
+    @property
+    def state_bias(self) -> Tensor | None:
+        """What is left for the states' share."""
+        return None if CELLS[self.cell].additive else self.recurrent_bias
+
     def forward(
-        self, packed: Tensor, packing: Packing, initial: list[Tensor] | None = None
+        self, projected: Tensor, packing: Packing, initial: list[Tensor] | None = None
     ) -> tuple[Tensor, list[Tensor]]:
         """Read packed sequences.
 
         Args:
-            packed: `(steps, input_size)`.
+            projected: `(directions, steps, gates * hidden_size)`, each direction in its own order.
             packing: of the sequences.
             initial: as `scan` takes them.
 
         Returns:
             `(steps, directions * hidden_size)`, the forward half first, and the last states as `scan` gives them.
         """
-        both = packed[None] if self.directions == 1 else torch.stack([packed, packed[packing.mirror]])
-        if self.products is not None and self.training:
-            raise RuntimeError("Layers with quantised weights cannot be trained. Call model.eval().")
         if self.products is not None and initial is not None and (initial[0].abs() > 1).any():
             raise ValueError("The initial hidden states go beyond 1, as none that these cells make do.")
-        of_inputs, of_states = self.products or (partial(_product, self.input_weight, self.input_bias), None)
-        weights = self.recurrent_weight, self.recurrent_bias
-        hidden, final = scan(of_inputs(both), *weights, packing.sizes, self.cell, initial, of_states)
-        if self.directions == 1:
-            return hidden[0], final
-        return torch.cat([hidden[0], hidden[1][packing.mirror]], dim=-1), final
+        of_states = None if self.products is None else self.products[1]
+        weights = self.recurrent_weight, self.state_bias
+        hidden, final = scan(projected, *weights, packing.sizes, self.cell, initial, of_states)
+        return packing.side_by_side(hidden), final
 
 
 class RecurrentStack(nn.Module):
@@ -399,12 +330,39 @@ class RecurrentStack(nn.Module):
         self.layers = nn.ModuleList(RecurrentLayer(cell, width, hidden_size, directions) for width in widths)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, packed: Tensor, packing: Packing, initial: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def project(self, inputs: Tensor) -> Tensor:
+        """What the first layer makes of inputs wherever they stand: to be made once for each that recurs.
+
+        Args:
+            inputs: `(rows, input_size)`.
+
+        Returns:
+            `(directions, rows, gates * hidden_size)`.
+        """
+        return self.layers[0].project(inputs.expand(self.directions, -1, -1))  # type: ignore[operator, no-any-return]
+
+    def read(
+        self,
+        embedding: nn.Embedding,
+        dropout: nn.Dropout,
+        ids: Tensor,
+        packing: Packing,
+        initial: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """As `forward`, of ids `(steps,)` and their embeddings; each is projected once, where that is less work."""
+        if len(embedding.weight) < len(ids) and not (dropout.training and dropout.p):
+            return self(ids, packing, initial, self.project(embedding.weight))
+        return self(dropout(embedding(ids)), packing, initial)
+
+    def forward(
+        self, packed: Tensor, packing: Packing, initial: Tensor | None = None, table: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Read packed sequences.
 
         Args:
-            packed: `(steps, input_size)`.
+            packed: `(steps, input_size)`; with a table `(steps,)` ids, rows of it.
             packing: of the sequences.
+            table: of `project`.
             initial: `(batch, layers, states, directions * hidden_size)`, the state that each layer starts from (an
                 LSTM has two, hidden and cell), in the order of the padded batch; zeros by default.
 
@@ -415,13 +373,18 @@ class RecurrentStack(nn.Module):
         batch, order = packing.shape[0], packing.order
         if initial is None:
             states = CELLS[self.layers[0].cell].states  # type: ignore[index]
-            initial = packed.new_zeros(batch, len(self.layers), states, self.output_size)
+            like = packed if table is None else table
+            initial = like.new_zeros(batch, len(self.layers), states, self.output_size)
         # To the form of `scan`: (layers, states, directions, batch, size), longest first.
         sorted_states = initial[order].unflatten(-1, (self.directions, -1)).permute(1, 2, 3, 0, 4)
         finals = []
         for index, layer in enumerate(self.layers):
-            dropped = self.dropout(packed) if index else packed
-            packed, final = layer(dropped, packing, list(sorted_states[index]))
+            if index or table is None:
+                dropped = self.dropout(packed) if index else packed
+                projected = layer.project(packing.ways(dropped, self.directions))
+            else:
+                projected = packing.look_up(table, packed)
+            packed, final = layer(projected, packing, list(sorted_states[index]))
             finals.append(torch.stack(final))
         final_states = torch.stack(finals).permute(3, 0, 1, 2, 4).flatten(3)
         return packed, torch.empty_like(final_states).index_copy(0, order, final_states)

@@ -24,7 +24,6 @@ from .words import SPLITTERS, Word, cut_sentence, iterate_sentences, split_words
 
 PAD_ID, UNK_ID = 0, 1
 Words = Sequence[str] | Mapping[str, Sequence[str]]  # a vocabulary, or one for each language
-_CACHED_WORDS = 100_000  # most words of a text recur; beyond this many distinct ones the cache starts anew
 
 
 class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
@@ -93,7 +92,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             name: {word: index for index, word in enumerate(own, 2)} for name, own in self.vocabularies.items()
         }
         self._character_ids = {character: index for index, character in enumerate(self.characters, 2)}
-        self._cache: dict[str | None, dict[str, tuple[int, list[int]]]] = {name: {} for name in self.vocabularies}
+        points = sorted((ord(character), index) for character, index in self._character_ids.items() if len(character) == 1)
+        self._code_points, self._code_point_ids = np.array(points, dtype=np.int64).reshape(-1, 2).T
         self._added_tokens_decoder = {
             PAD_ID: AddedToken(str(pad_token), special=True),
             UNK_ID: AddedToken(str(unk_token), special=True),
@@ -203,14 +203,10 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         Raises:
             ValueError: an empty word, or a language without words here; the message has those that are.
         """
-        self._check_language(language)
-        known = self._cache[language]
-        if len(known) > _CACHED_WORDS:
-            known.clear()
-        pairs = [known.get(word) or self._look_up(word, language) for word in words]
+        known = self._character_ids
         encoded: dict[str, Any] = {
-            "input_ids": [pair[0] for pair in pairs],
-            "character_ids": [pair[1] for pair in pairs],
+            "input_ids": self._look_up(words, language),
+            "character_ids": [[known.get(character, UNK_ID) for character in word] for word in words],
         }
         if self.gazetteer is not None:
             encoded["gazetteer_features"] = self.gazetteer.match(words)
@@ -226,23 +222,22 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             f"{found} its own words in this tokenizer. Choose one of {', '.join(map(str, self.languages))}."
         )
 
-    def _look_up(self, word: str, language: str | None) -> tuple[int, list[int]]:
-        if not word:
+    def _look_up(self, words: Sequence[str], language: str | None) -> list[int]:
+        self._check_language(language)
+        if "" in words:
             raise ValueError("A word is empty. Leave empty strings out of the sentence.")
-        unknown = UNK_ID
-        pair = (
-            self._word_ids[language].get(self.normalize(word), unknown),
-            self._spelled(word),
-        )
-        self._cache[language][word] = pair
-        return pair
-
-    def _spelled(self, word: str) -> list[int]:
-        return [self._character_ids.get(character, UNK_ID) for character in word]
+        known = self._word_ids[language]
+        return [known.get(normalize(word, self.lowercase, self.zero_digits), UNK_ID) for word in words]
 
     def spell(self, words: Sequence[str]) -> np.ndarray:
         """Words to their character ids alone: int64 `(words, characters)`, 0 where a word is shorter."""
-        return _padded(list(map(self._spelled, words)))
+        text = "".join(words).encode("utf-32-le", errors="surrogatepass")
+        points = np.frombuffer(text, dtype="<u4").astype(np.int64)
+        places = np.searchsorted(self._code_points, points)
+        ids = np.full(len(points), UNK_ID, dtype=np.int64)
+        known = np.append(self._code_points, -1)[places] == points
+        ids[known] = self._code_point_ids[places[known]]
+        return _padded(ids, list(map(len, words)))
 
     def __call__(
         self,
@@ -294,8 +289,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
     def encode(self, text: str | Sequence[str], language: str | None = None) -> list[int]:
         """The word ids of a text, or of words already split."""
         words = self.tokenize(text) if isinstance(text, str) else text
-        ids: list[int] = self.encode_words(words, language)["input_ids"]
-        return ids
+        return self._look_up(words, language)
 
     def pad_sentences(self, features: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
         """Right-pad encoded sentences to arrays: the one place that does.
@@ -311,7 +305,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         padded["input_ids"][mask] = _flat([feature["input_ids"] for feature in features])
 
         if not features or "character_ids" in features[0]:
-            rows = _padded(list(chain.from_iterable(feature["character_ids"] for feature in features)))
+            spelled = list(chain.from_iterable(feature["character_ids"] for feature in features))
+            rows = _padded(_flat(spelled), list(map(len, spelled)))
             padded["character_ids"] = np.full((*shape, rows.shape[1]), PAD_ID, dtype=np.int64)
             padded["character_ids"][mask] = rows
         if features and "labels" in features[0]:
@@ -410,11 +405,11 @@ def normalize(word: str, lowercase: bool, zero_digits: bool) -> str:
 _DIGIT = re.compile(r"\d")
 
 
-def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    sizes = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+def _padded(ids: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
+    sizes = np.array(lengths, dtype=np.int64)
     inside = np.arange(int(sizes.max(initial=0))) < sizes[:, None]
     padded = np.full(inside.shape, PAD_ID, dtype=np.int64)
-    padded[inside] = _flat(rows)
+    padded[inside] = ids
     return padded
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,13 +23,15 @@ import typer
 import workloads
 from datasets import disable_progress_bars
 from speed import console, markdown_table, show
-from torch import Tensor
+from torch import Tensor, nn
 from workloads import Case, TaggingWork, TrainingWork
 
 from tagsmith.modeling import recurrent
 from tagsmith.modeling.crf import ConditionalRandomField
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerModel
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline as Tagging
+from tagsmith.modeling.recurrent import Packing, RecurrentStack
+from tagsmith.modeling.word_cache import WordCache
 from tagsmith.training.command_options import Threads, prepare_torch
 from tagsmith.training.length_sampler import LengthGroupedSampler
 
@@ -70,24 +72,72 @@ def spell_all(characters: Any, ids: Tensor) -> Tensor:
     return spelling
 
 
+def embed_each(
+    stack: RecurrentStack, embedding: nn.Embedding, dropout: nn.Dropout, ids: Tensor, packing: Packing, *states: Any
+) -> Any:
+    """`RecurrentStack.read` with a product for each step, and not for each distinct byte or character."""
+    return stack(dropout(embedding(ids)), packing, *states)
+
+
+_read_words = WordCache.read
+
+
+def forget_first(cache: WordCache, words: Iterable[str]) -> None:
+    """`WordCache.read` that keeps nothing from one group of sentences to the next."""
+    cache.rows.clear()
+    _read_words(cache, words)
+
+
+_forward = RecurrentStack.forward
+
+
+def project_each(
+    stack: RecurrentStack, packed: Tensor, packing: Packing, initial: Tensor | None = None, table: Tensor | None = None
+) -> Any:
+    """`RecurrentStack.forward` with a product for each step, if `project` changes nothing."""
+    return _forward(stack, packed if table is None else table[0][packed], packing, initial)
+
+
+@contextmanager
+def words_projected_each() -> Iterator[None]:
+    """The first product of words for each place where they stand, and not for each distinct word."""
+    with (
+        patched(RecurrentStack, "project", lambda stack, inputs: inputs[None]),
+        patched(RecurrentStack, "forward", project_each),
+    ):
+        yield
+
+
 _scan = recurrent.scan
 
 
 def scan_apart(
-    x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: str, initial: list[Tensor] | None, _: None = None
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    sizes: list[int],
+    cell: str,
+    initial: list[Tensor] | None,
+    _: None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Both directions, one after the other."""
     hidden, final = [], []
     for one in (slice(number, number + 1) for number in range(len(x))):
         start = None if initial is None else [state[one] for state in initial]
-        states, last = _scan(x[one], weight[one], bias[one], sizes, cell, start)
+        states, last = _scan(x[one], weight[one], None if bias is None else bias[one], sizes, cell, start)
         hidden.append(states)
         final.append(last)
     return torch.cat(hidden), [torch.cat(states) for states in zip(*final, strict=True)]
 
 
 def scan_by_autograd(
-    x: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], cell: str, initial: list[Tensor] | None, _: None = None
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    sizes: list[int],
+    cell: str,
+    initial: list[Tensor] | None,
+    _: None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """A loop that autograd follows, one node an operation."""
     size = weight.shape[1]
@@ -98,7 +148,9 @@ def scan_by_autograd(
         for ended, states in zip(final, state, strict=False):
             ended.append(states[:, n:])
         state = [states[:, :n] for states in state]
-        product = torch.baddbmm(bias, state[0], weight)
+        product = torch.bmm(state[0], weight)
+        if bias is not None:
+            product = product + bias
         if cell == "lstm":
             enter, forget, inner, leave = (now + product).chunk(4, -1)
             inner = forget.sigmoid() * state[1] + enter.sigmoid() * inner.tanh()
@@ -127,7 +179,10 @@ def partition_by_logarithms(layer: Any, emissions: Tensor, mask: Tensor) -> Tens
 def ideas() -> list[Idea]:
     """What is measured."""
     learn, read = Case(mode="train"), Case(mode="tag", lines=1024, batch_size=64)
+    long = replace(read, lines=4096)
     windows = Case(recipe="byte-ner", mode="train", batch_size=128)
+    read_bytes = Case(recipe="byte-ner", mode="tag", batch_size=512)
+    each_byte = partial(patched, RecurrentStack, "read", embed_each)
     apart = partial(patched, recurrent, "scan", scan_apart)
     plain_loop = partial(patched, recurrent, "scan", scan_by_autograd)
     every_word = partial(patched, HierarchicalTaggerModel, "_spell", staticmethod(spell_all))
@@ -138,7 +193,11 @@ def ideas() -> list[Idea]:
     )
     return [
         Idea("each distinct word of a batch spelled once", learn, {}, every_word),
-        Idea("words spelled once in 16 batches, not in one", read, {}, partial(patched, Tagging, "_BUFFERED", 1)),
+        Idea("a distinct word's first product made once", read, {}, words_projected_each),
+        Idea("words read in groups of 16 batches, not of one", read, {}, partial(patched, Tagging, "_BUFFERED", 1)),
+        Idea("words kept from group to group", long, {}, partial(patched, WordCache, "read", forget_first)),
+        Idea("the first product of each byte made once", windows, {}, each_byte),
+        Idea("the first product of each byte made once", read_bytes, {}, each_byte),
         Idea("tagging in batches of 64, not 32", read, {"batch_size": 32}),
         Idea("tagging in batches of 64, not 8", read, {"batch_size": 8}),
         Idea("weights of 8 bits", replace(read, dtype="int8"), {"dtype": "float32"}),

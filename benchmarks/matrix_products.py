@@ -20,9 +20,23 @@ from tagsmith.modeling.modeling_hierarchical_tagger import CharacterEncoder, Hie
 SIDE = 1024  # of the matrices that the machine's rate is measured with
 
 
-def recurrent_products(stack: nn.Module, steps: int) -> int:
-    """Recurrent layers over `steps` packed rows: in each direction every row meets every matrix once."""
-    return sum(2 * steps * weight.numel() for name, weight in stack.named_parameters() if name.endswith("_weight"))
+def recurrent_products(stack: nn.Module, steps: int, projected: int | None = None) -> int:
+    """Recurrent layers over `steps` packed rows: in each direction every row meets every matrix once.
+
+    Args:
+        stack: the layers.
+        steps: rows.
+        projected: how many distinct inputs there are, where the first layer's product is of these alone.
+    """
+    weights = {name: weight.numel() for name, weight in stack.named_parameters() if name.endswith("_weight")}
+    first = weights.pop("layers.0.input_weight")
+    return 2 * steps * sum(weights.values()) + 2 * (steps if projected is None else projected) * first
+
+
+def embedded_products(stack: nn.Module, embedding: nn.Embedding, dropout: nn.Dropout, steps: int) -> int:
+    """The same of `read`: ids and their embeddings."""
+    dropped = dropout.training and dropout.p > 0
+    return recurrent_products(stack, steps, None if dropped else min(steps, len(embedding.weight)))
 
 
 def hierarchical_products(
@@ -32,22 +46,29 @@ def hierarchical_products(
 
     Args:
         model: the tagger.
-        batch: what its `forward` takes; `attention_mask` and `character_ids` are read, the latter if they are there.
+        batch: what its `forward` takes, or `predict_heads` with a table, whose making is not counted.
         heads: by which the sentences are tagged.
     """
     mask = batch["attention_mask"].bool()
     words, encoder = int(mask.sum()), model.encoder
-    count = recurrent_products(encoder.reader(model.config.head(heads[0]).language).recurrent, words)
+    language, projected = model.config.head(heads[0]).language, 0 if "table" in batch else None
+    count = recurrent_products(encoder.reader(language).recurrent, words, projected)
     if encoder.characters is not None and "character_ids" in batch:
         count += spelling_products(encoder.characters, batch["character_ids"][mask])
     return count + sum(2 * words * model.head(name).output.weight.numel() for name in heads)
+
+
+def table_products(model: HierarchicalTaggerForTokenClassification, words: int, language: str | None) -> int:
+    """`word_table` of so many words."""
+    return recurrent_products(model.encoder.reader(language).recurrent, 0, words)
 
 
 def spelling_products(characters: CharacterEncoder, ids: Tensor) -> int:
     """The characters of the distinct words, `(words, characters)` ids."""
     distinct = torch.unique(ids, dim=0)
     if characters.recurrent is not None:
-        return recurrent_products(characters.recurrent, int((distinct > 0).sum()))
+        steps = int((distinct > 0).sum())
+        return embedded_products(characters.recurrent, characters.embedding, characters.dropout, steps)
     assert characters.convolution is not None
     return 2 * distinct.numel() * characters.convolution.weight.numel()
 
@@ -55,21 +76,20 @@ def spelling_products(characters: CharacterEncoder, ids: Tensor) -> int:
 def reading_products(model: ByteToSpanForSpanTagging, mask: Tensor) -> int:
     """Windows read: `(windows, bytes)` bool."""
     inner = model.model
-    count = recurrent_products(inner.writer if inner.reader is None else inner.reader, int(mask.sum()))
+    reader = inner.writer if inner.reader is None else inner.reader
+    count = embedded_products(reader, inner.embedding, inner.dropout, int(mask.sum()))
     return count + (0 if inner.bridge is None else 2 * len(mask) * inner.bridge.weight.numel())
 
 
-def writing_products(model: ByteToSpanForSpanTagging, steps: int, scored: int, width: int) -> int:
-    """Symbols written.
+def scoring_products(model: ByteToSpanForSpanTagging, scored: int, width: int) -> int:
+    """Symbols scored.
 
     Args:
         model: the tagger.
-        steps: of the LSTM that writes, over all windows.
         scored: places at which the next symbol is scored; in training padding is among them.
         width: bytes of the widest window, all of which attention looks at.
     """
-    count = recurrent_products(model.model.writer, steps)
-    count += 2 * scored * (model.positions.weight.numel() + model.label_scores.weight.numel())
+    count = 2 * scored * (model.positions.weight.numel() + model.label_scores.weight.numel())
     if model.query is not None:  # the query, its products with the bytes' states, and their weighted sum
         count += 2 * scored * (model.query.weight.numel() + 2 * width * model.model.memory_size)
     return count
@@ -79,9 +99,9 @@ def training_products(model: Any, batch: Mapping[str, Any]) -> int:
     """One step of training, forward and backward, of either family."""
     if isinstance(model, HierarchicalTaggerForTokenClassification):
         return 3 * hierarchical_products(model, batch, [batch.get("head")])
-    mask, labels = batch["attention_mask"].bool(), batch["labels"]
-    written = writing_products(model, int((labels >= 0).sum()), labels.numel(), mask.shape[1])
-    return 3 * (reading_products(model, mask) + written)
+    mask, labels, inner = batch["attention_mask"].bool(), batch["labels"], model.model
+    written = embedded_products(inner.writer, inner.embedding, inner.dropout, int((labels >= 0).sum()))
+    return 3 * (reading_products(model, mask) + written + scoring_products(model, labels.numel(), mask.shape[1]))
 
 
 def symbols_written(symbols: Tensor, stop: int) -> int:
@@ -92,8 +112,9 @@ def symbols_written(symbols: Tensor, stop: int) -> int:
 
 def decoding_products(model: ByteToSpanForSpanTagging, mask: Tensor, symbols: Tensor) -> int:
     """One call of `decode_spans`: windows `(windows, bytes)` bool, and the symbols that came of them."""
-    steps = symbols_written(symbols, model.config.stop_id)
-    return reading_products(model, mask) + writing_products(model, steps, steps, mask.shape[1])
+    steps, vocabulary = symbols_written(symbols, model.config.stop_id), len(model.model.embedding.weight)
+    written = recurrent_products(model.model.writer, steps, vocabulary if len(mask) > vocabulary else None)
+    return reading_products(model, mask) + written + scoring_products(model, steps, mask.shape[1])
 
 
 class MatrixRate:

@@ -27,6 +27,7 @@ from matrix_products import (
     hierarchical_products,
     spelling_products,
     symbols_written,
+    table_products,
     training_products,
 )
 from torch.profiler import ProfilerActivity, profile
@@ -242,6 +243,7 @@ class TaggingWork:
                 self._count_calls(self.model, "decode_spans", self._bytes)
             else:
                 self._count_calls(self.model, "predict_heads", self._words)
+                self._count_calls(self.model.encoder, "word_table", self._table)
                 self._count_calls(self.pipeline.tokenizer, "spell", self._spelling)
         self.texts = itertools.cycle(lines_of(case.text))
 
@@ -284,6 +286,10 @@ class TaggingWork:
         operations = hierarchical_products(self.model, batch, arguments[0])
         words = int(batch["attention_mask"].sum())
         return {"batches": 1, "operations": operations, "words": words, "sentences": len(batch["input_ids"])}
+
+    def _table(self, arguments: Any, _: Any, __: Any) -> dict[str, int]:
+        ids, _, language = arguments
+        return {"operations": table_products(self.model, len(ids), language)}
 
     def _spelling(self, _: Any, __: Any, ids: Any) -> dict[str, int]:
         return {"operations": spelling_products(self.model.encoder.characters, torch.from_numpy(ids))}

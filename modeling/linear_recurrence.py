@@ -310,7 +310,9 @@ class LinearRecurrentStack(nn.Module):
 
     def project(self, inputs: Tensor) -> Tensor:
         """What the first layer makes of inputs `(rows, input_size)` wherever they stand: `(directions, rows, ...)`."""
-        return self.layers[0].project(inputs.expand(self.directions, -1, -1))  # type: ignore[operator, no-any-return]
+        first: Any = self.layers[0]
+        projected: Tensor = first.project(inputs.expand(self.directions, -1, -1))
+        return projected
 
     def forward(self, packed: Tensor, packing: Packing, table: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Read packed sequences.
@@ -332,6 +334,7 @@ class LinearRecurrentStack(nn.Module):
             return like.new_zeros(0, self.output_size), ends
         grid, filled = _Grid.of(packing), packing.last[:, None] >= 0
         finals = []
+        layer: Any
         for index, layer in enumerate(self.layers):
             if index or table is None:
                 dropped = self.dropout(packed) if index else packed

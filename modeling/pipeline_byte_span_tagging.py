@@ -98,9 +98,7 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         document = _Document(stream=stream)
         return document, (_Window(document, start, data) for start, data in stream.windows())
 
-    def _batches(  # type: ignore[override]
-        self, parts: list[_Window], batch_size: int, *_: Any, **__: Any
-    ) -> Iterator[dict[str, Any]]:
+    def _batches(self, parts: list[_Window], batch_size: int, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
         """The windows in order: each document's merge needs them so. The buffer holds no more than one batch."""
         if not parts:
             return

@@ -13,7 +13,6 @@ from functools import partial
 from itertools import accumulate
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import Pipeline

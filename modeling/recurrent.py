@@ -208,7 +208,7 @@ def scan(
     Args:
         x: `(directions, steps, gates * size)`, the inputs' share of the gates.
         weight: `(directions, size, gates * size)`, recurrent.
-        bias: `(directions, 1, gates * size)`, of the GRU's recurrent product; the others' comes with `x`.
+        bias: `(directions, 1, gates * size)`, of the recurrent product; None where `x` has it (not of a GRU).
         sizes: sequences running at each time step, never rising.
         cell: "gru", "lstm" or "rnn".
         initial: the states to start from, the hidden one and with an LSTM the cell, `(directions, batch, size)` each,
@@ -224,6 +224,8 @@ def scan(
         initial = [x.new_zeros(x.shape[0], batch, weight.shape[1]) for _ in range(CELLS[cell].states)]
     if not sizes:
         return x.new_zeros(x.shape[0], 0, weight.shape[1]), initial
+    if CELLS[cell].additive and bias is not None:
+        x, bias = x + bias, None
     device = x.device.type
     if torch.is_autocast_enabled(device):
         short = torch.get_autocast_dtype(device)
@@ -339,7 +341,9 @@ class RecurrentStack(nn.Module):
         Returns:
             `(directions, rows, gates * hidden_size)`.
         """
-        return self.layers[0].project(inputs.expand(self.directions, -1, -1))  # type: ignore[operator, no-any-return]
+        first: Any = self.layers[0]
+        projected: Tensor = first.project(inputs.expand(self.directions, -1, -1))
+        return projected
 
     def read(
         self,
@@ -378,6 +382,7 @@ class RecurrentStack(nn.Module):
         # To the form of `scan`: (layers, states, directions, batch, size), longest first.
         sorted_states = initial[order].unflatten(-1, (self.directions, -1)).permute(1, 2, 3, 0, 4)
         finals = []
+        layer: Any
         for index, layer in enumerate(self.layers):
             if index or table is None:
                 dropped = self.dropout(packed) if index else packed

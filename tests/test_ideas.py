@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from toys import script
 
 from tagsmith.modeling.crf import ConditionalRandomField
-from tagsmith.modeling.recurrent import CELLS, scan
+from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
+from tagsmith.modeling.recurrent import CELLS, Packing, RecurrentStack, scan
 
 SIZES = [4, 4, 2, 1]
 
@@ -44,6 +46,31 @@ def test_partition(ideas: Any) -> None:
     torch.testing.assert_close(
         ideas.partition_by_logarithms(layer, emissions, mask), layer.log_partition(emissions, mask)
     )
+
+
+class TestOneReading:
+    """Words and bytes that recur, read again and again."""
+
+    def test_of_words(self, ideas: Any, tiny_model: Any, tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        pipeline = SpanTaggingPipeline(model=tiny_model, tokenizer=tiny_tokenizer, batch_size=2)
+        texts = ["Ada lived in Lund", "Lund", "Ada in New York", "New York", "Lund in Ada"]
+        ours = pipeline(texts)
+        with ideas.words_projected_each():
+            assert rounded(pipeline(texts)) == rounded(ours)
+        monkeypatch.setattr(SpanTaggingPipeline, "_BUFFERED", 1)
+        with ideas.patched(ideas.WordCache, "read", ideas.forget_first):
+            assert rounded(pipeline(texts)) == rounded(ours)
+
+    def test_of_bytes(self, ideas: Any) -> None:
+        torch.manual_seed(1)
+        stack, embedding, dropout = RecurrentStack("lstm", 4, 3, 2), nn.Embedding(3, 4), nn.Dropout(0.0)
+        ids, packing = torch.tensor([2, 1, 2, 2, 0, 1]), Packing.of(torch.tensor([[1, 1, 1], [1, 1, 1]]).bool())
+        expected = stack.read(embedding, dropout, ids, packing)
+        torch.testing.assert_close(ideas.embed_each(stack, embedding, dropout, ids, packing), expected)
+
+
+def rounded(found: list[list[dict[str, Any]]]) -> list[Any]:
+    return [[{**entity, "score": round(entity["score"], 4)} for entity in entities] for entities in found]
 
 
 def test_a_patch_ends(ideas: Any) -> None:

@@ -27,6 +27,7 @@ from tagsmith.modeling.modeling_byte_to_span import (
     ByteToSpanForSpanTagging,
     ByteToSpanModel,
 )
+from tagsmith.modeling.recurrent import RecurrentStack
 from tagsmith.modeling.span_grammar import SpanGrammar
 from tagsmith.tokenization import span_codec
 from tagsmith.tokenization.span_codec import SpanCodec, SymbolLayout
@@ -290,7 +291,7 @@ def test_attention_points_at_starts() -> None:
     assert (scores[..., length_id:] == 0).all()
 
 
-def test_byte_dropout_only_while_training() -> None:
+def test_byte_dropout_only_while_training(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_of(byte_dropout=0.5, attention=True, initializer_range=0.5)
     clean = copy.deepcopy(model)
     clean.config.byte_dropout = 0.0
@@ -298,7 +299,13 @@ def test_byte_dropout_only_while_training() -> None:
     assert torch.equal(model(**batch).logits, clean(**batch).logits)
 
     seen: list[Tensor] = []
-    model.model.embedding.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    read = RecurrentStack.read
+
+    def watching(stack: RecurrentStack, embedding: Any, dropout: Any, ids: Tensor, *rest: Any) -> Any:
+        seen.append(ids)
+        return read(stack, embedding, dropout, ids, *rest)
+
+    monkeypatch.setattr(RecurrentStack, "read", watching)
     model.train()
     losses = []
     for seed in (1, 1, 2):
@@ -469,9 +476,9 @@ def test_finished_rows_leave_the_batch(
     seen: list[int] = []
     write = model.model.write
 
-    def counting(symbols: Tensor, mask: Tensor, states: Tensor) -> Any:
+    def counting(symbols: Tensor, *arguments: Any) -> Any:
         seen.append(len(symbols))
-        return write(symbols, mask, states)
+        return write(symbols, *arguments)
 
     monkeypatch.setattr(model.model, "write", counting)
     batch, _ = toy_windows(40, seed=1)

@@ -415,4 +415,6 @@ class TestLoading:
                 "pipeline_byte_span_tagging",
                 "int8",
                 "recurrent",
+                "recurrent_cells",
+                "word_cache",
             }

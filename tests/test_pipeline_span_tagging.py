@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import tagsmith
 from tagsmith.modeling import pipeline_span_tagging as module
+from tagsmith.modeling import word_cache
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
@@ -260,10 +261,29 @@ class TestLength:
             return ids
 
         monkeypatch.setattr(HierarchicalTaggerTokenizer, "spell", watch)
-        monkeypatch.setattr(module, "_CELLS", 1000)
+        monkeypatch.setattr(word_cache, "_CELLS", 1000)
         lines = ["ab bc c d"] * 20 + ["x" * 600] + ["ab bc c d"] * 20
         check("\n".join(lines), restless("\n".join(lines), batch_size=4))
         assert shapes == [(4, 2), (1, 600)]
+
+    def test_sentences_are_grouped_by_their_words(
+        self, restless: SpanTaggingPipeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wanted: list[int] = []
+        read = word_cache.WordCache.read
+
+        def watch(self: word_cache.WordCache, words: Any) -> None:
+            words = list(words)
+            wanted.append(len(words))
+            read(self, words)
+
+        monkeypatch.setattr(word_cache.WordCache, "read", watch)
+        monkeypatch.setattr(module, "_WORDS", 10)
+        lines = ["a b"] * 7 + ["a b c d e f g h i j k l"] * 2
+        expected = [restless(line) for line in lines]
+        wanted.clear()
+        assert [len(found) for found in restless(lines, batch_size=2)] == list(map(len, expected))
+        assert wanted == [4 + 4, 4, 2 + 12, 12]
 
 
 class TestBatches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from tagsmith.modeling.linear_recurrence import LinearRecurrentStack
 from tagsmith.modeling.recurrent import CELLS, Packing, RecurrentLayer, RecurrentStack, scan
 
 CELL_NAMES = sorted(CELLS)
@@ -231,6 +233,54 @@ class TestCells:
         out, _ = encoder.to(dtype)(x.to(dtype), packing)
         assert out.dtype == dtype
         torch.testing.assert_close(out.double(), expected, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn", "sru", "linear-rnn"])
+@pytest.mark.parametrize("directions", [1, 2])
+class TestTable:
+    """Inputs that recur are projected once."""
+
+    def stack(self, cell: str, directions: int, width: int = 4) -> RecurrentStack | LinearRecurrentStack:
+        torch.manual_seed(0)
+        kind = RecurrentStack if cell in CELLS else LinearRecurrentStack
+        return kind(cell, width, 3, 2, directions).double()
+
+    @pytest.mark.parametrize("width", [4, 6])  # 6 is what the highway of SRU passes as it is
+    def test_is_as_good_as_the_inputs(self, cell: str, directions: int, width: int) -> None:
+        stack = self.stack(cell, directions, width)
+        inputs = torch.randn(5, width, dtype=torch.float64, requires_grad=True)
+        ids, packing = torch.randint(5, (sum(LENGTHS),)), Packing.of(mask_of(LENGTHS))
+        found = []
+        for results in (stack(inputs[ids], packing), stack(ids, packing, table=stack.project(inputs))):
+            loss = sum((result.sin() * torch.arange(result.numel()).view_as(result)).sum() for result in results)
+            gradients = torch.autograd.grad(loss, [inputs, *stack.parameters()])
+            found.append([*results, *gradients])
+        for plain, ours in zip(*found, strict=True):
+            torch.testing.assert_close(ours, plain)
+
+    def test_of_no_steps(self, cell: str, directions: int) -> None:
+        stack = self.stack(cell, directions)
+        packing = Packing.of(torch.zeros(2, 3, dtype=torch.bool))
+        table = stack.project(torch.randn(5, 4, dtype=torch.float64))
+        outputs, last = stack(torch.empty(0, dtype=torch.long), packing, table=table)
+        assert outputs.shape == (0, 3 * directions) and len(last) == 2 and last.dtype == torch.float64
+
+
+class TestRead:
+    @pytest.mark.parametrize("rows", [5, 50])  # fewer than steps, and more
+    @pytest.mark.parametrize("rate", [0.0, 0.5])
+    @pytest.mark.parametrize("training", [False, True])
+    def test_embedded_ids(self, rows: int, rate: float, training: bool) -> None:
+        stack = encoder_of("lstm")
+        embedding, dropout = nn.Embedding(rows, 4).double(), nn.Dropout(rate).train(training)
+        ids, packing = torch.randint(rows, (sum(LENGTHS),)), Packing.of(mask_of(LENGTHS))
+        found = []
+        for read in (partial(stack.read, embedding, dropout, ids), lambda p: stack(dropout(embedding(ids)), p)):
+            torch.manual_seed(1)
+            outputs, _ = read(packing)
+            found.append([outputs, *torch.autograd.grad(outputs.sin().sum(), [embedding.weight, *stack.parameters()])])
+        for ours, plain in zip(*found, strict=True):
+            torch.testing.assert_close(ours, plain)
 
 
 class TestDropout:

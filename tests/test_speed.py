@@ -95,7 +95,7 @@ class TestProducts:
 
     def test_distinct_words_by_hand(self, products: Any) -> None:
         model = words_model(character_encoder="gru", character_num_layers=1, word_encoder="rnn", num_hidden_layers=1)
-        spelling = 2 * 11 * 2 * (3 + 4) * 12  # 11 characters, both ways, 3 gates of 4
+        spelling = 2 * 2 * (9 * 3 + 11 * 4) * 12  # both ways, 3 gates of 4: 9 distinct characters' inputs, 11 states
         encoding = 2 * 7 * 2 * ((5 + 8) + 6) * 6
         output = 2 * 7 * 12 * 3
         assert products.hierarchical_products(model, words_batch(), [None]) == spelling + encoding + output

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from tagsmith.tokenization import tokenization_hierarchical_tagger as module
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
@@ -268,15 +267,15 @@ class TestCall:
         assert min(chain_of(encoded), default=1) >= 1
         assert max(encoded["input_ids"], default=0) < tiny_tokenizer.vocab_size
 
-    def test_many_words_do_not_fill_memory(
-        self, tiny_tokenizer: HierarchicalTaggerTokenizer, monkeypatch: pytest.MonkeyPatch
+    @given(st.lists(st.text(st.characters(exclude_categories=()), max_size=6), max_size=5))
+    def test_words_are_spelled_together_as_one_by_one(
+        self, tiny_tokenizer: HierarchicalTaggerTokenizer, words: list[str]
     ) -> None:
-        monkeypatch.setattr(module, "_CACHED_WORDS", 50)
-        before = tiny_tokenizer.encode_words(["Lund"])
-        for number in range(300):
-            tiny_tokenizer.encode_words([f"word{number}"])
-        assert len(tiny_tokenizer._cache[None]) <= 52
-        assert tiny_tokenizer.encode_words(["Lund"]) == before
+        words = [word for word in words if word] + ["Lund"]
+        expected = tiny_tokenizer.encode_words(words)["character_ids"]
+        spelled = tiny_tokenizer.spell(words)
+        assert spelled.shape == (len(words), max(map(len, words)))
+        assert [[index for index in row if index] for row in spelled.tolist()] == expected
 
 
 def chain_of(encoded: Any) -> list[int]:

@@ -92,7 +92,9 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             name: {word: index for index, word in enumerate(own, 2)} for name, own in self.vocabularies.items()
         }
         self._character_ids = {character: index for index, character in enumerate(self.characters, 2)}
-        points = sorted((ord(character), index) for character, index in self._character_ids.items() if len(character) == 1)
+        points = sorted(
+            (ord(character), index) for character, index in self._character_ids.items() if len(character) == 1
+        )
         self._code_points, self._code_point_ids = np.array(points, dtype=np.int64).reshape(-1, 2).T
         self._added_tokens_decoder = {
             PAD_ID: AddedToken(str(pad_token), special=True),

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from transformers import initialization as init
 
+from .dropout import Dropout
 from .recurrent import Packing
 
 
@@ -306,7 +307,7 @@ class LinearRecurrentStack(nn.Module):
         self.directions, self.output_size = directions, directions * hidden_size
         widths = [input_size] + [self.output_size] * (num_layers - 1)
         self.layers = nn.ModuleList(LINEAR_LAYERS[cell](width, hidden_size, directions) for width in widths)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def project(self, inputs: Tensor) -> Tensor:
         """What the first layer makes of inputs `(rows, input_size)` wherever they stand: `(directions, rows, ...)`."""

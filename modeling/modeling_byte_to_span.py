@@ -24,6 +24,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
 
 from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
+from .dropout import Dropout
 from .recurrent import Packing, RecurrentLayer, RecurrentStack
 from .span_grammar import SpanGrammar
 
@@ -87,7 +88,7 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
     def __init__(self, config: ByteToSpanConfig) -> None:
         super().__init__(config)
         self.embedding = nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
-        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.dropout = Dropout(config.embedding_dropout)
         width, size, layers = config.embedding_size, config.hidden_size, config.num_hidden_layers
         self.writer = RecurrentStack("lstm", width, size, layers, 1, config.hidden_dropout)
         self.reader, self.bridge, self.memory_size = None, None, size
@@ -182,7 +183,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
     def __init__(self, config: ByteToSpanConfig) -> None:
         super().__init__(config)
         self.model = ByteToSpanModel(config)
-        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout)
         width = config.hidden_size
         self.query = None
         if config.attention:

@@ -34,6 +34,7 @@ from transformers.modeling_outputs import ModelOutput
 
 from .configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
 from .crf import ConditionalRandomField
+from .dropout import Dropout
 from .linear_recurrence import LINEAR_LAYERS, LinearRecurrentStack, LinearRNNLayer, SRULayer
 from .recurrent import Packing, RecurrentLayer, RecurrentStack
 from .tag_grammar import span_labels
@@ -74,7 +75,7 @@ class CharacterEncoder(nn.Module):
         super().__init__()
         width = config.character_embedding_size
         self.embedding = nn.Embedding(config.character_vocab_size, width, padding_idx=0)
-        self.dropout = nn.Dropout(config.character_dropout)
+        self.dropout = Dropout(config.character_dropout)
         self.rare_id, self.rare_dropout = config.rare_character_id, config.rare_word_dropout
         self.convolution, self.recurrent = None, None
         if config.character_encoder == "cnn":
@@ -147,7 +148,7 @@ class WordReader(nn.Module):
         if config.word_embedding_size:
             self.words = nn.Embedding(vocab_size, config.word_embedding_size, padding_idx=config.pad_token_id)
             width += config.word_embedding_size
-        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.dropout = Dropout(config.embedding_dropout)
         stack = LinearRecurrentStack if config.word_encoder in LINEAR_LAYERS else RecurrentStack
         self.recurrent = stack(
             config.word_encoder, width, config.hidden_size, config.num_hidden_layers, dropout=config.hidden_dropout
@@ -269,6 +270,16 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
             spelling = self._spell(self.characters, packing.pack(character_ids))
         return reader(ids, spelling, packing)
 
+    @staticmethod
+    def _spell(characters: CharacterEncoder, ids: Tensor) -> Tensor:
+        """Packed words `(steps, characters)` to `(steps, features)`; one that recurs in the batch is spelled once."""
+        if not ids.numel():  # `unique` refuses what has no elements
+            spelling: Tensor = characters(ids)
+            return spelling
+        distinct, inverse = torch.unique(ids, dim=0, return_inverse=True)
+        spelling = characters(distinct)[inverse]
+        return spelling
+
     @torch.no_grad()
     def word_table(self, input_ids: Tensor, spelling: Tensor | None = None, language: str | None = None) -> Tensor:
         """What is made of words apart from their sentence, for `predict_heads`: once for all places where they stand.
@@ -284,14 +295,6 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         reader = self.reader(language)
         table: Tensor = reader.recurrent.project(reader.features(input_ids, spelling))
         return table
-
-    @staticmethod
-    def _spell(characters: CharacterEncoder, ids: Tensor) -> Tensor:
-        """Packed words `(steps, characters)` to `(steps, features)`; one that recurs in the batch is spelled once."""
-        if not ids.numel():  # `unique` refuses what has no elements
-            return characters(ids)
-        distinct, inverse = torch.unique(ids, dim=0, return_inverse=True)
-        return characters(distinct)[inverse]
 
 
 class TaggerHead(nn.Module):
@@ -349,7 +352,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
     def __init__(self, config: HierarchicalTaggerConfig) -> None:
         super().__init__(config)
         self.encoder = HierarchicalTaggerModel(config)
-        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout)
         width = self.encoder.output_size + config.gazetteer_size
         names = config.head_names[:1] if config.sharing == "all" else config.head_names
         self.heads = nn.ModuleDict({self._key(name): TaggerHead(config, config.head(name), width) for name in names})

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from transformers import initialization as init
 
+from .dropout import Dropout
 from .recurrent_cells import CELLS, Product
 
 
@@ -330,7 +331,7 @@ class RecurrentStack(nn.Module):
         self.directions, self.output_size = directions, directions * hidden_size
         widths = [input_size] + [self.output_size] * (num_layers - 1)
         self.layers = nn.ModuleList(RecurrentLayer(cell, width, hidden_size, directions) for width in widths)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def project(self, inputs: Tensor) -> Tensor:
         """What the first layer makes of inputs wherever they stand: to be made once for each that recurs.
@@ -348,7 +349,7 @@ class RecurrentStack(nn.Module):
     def read(
         self,
         embedding: nn.Embedding,
-        dropout: nn.Dropout,
+        dropout: Dropout,
         ids: Tensor,
         packing: Packing,
         initial: Tensor | None = None,

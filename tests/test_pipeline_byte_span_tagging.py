@@ -413,6 +413,7 @@ class TestLoading:
             assert {Path(path).stem for path in found} == {
                 "pipeline_span_tagging",
                 "pipeline_byte_span_tagging",
+                "dropout",
                 "int8",
                 "recurrent",
                 "recurrent_cells",

@@ -32,15 +32,18 @@ WORDS = {"tokenizer_config.json", "vocab.json"}
 MODEL_CODE = {
     "configuration_hierarchical_tagger.py",
     "crf.py",
+    "dropout.py",
     "int8.py",
     "linear_recurrence.py",
     "modeling_hierarchical_tagger.py",
     "pipeline_byte_span_tagging.py",
     "pipeline_span_tagging.py",
     "recurrent.py",
+    "recurrent_cells.py",
     "remote_code.py",
     "tag_grammar.py",
     "tag_spans.py",
+    "word_cache.py",
 }
 WORD_CODE = {"gazetteers.py", "input_error.py", "spans.py", "tokenization_hierarchical_tagger.py", "words.py"}
 CODE = MODEL_CODE | WORD_CODE

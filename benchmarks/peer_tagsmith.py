@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import workloads
 from datasets import disable_progress_bars
 from peer_protocol import Peer, main
-from workloads import Case, TrainingWork, tagger_of
+from workloads import Case, TrainingWork, tagger_of, training_corpus
 
 import tagsmith
 from tagsmith.training.command_options import prepare_torch
-from tagsmith.training.corpora import load_corpus
 
 
 class TagsmithTagger(Peer):
@@ -25,31 +24,31 @@ class TagsmithTagger(Peer):
         prepare_torch(job["threads"])
         disable_progress_bars()
         self.job = job
-        files = {"train": job["train_file"]}
-        workloads.sample_files = lambda: files  # in place of the bundled sample
-        case = Case(recipe=job["recipe"], settings=tuple(job["settings"]), batch_size=job["batch_size"])
-        self.work = TrainingWork(case)
-        if job["model"]:
-            self.pipeline = tagsmith.pipeline(job["model"], device="cpu")
-        else:
-            _, _, tokenizer = tagger_of(case, load_corpus(files))
-            self.pipeline = tagsmith.pipeline(self.work.model, tokenizer=tokenizer, device="cpu")
-        self.work.model.train()
+        settings, size = tuple(job["settings"]), job["batch_size"]
+        self.case = Case(recipe=job["recipe"], settings=settings, batch_size=size, train=job["train_file"])
+        self.work = TrainingWork(self.case)
 
     def steps(self) -> Iterator[int]:
         """Batches of like lengths, with the recipe's optimizer and average of the weights."""
         while True:
             yield int(self.work.step()["attention_mask"].sum())
 
+    @cached_property
+    def pipeline(self) -> Any:
+        """Of what has been learnt when it is first asked for."""
+        options: dict[str, Any] = {"device": "cpu", "int8": self.job.get("int8", False)}
+        if self.job["model"]:
+            return tagsmith.pipeline(self.job["model"], **options)
+        _, _, tokenizer = tagger_of(self.case, training_corpus(self.case))
+        return tagsmith.pipeline(self.work.model, tokenizer=tokenizer, **options)
+
     def tag(self, sentences: list[list[str]]) -> list[Any]:
-        """The spans, as the pipeline gives them, of words as they are."""
-        self.pipeline.model.eval()
-        return list(self.pipeline(iter(sentences), batch_size=32, is_split_into_words=True))
+        """The spans, as the pipeline gives them, of words as they are; in batches of its own choice, 64."""
+        return list(self.pipeline(iter(sentences), is_split_into_words=True))
 
     def tag_text(self, lines: list[str]) -> None:
         """From text to spans."""
-        self.pipeline.model.eval()
-        list(self.pipeline(iter(lines), batch_size=32))
+        list(self.pipeline(iter(lines)))
 
     def save(self, folder: Path) -> None:
         """What `from_pretrained` reads."""

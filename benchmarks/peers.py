@@ -41,6 +41,7 @@ FLAIR_SHAPE = [*(f"model.{choice}" for choice in _FLAIR_SHAPE), "tokenizer.min_c
 
 SPEED = [
     Tagger("tagsmith", "tagsmith", job={"recipe": "ner"}, note="recipe `ner`"),
+    Tagger("tagsmith-int8", "tagsmith", job={"recipe": "ner", "int8": True}, note="the same, tagging with `--int8`"),
     Tagger("tagsmith-paper", "tagsmith", job={"recipe": "ner-paper"}, note="recipe `ner-paper`"),
     Tagger("tagsmith-flair", "tagsmith", job={"recipe": "ner", "settings": FLAIR_SHAPE}, note="the shape of `flair`"),
     Tagger("naive", "naive", "tagsmith-paper", note="the network of `ner-paper` in plain torch, packed"),
@@ -55,6 +56,7 @@ SPEED = [
         note="feature CRF; words a second of each pass of L-BFGS, of which it takes 100; features are made before",
     ),
 ]
+TRAINED = ("tagsmith", "tagsmith-int8")  # which tag by the tagger of --model
 F1 = [
     Tagger("tagsmith", "tagsmith", job={"recipe": "ner"}, note="recipe `ner`, twelve passes"),
     Tagger(
@@ -73,7 +75,8 @@ Medians over {rounds} rounds (lowest to highest), the peers in turn, each in a p
 
 - *training*: words a second of steps of 32 sentences after the first ones, for {seconds:g} s; data are read before.
 - *tokens*, *text*: words of dev tagged a second; *tokens* is of the corpus's own words, *text* of lines of these words
-  joined by spaces, which tagsmith and spaCy split themselves. Features are in it, a file's reading is not.
+  joined by spaces, which tagsmith and spaCy split themselves. Features are in it, a file's reading is not. Batches
+  are those of each library's own choice (tagsmith 64 sentences, the naive network as many, Flair 32).
   The taggers have trained for seconds only{model}.
 - *times*: how many times as fast as the peer tagsmith is in the same round, in training and in tagging tokens;
   beside `naive` tagsmith has the recipe `ner-paper`, beside `flair` that shape, else the recipe `ner`.
@@ -237,7 +240,7 @@ def speed(
     found: dict[tuple[int, str], list[dict[str, Any]]] = {(n, t.name): [] for n in settings for t in taggers}
     report: dict[str, Any] = {"seconds": seconds, "machine": _machine(), "versions": {}, "failed": []}
     job = {"work": "speed", "seconds": seconds, "learn_seconds": learn_seconds, "train_file": str(train)}
-    note = ", but for `tagsmith`, which tags by a trained one" if model else ""
+    note = ", but for `tagsmith` and `tagsmith-int8`, which tag by a trained one" if model else ""
     notes = SPEED_NOTES.format(
         rounds=rounds, processor=report["machine"].get("processor"), seconds=seconds, model=note
     )
@@ -249,7 +252,7 @@ def speed(
             if tagger.name in report["failed"]:
                 continue
             console.print(f"round {turn + 1} of {rounds}: {tagger.name}, threads: {number}", highlight=False)
-            own = {**job, "threads": number, "model": model if tagger.name == "tagsmith" else None}
+            own = {**job, "threads": number, "model": model if tagger.name in TRAINED else None}
             command = adapter_command(tagger, pythons[tagger.adapter], own, folder)
             try:
                 lines = Process(command, number, output / "logs" / f"speed-{tagger.name}.log").lines()

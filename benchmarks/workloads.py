@@ -78,6 +78,7 @@ class Case:
         threads: of torch.
         seconds: to measure for, at least.
         lines: of text that are tagged at a go.
+        train: column file to learn from, and to make vocabularies of, in place of the sample.
         model: folder of a trained tagger, in place of random weights.
         text: file whose lines are tagged, in place of the sample's.
         settings: changes to the recipe, as `key=value`.
@@ -94,12 +95,18 @@ class Case:
     threads: int = 1
     seconds: float = 5.0
     lines: int = 1024
+    train: str | None = None
     model: str | None = None
     text: str | None = None
     settings: tuple[str, ...] = ()
     heads: int = 0
     tags: int = 0
     size: int = 0
+
+
+def training_corpus(case: Case) -> Any:
+    """What there is to learn from."""
+    return load_corpus({"train": case.train or sample_files()["train"]})
 
 
 def tagger_of(case: Case, corpus: Any) -> tuple[RunRecipe, Any, Any]:
@@ -140,7 +147,7 @@ class TrainingWork:
     paused = 0.0  # seconds of a step that are not of the work
 
     def __init__(self, case: Case) -> None:
-        corpus = load_corpus({"train": sample_files()["train"]})
+        corpus = training_corpus(case)
         self.recipe, self.model, tokenizer = tagger_of(case, corpus)
         self.short = torch.autocast("cpu", torch.bfloat16) if case.dtype == "bfloat16" else nullcontext()
         batches = _windows if isinstance(self.recipe, ByteRecipe) else _sentences
@@ -230,7 +237,7 @@ class TaggingWork:
         if case.model is not None:
             self.pipeline = tagsmith.pipeline(case.model, device="cpu", int8=case.dtype == "int8")
         else:
-            _, model, tokenizer = tagger_of(case, load_corpus({"train": sample_files()["train"]}))
+            _, model, tokenizer = tagger_of(case, training_corpus(case))
             options: dict[str, Any] = {"int8": case.dtype == "int8"}
             if isinstance(model, ByteToSpanForSpanTagging):
                 options["recall_bias"] = _STOPS

@@ -69,7 +69,7 @@ class Family(StrEnum):
 
 def measured(case: Case) -> dict[str, Any]:
     """Measure a case in a process of its own."""
-    command = [sys.executable, str(Path(__file__).with_name("workloads.py")), json.dumps(asdict(case))]
+    command = [sys.executable, str(Path(__file__).with_name("measure_case.py")), json.dumps(asdict(case))]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout.splitlines()[-1])
 

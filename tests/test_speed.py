@@ -37,6 +37,11 @@ def workloads() -> Any:
 
 
 @pytest.fixture(scope="module")
+def measure() -> Any:
+    return script("measure_case")
+
+
+@pytest.fixture(scope="module")
 def speed() -> Any:
     return script("speed")
 
@@ -161,9 +166,9 @@ class TestWork:
 
     @pytest.mark.parametrize(("recipe", "settings"), [("ner", SMALL_WORDS), ("byte-ner", SMALL_BYTES)])
     @pytest.mark.parametrize("mode", ["train", "tag"])
-    def test_counts(self, workloads: Any, recipe: str, settings: list[str], mode: str) -> None:
+    def test_counts(self, measure: Any, workloads: Any, recipe: str, settings: list[str], mode: str) -> None:
         case = workloads.Case(recipe=recipe, mode=mode, batch_size=4, seconds=0.01, lines=8, settings=tuple(settings))
-        found = workloads.rate(case)
+        found = measure.rate(case)
         assert found["seconds"] >= 0.01 and found["memory"] >= found["memory_before"] > 10
         assert found["operations"] > 0 and found["rates"]["float32"] > 0
         if recipe == "ner":
@@ -181,17 +186,17 @@ class TestWork:
         assert set(work.step()["labels"].unique().tolist()) <= {-100, 0, 1}
         assert work.model.config.tags == ["T0", "T1"]
 
-    def test_operators(self, workloads: Any) -> None:
+    def test_operators(self, measure: Any, workloads: Any) -> None:
         case = workloads.Case(work="profile", batch_size=4, seconds=0.01, settings=tuple(SMALL_WORDS))
-        found = workloads.operators(case)
+        found = measure.operators(case)
         times = [event["seconds"] for event in found["operators"]]
         assert len(times) == 10 and times == sorted(times, reverse=True)
         assert sum(times) <= found["in_operators"]
 
     @pytest.mark.parametrize("mode", ["tag", "stream"])
-    def test_a_document(self, workloads: Any, mode: str) -> None:
+    def test_a_document(self, measure: Any, workloads: Any, mode: str) -> None:
         case = workloads.Case(work="document", mode=mode, size=500, seconds=0.01, settings=tuple(SMALL_WORDS))
-        assert workloads.document(case)["seconds"] > 0
+        assert measure.document(case)["seconds"] > 0
 
     def test_lines(self, workloads: Any, tmp_path: Path) -> None:
         path = tmp_path / "text.txt"
@@ -202,15 +207,15 @@ class TestWork:
         with pytest.raises(workloads.InputError, match="no line to tag"):
             workloads.lines_of(str(path))
 
-    def test_first_bytes(self, workloads: Any) -> None:
-        assert list(workloads.first_bytes(["abc", "de"], 9)) == ["abc", "de", "ab"]
-        assert list(workloads.first_bytes(["aé"], 2)) == ["a"]  # no half a character
+    def test_first_bytes(self, measure: Any) -> None:
+        assert list(measure.first_bytes(["abc", "de"], 9)) == ["abc", "de", "ab"]
+        assert list(measure.first_bytes(["aé"], 2)) == ["a"]  # no half a character
         for size in range(1, 20):
-            assert len("\n".join(workloads.first_bytes(["abc", "de"], size))) in (size, size - 1)
+            assert len("\n".join(measure.first_bytes(["abc", "de"], size))) in (size, size - 1)
 
     @pytest.mark.parametrize("mode", ["train", "tag"])
-    def test_crf(self, workloads: Any, mode: str) -> None:
-        assert workloads.crf(workloads.Case(work="crf", mode=mode, tags=3, seconds=0.01))["seconds"] > 0
+    def test_crf(self, measure: Any, workloads: Any, mode: str) -> None:
+        assert measure.crf(workloads.Case(work="crf", mode=mode, tags=3, seconds=0.01))["seconds"] > 0
 
 
 class TestTables:

@@ -1,9 +1,9 @@
 """What each of the ideas that make tagsmith fast is worth: the same work without it, again and again in turn.
 
-    python benchmarks/ideas.py [--only TEXT]... [--rounds N] [--steps N] [--threads N] [--output FOLDER]
+    python benchmarks/ideas.py [--only TEXT]... [--text FILE] [--rounds N] [--steps N] [--threads N] [--output FOLDER]
 
-For each idea two pieces of work on the bundled sample go step by step beside each other: one as tagsmith does it, one
-with a plain version put in the idea's place. Writes ideas.json and ideas.md; NOTES.md says what was expected of them.
+For each idea two pieces of work go step by step beside each other: one as tagsmith does it, one with a plain version put
+in the idea's place. It is learnt from the bundled sample; the sample is tagged too, or the lines of a file. Writes ideas.json and ideas.md; NOTES.md says what was expected of them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from workloads import Case, TaggingWork, TrainingWork
 
 from tagsmith.modeling import recurrent
 from tagsmith.modeling.crf import ConditionalRandomField
+from tagsmith.modeling.dropout import Dropout
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerModel
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline as Tagging
 from tagsmith.modeling.recurrent import Packing, RecurrentStack
@@ -176,12 +177,12 @@ def partition_by_logarithms(layer: Any, emissions: Tensor, mask: Tensor) -> Tens
     return total.logsumexp(1).to(emissions.dtype)
 
 
-def ideas() -> list[Idea]:
-    """What is measured."""
-    learn, read = Case(mode="train"), Case(mode="tag", lines=1024, batch_size=64)
-    long = replace(read, lines=4096)
+def ideas(text: str | None = None) -> list[Idea]:
+    """What is measured; lines of `text` are tagged, or the sample's."""
+    learn, read = Case(mode="train"), Case(mode="tag", lines=1024, batch_size=64, text=text)
+    long = replace(read, lines=3072)
     windows = Case(recipe="byte-ner", mode="train", batch_size=128)
-    read_bytes = Case(recipe="byte-ner", mode="tag", batch_size=512)
+    read_bytes = Case(recipe="byte-ner", mode="tag", batch_size=512, text=text)
     each_byte = partial(patched, RecurrentStack, "read", embed_each)
     apart = partial(patched, recurrent, "scan", scan_apart)
     plain_loop = partial(patched, recurrent, "scan", scan_by_autograd)
@@ -193,6 +194,7 @@ def ideas() -> list[Idea]:
     )
     return [
         Idea("each distinct word of a batch spelled once", learn, {}, every_word),
+        Idea("dropout by 16 random bits", learn, {}, partial(patched, Dropout, "forward", nn.Dropout.forward)),
         Idea("a distinct word's first product made once", read, {}, words_projected_each),
         Idea("words read in groups of 16 batches, not of one", read, {}, partial(patched, Tagging, "_BUFFERED", 1)),
         Idea("words kept from group to group", long, {}, partial(patched, WordCache, "read", forget_first)),
@@ -243,6 +245,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Of steps with and without.")] = 7,
     steps: Annotated[int, typer.Option(min=1, help="Of training in a round; tagging has one.")] = 8,
     threads: Threads = 1,
+    text: Annotated[Path | None, typer.Option(help="Lines to tag.", exists=True, dir_okay=False)] = None,
     output: Annotated[Path, typer.Option(help="Folder of ideas.json and ideas.md.")] = Path("ideas"),
 ) -> None:
     """Measure what ideas are worth, on the CPU."""
@@ -250,7 +253,7 @@ def main(
     disable_progress_bars()
     output.mkdir(parents=True, exist_ok=True)
     report, rows = [], []
-    for idea in ideas():
+    for idea in ideas(None if text is None else str(text)):
         if only and not any(text in idea.name for text in only):
             continue
         console.print(f"{idea.name}: {idea.case.recipe}, {idea.case.mode}", highlight=False)

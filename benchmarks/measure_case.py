@@ -11,13 +11,15 @@ import itertools
 import json
 import resource
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import datasets
 import torch
 from datasets import disable_progress_bars
 from matrix_products import MatrixRate
@@ -27,6 +29,7 @@ from workloads import DTYPES, Case, TaggingWork, TrainingWork, lines_of
 from tagsmith.modeling.crf import ConditionalRandomField
 from tagsmith.training.command_options import prepare_torch
 from tagsmith.training.run_facts import environment_facts
+from tagsmith.training.sample import sample_files
 
 _SLICE, _LOOK = 1.0, 0.2  # seconds of work between two looks at the machine's rate, and of such a look
 _CRF_BATCH = (32, 25)  # sentences and words
@@ -106,6 +109,26 @@ def first_bytes(lines: Iterable[str], size: int) -> Iterator[str]:
             return
 
 
+def corpus(case: Case) -> dict[str, Any]:
+    """Seconds before the first step of training on `size` sentences, or of a step after it."""
+    with tempfile.TemporaryDirectory() as folder:
+        datasets.config.HF_DATASETS_CACHE = Path(folder, "cache")
+        train = Path(folder, "train.conll")
+        blocks = sample_files()["train"].read_text(encoding="utf-8").strip("\n").split("\n\n")
+        with train.open("w", encoding="utf-8") as file:
+            file.writelines(f"{block}\n\n" for block in itertools.islice(itertools.cycle(blocks), case.size))
+        before, started, steps = peak_memory(), time.perf_counter(), 1
+        work = TrainingWork(replace(case, train=str(train)))
+        if case.mode == "train":
+            work.warm_up()
+            started, steps = time.perf_counter(), 0
+            while time.perf_counter() - started < case.seconds or not steps:
+                work.step()
+                steps += 1
+        took = time.perf_counter() - started
+        return {"seconds": took / steps, "memory_before": before, "memory": peak_memory()}
+
+
 def crf(case: Case) -> dict[str, Any]:
     """Seconds of a CRF's loss with its gradient, or of its decoding, for 32 sentences of 25 words."""
     torch.manual_seed(1)
@@ -127,7 +150,7 @@ def crf(case: Case) -> dict[str, Any]:
     return {"seconds": took / runs, "memory_before": before, "memory": peak_memory()}
 
 
-WORK = {"rate": rate, "profile": operators, "document": document, "crf": crf}
+WORK = {"rate": rate, "profile": operators, "document": document, "corpus": corpus, "crf": crf}
 
 
 def main(description: str) -> None:

@@ -1,10 +1,12 @@
-"""How time and memory grow: with the length of a text, with tags, with the batch, with heads.
+"""How time and memory grow: with the length of a text, the size of a corpus, with tags, with the batch, with heads.
 
-    python benchmarks/scaling.py [--what documents|stream|labels|batch|heads|all] [--output FOLDER]
+    python benchmarks/scaling.py [--what documents|stream|corpus|labels|batch|heads|all] [--output FOLDER]
                                  [--longest 10000000] [--sizes 1,2,4] [--rounds N] [--threads N]
                                  [--model FOLDER]... [--set KEY=VALUE]...
 
 - documents: tagging one document of 1 kB, 10 kB, ... bytes; stream: the same text line by line.
+- corpus: what comes before the first step of training (reading, vocabularies, encoding), and a step, with 1,000 to
+  100,000 sentences.
 - labels: CRF loss with gradient, CRF decoding, and a step of training, with 5 to 300 tags.
 - batch: a batch of training and of tagging, of 1 to 128 sentences or windows.
 - heads: a step of training and the tagging of a batch by all heads, with 1 to 8 that share all below the output.
@@ -35,7 +37,9 @@ from tagsmith.training.figures import new_figure, save_figure
 TAGS = (5, 17, 50, 100, 300)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 HEADS = tuple(range(1, 9))
-BATCH_OF = {"hierarchical-tagger": 32, "byte-to-span": 128}  # the pipelines' own
+SENTENCES = (1000, 10_000, 100_000)
+BATCH_OF = {"hierarchical-tagger": 64, "byte-to-span": 128}  # the pipelines' own
+TRAINED_IN = {"hierarchical-tagger": 32, "byte-to-span": 128}  # the recipes' own
 LINES = 256  # tagged at a go
 SMALLEST_GROWTH = 1.0  # MiB; below, memory does not grow
 
@@ -54,6 +58,7 @@ class What(StrEnum):
 
     documents = "documents"
     stream = "stream"
+    corpus = "corpus"
     labels = "labels"
     batch = "batch"
     heads = "heads"
@@ -116,6 +121,11 @@ def series_of(what: str, base: Case, models: dict[str, str], longest: int) -> li
     for family, (shape, *_) in SHAPES.items():
         model = models.get(family)
         name = shape if model is None else Path(model).name
+        if what == "corpus":
+            case = replace(base, work="corpus", recipe=shape, batch_size=TRAINED_IN[family])
+            named = {"before training": replace(case, mode="read"), "step of training": replace(case, mode="train")}
+            found += [Series(what, f"{kind}, {shape}", "sentences", c, "size", SENTENCES) for kind, c in named.items()]
+            continue
         tagging = replace(base, recipe=shape, mode="tag", model=model)
         if what == "batch":
             along = "sentences" if family == "hierarchical-tagger" else "windows"

@@ -54,9 +54,11 @@ class Case:
     """One thing to measure.
 
     Attributes:
-        work: "rate"; "profile"; "document", tagging one document; or "crf", its loss with gradient and its decoding.
+        work: "rate"; "profile"; "document", tagging one document; "corpus", training on one of some size; or "crf",
+            its loss with gradient and its decoding.
         recipe: whose shape the tagger has.
-        mode: "train" or "tag"; of a document, "stream" gives it line by line.
+        mode: "train" or "tag"; of a document, "stream" gives it line by line; of a corpus, "read" ends where training
+            begins.
         batch_size: sentences, or windows.
         dtype: in which training multiplies, "bfloat16" by autocast, as the Trainer does it; of tagging, "int8" for
             weights of 8 bits.
@@ -69,7 +71,7 @@ class Case:
         settings: changes to the recipe, as `key=value`.
         heads: a hierarchical tagger with so many heads that share all below the output; 0 for one without.
         tags: so many plain tags in place of the sample's; 0 for those.
-        size: bytes of a document.
+        size: bytes of a document; sentences of a corpus.
     """
 
     work: str = "rate"

@@ -193,6 +193,22 @@ class TestWork:
         assert len(times) == 10 and times == sorted(times, reverse=True)
         assert sum(times) <= found["in_operators"]
 
+    @pytest.mark.parametrize(("recipe", "settings"), [("ner", SMALL_WORDS), ("byte-ner", SMALL_BYTES)])
+    @pytest.mark.parametrize("mode", ["read", "train"])
+    def test_a_corpus(
+        self,
+        measure: Any,
+        workloads: Any,
+        recipe: str,
+        settings: list[str],
+        mode: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(measure.datasets.config, "HF_DATASETS_CACHE", "restored when the test has ended")
+        case = workloads.Case("corpus", recipe, mode, 4, seconds=0.01, size=30, settings=tuple(settings))
+        found = measure.corpus(case)
+        assert found["seconds"] > 0 and found["memory"] >= found["memory_before"]
+
     @pytest.mark.parametrize("mode", ["tag", "stream"])
     def test_a_document(self, measure: Any, workloads: Any, mode: str) -> None:
         case = workloads.Case(work="document", mode=mode, size=500, seconds=0.01, settings=tuple(SMALL_WORDS))

@@ -115,7 +115,7 @@ def encode_corpus(
             "misaligned": sentence.misaligned,
         }
 
-    # The tokenizer's cache grows while it works, so it cannot be part of the fingerprint.
+    # All that the result depends on.
     options = [tokenizer.vocabularies, tokenizer.characters, tokenizer.init_kwargs, tokenizer.gazetteer]
     options += [tags, scheme, language]
     encoded, misaligned = DatasetDict(), {}

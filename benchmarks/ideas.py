@@ -2,8 +2,9 @@
 
     python benchmarks/ideas.py [--only TEXT]... [--text FILE] [--rounds N] [--steps N] [--threads N] [--output FOLDER]
 
-For each idea two pieces of work go step by step beside each other: one as tagsmith does it, one with a plain version put
-in the idea's place. It is learnt from the bundled sample; the sample is tagged too, or the lines of a file. Writes ideas.json and ideas.md; NOTES.md says what was expected of them.
+For each idea two pieces of work go step by step beside each other: one as tagsmith does it, one with a plain version
+put in the idea's place. It is learnt from the bundled sample; that is tagged too, or the lines of a file. Writes
+ideas.json and ideas.md; NOTES.md says what was expected of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How time and memory grow: with the length of a text, the size of a corpus, with tags, with the batch, with heads.
 
     python benchmarks/scaling.py [--what documents|stream|corpus|labels|batch|heads|all] [--output FOLDER]
-                                 [--longest 10000000] [--sizes 1,2,4] [--rounds N] [--threads N]
+                                 [--family hierarchical|bytes|both] [--longest 10000000] [--sizes 1,2,4]
+                                 [--rounds N] [--threads N]
                                  [--model FOLDER]... [--set KEY=VALUE]...
 
 - documents: tagging one document of 1 kB, 10 kB, ... bytes; stream: the same text line by line.
@@ -27,7 +28,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from speed import SHAPES, console, in_rounds, markdown_table, numbers, show, spread, trained
+from speed import FAMILIES, SHAPES, Family, console, in_rounds, markdown_table, numbers, show, spread, trained
 from workloads import Case
 
 from tagsmith.tokenization.input_error import InputError
@@ -224,6 +225,7 @@ def main(
     output: Annotated[Path, typer.Option(help="Folder of scaling.json, scaling.md and scaling.png.")] = Path(
         "scaling"
     ),
+    family: Annotated[Family, typer.Option(help="Which taggers.")] = Family.both,
     longest: Annotated[int, typer.Option(min=1000, help="Bytes of the longest document.")] = 10_000_000,
     sizes: Annotated[str | None, typer.Option(help="Of the points, in place of the usual ones: 1,2,4.")] = None,
     threads: Threads = 1,
@@ -238,6 +240,8 @@ def main(
     base = Case(threads=threads, seconds=seconds, lines=LINES, text=words, settings=tuple(set_ or []))
     groups = [each.value for each in What if each is not What.all] if what is What.all else [what.value]
     every = [series for group in groups for series in series_of(group, base, models, longest)]
+    if family is not Family.both:
+        every = [series for series in every if series.case.recipe in SHAPES[FAMILIES[family]]]
     if sizes is not None:
         every = [replace(series, at=numbers(sizes)) for series in every]
     cases = [case for series in every for case in series.cases]

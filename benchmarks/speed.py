@@ -67,6 +67,9 @@ class Family(StrEnum):
     both = "both"
 
 
+FAMILIES = {Family.hierarchical: "hierarchical-tagger", Family.bytes: "byte-to-span"}
+
+
 def measured(case: Case) -> dict[str, Any]:
     """Measure a case in a process of its own."""
     command = [sys.executable, str(Path(__file__).with_name("measure_case.py")), json.dumps(asdict(case))]
@@ -275,7 +278,7 @@ def main(
         raise typer.BadParameter("--vary changes recipes, and a trained tagger has its own: give --vary or --model")
     words = None if text is None else str(text)
     base = Case(seconds=seconds, lines=lines, text=words, settings=tuple(set_ or []))
-    chosen = {"hierarchical": ["hierarchical-tagger"], "bytes": ["byte-to-span"]}.get(family.value, list(SHAPES))
+    chosen = list(SHAPES) if family is Family.both else [FAMILIES[family]]
     cases = varied([case for name in chosen for case in cases_of(name, sizes, models, base)], vary)
     cases = [replace(case, threads=count) for case in cases for count in numbers(threads)]
     report: dict[str, Any] = {"rounds": 0, "cases": [], "profiles": []}

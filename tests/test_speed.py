@@ -365,7 +365,7 @@ def test_speed(speed: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_scaling(scaling: Any, tmp_path: Path) -> None:
-    options = ["--what", "labels", "--sizes", "2,4", "--rounds", "1", "--seconds", "0.1"]
+    options = ["--what", "labels", "--family", "hierarchical", "--sizes", "2,4", "--rounds", "1", "--seconds", "0.1"]
     settings = [part for text in SMALL_WORDS for part in ("--set", text)]
     printed = run(scaling, *options, "--output", str(tmp_path), *settings)
     report = json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))

@@ -27,7 +27,7 @@ from speed import console, markdown_table, show
 from torch import Tensor, nn
 from workloads import Case, TaggingWork, TrainingWork
 
-from tagsmith.modeling import recurrent
+from tagsmith.modeling import recurrent, recurrent_cells
 from tagsmith.modeling.crf import ConditionalRandomField
 from tagsmith.modeling.dropout import Dropout
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerModel
@@ -188,7 +188,7 @@ def ideas(text: str | None = None) -> list[Idea]:
     apart = partial(patched, recurrent, "scan", scan_apart)
     plain_loop = partial(patched, recurrent, "scan", scan_by_autograd)
     every_word = partial(patched, HierarchicalTaggerModel, "_spell", staticmethod(spell_all))
-    tanh = partial(patched, recurrent, "_tanh", lambda x, out: torch.tanh(x, out=out))
+    tanh = partial(patched, recurrent_cells, "_tanh", lambda x, out: torch.tanh(x, out=out))
     logarithms = partial(patched, ConditionalRandomField, "_partition", partition_by_logarithms)
     random = partial(
         patched, workloads, "LengthGroupedSampler", lambda lengths, size, seed: LengthGroupedSampler(lengths, 1, seed)

@@ -80,6 +80,12 @@ def test_a_patch_ends(ideas: Any) -> None:
     assert ConditionalRandomField.__dict__["_partition"] is before
 
 
+def test_all_patches_find_what_they_replace(ideas: Any) -> None:
+    for idea in ideas.ideas():
+        with idea.patch():
+            pass
+
+
 @pytest.mark.slow
 def test_an_idea_is_measured(ideas: Any) -> None:
     idea = next(idea for idea in ideas.ideas() if "distinct" in idea.name)

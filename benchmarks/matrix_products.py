@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
-from tagsmith.modeling.modeling_hierarchical_tagger import CharacterEncoder, HierarchicalTaggerForTokenClassification
+from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.modeling.word_reader import CharacterEncoder
 
 SIDE = 1024  # of the matrices that the machine's rate is measured with
 

@@ -19,8 +19,9 @@ from toys import assert_same
 
 import tagsmith
 from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
-from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification, forget_rare
+from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
+from tagsmith.modeling.word_reader import forget_rare
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names

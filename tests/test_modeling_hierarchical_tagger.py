@@ -21,10 +21,10 @@ from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTagg
 from tagsmith.modeling.modeling_hierarchical_tagger import (
     HierarchicalTaggerForTokenClassification,
     HierarchicalTaggerModel,
-    forget_rare,
 )
 from tagsmith.modeling.recurrent import Packing
 from tagsmith.modeling.tag_grammar import legal_transitions
+from tagsmith.modeling.word_reader import forget_rare
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 

@@ -44,6 +44,7 @@ MODEL_CODE = {
     "tag_grammar.py",
     "tag_spans.py",
     "word_cache.py",
+    "word_reader.py",
 }
 WORD_CODE = {"gazetteers.py", "input_error.py", "spans.py", "tokenization_hierarchical_tagger.py", "words.py"}
 CODE = MODEL_CODE | WORD_CODE

@@ -207,7 +207,7 @@ class TestWork:
         monkeypatch.setattr(measure.datasets.config, "HF_DATASETS_CACHE", "restored when the test has ended")
         case = workloads.Case("corpus", recipe, mode, 4, seconds=0.01, size=30, settings=tuple(settings))
         found = measure.corpus(case)
-        assert found["seconds"] > 0 and found["memory"] >= found["memory_before"]
+        assert found["seconds"] > 0 and found["memory"] > 10
 
     @pytest.mark.parametrize("mode", ["tag", "stream"])
     def test_a_document(self, measure: Any, workloads: Any, mode: str) -> None:

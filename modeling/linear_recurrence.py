@@ -217,8 +217,9 @@ class SRULayer(nn.Module):
         x = torch.baddbmm(bias, inputs, self.input_weight)
         return x if self.projects else torch.cat([x, self._own_part(inputs).to(x.dtype)], dim=-1)
 
-    def forward(self, projected: Tensor, grid: _Grid) -> Tensor:
-        """Packed, of `project`, to `(directions, steps, hidden_size)`."""
+    def forward(self, packed: Tensor, packing: Packing, grid: _Grid, table: Tensor | None = None) -> Tensor:
+        """Packed `(steps, input_size)`, or rows `(steps,)` of a table, to `(directions, steps, hidden_size)`."""
+        projected = _projected(self, packed, packing, table)
         size = self.hidden_size
         candidate, gates, skip = projected.to(_state_type(projected.dtype)).split([size, 2 * size, size], -1)
         forget, highway = gates.sigmoid().chunk(2, -1)
@@ -269,14 +270,23 @@ class LinearRNNLayer(nn.Module):
         """`(directions, rows, input_size)` to dense map and gate, `(directions, rows, 2 * hidden_size)`."""
         return torch.baddbmm(self.input_bias, inputs, self.input_weight)
 
-    def forward(self, projected: Tensor, grid: _Grid) -> Tensor:
-        """Packed, of `project`, to `(directions, steps, hidden_size)`."""
+    def forward(self, packed: Tensor, packing: Packing, grid: _Grid, table: Tensor | None = None) -> Tensor:
+        """Packed `(steps, input_size)`, or rows `(steps,)` of a table, to `(directions, steps, hidden_size)`."""
+        projected = _projected(self, packed, packing, table)
         dense, gate = projected.to(_state_type(projected.dtype)).chunk(2, -1)
         log_decay = nn.functional.logsigmoid(self.decay_logit.to(dense.dtype))
         weight = self.state_input.to(dense.dtype) * self.state_output.to(dense.dtype)
         with torch.autocast(projected.device.type, enabled=False):
             past = grid.collect(exponential_filter(grid.spread(dense), log_decay, weight))
         return torch.lerp(dense, past, gate.sigmoid()).to(self.input_weight.dtype)
+
+
+def _projected(layer: Any, packed: Tensor, packing: Packing, table: Tensor | None) -> Tensor:
+    """What a layer makes of its inputs, in the order of each direction."""
+    if table is not None:
+        return packing.look_up(table, packed)
+    projected: Tensor = layer.project(packing.ways(packed, len(layer.input_weight)))
+    return projected
 
 
 LINEAR_LAYERS: dict[str, Any] = {"sru": SRULayer, "linear-rnn": LinearRNNLayer}
@@ -312,6 +322,7 @@ class LinearRecurrentStack(nn.Module):
     def project(self, inputs: Tensor) -> Tensor:
         """What the first layer makes of inputs `(rows, input_size)` wherever they stand: `(directions, rows, ...)`."""
         first: Any = self.layers[0]
+        inputs = inputs.to(first.input_weight.device)  # of a model that is spread over several
         projected: Tensor = first.project(inputs.expand(self.directions, -1, -1))
         return projected
 
@@ -335,14 +346,9 @@ class LinearRecurrentStack(nn.Module):
             return like.new_zeros(0, self.output_size), ends
         grid, filled = _Grid.of(packing), packing.last[:, None] >= 0
         finals = []
-        layer: Any
         for index, layer in enumerate(self.layers):
-            if index or table is None:
-                dropped = self.dropout(packed) if index else packed
-                projected = layer.project(packing.ways(dropped, self.directions))
-            else:
-                projected = packing.look_up(table, packed)
-            hidden = layer(projected, grid)
+            dropped = self.dropout(packed) if index else packed
+            hidden = layer(dropped, packing, grid, None if index else table)
             finals.append((hidden[:, packing.last.clamp(min=0)] * filled).transpose(0, 1).flatten(1))
             packed = packing.side_by_side(hidden)
         return packed, torch.stack(finals, dim=1)[:, :, None]

@@ -384,8 +384,9 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         grammar, lengths = SpanGrammar(self.config), read.mask.sum(1)
         rows = torch.arange(len(input_ids), device=input_ids.device)
         last, states, table = torch.full_like(rows, GO_ID), read.states, None
-        if len(rows) > len(self.model.embedding.weight):
-            table = self.model.writer.project(self.model.embedding.weight)
+        symbol_rows = self.model.embedding.weight
+        if len(rows) > len(symbol_rows) and rows.device == symbol_rows.device:
+            table = self.model.writer.project(symbol_rows)
         symbols: list[tuple[Tensor, Tensor, Tensor]] = []
         for _ in range(3 * self.config.window_size):
             if not len(rows):

@@ -295,20 +295,29 @@ class RecurrentLayer(nn.Module):
         return None if CELLS[self.cell].additive else self.recurrent_bias
 
     def forward(
-        self, projected: Tensor, packing: Packing, initial: list[Tensor] | None = None
+        self,
+        packed: Tensor,
+        packing: Packing,
+        initial: list[Tensor] | None = None,
+        table: Tensor | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """Read packed sequences.
 
         Args:
-            projected: `(directions, steps, gates * hidden_size)`, each direction in its own order.
+            packed: `(steps, input_size)`; with a table `(steps,)` ids, rows of it.
             packing: of the sequences.
             initial: as `scan` takes them.
+            table: of `project`.
 
         Returns:
             `(steps, directions * hidden_size)`, the forward half first, and the last states as `scan` gives them.
         """
         if self.products is not None and initial is not None and (initial[0].abs() > 1).any():
             raise ValueError("The initial hidden states go beyond 1, as none that these cells make do.")
+        if table is None:
+            projected = self.project(packing.ways(packed, self.directions))
+        else:
+            projected = packing.look_up(table, packed)
         of_states = None if self.products is None else self.products[1]
         weights = self.recurrent_weight, self.state_bias
         hidden, final = scan(projected, *weights, packing.sizes, self.cell, initial, of_states)
@@ -343,6 +352,7 @@ class RecurrentStack(nn.Module):
             `(directions, rows, gates * hidden_size)`.
         """
         first: Any = self.layers[0]
+        inputs = inputs.to(first.input_weight.device)  # of a model that is spread over several
         projected: Tensor = first.project(inputs.expand(self.directions, -1, -1))
         return projected
 
@@ -355,8 +365,9 @@ class RecurrentStack(nn.Module):
         initial: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """As `forward`, of ids `(steps,)` and their embeddings; each is projected once, where that is less work."""
-        if len(embedding.weight) < len(ids) and not (dropout.training and dropout.p):
-            return self(ids, packing, initial, self.project(embedding.weight))
+        rows, dropped = embedding.weight, dropout.training and dropout.p
+        if len(rows) < len(ids) and rows.device == ids.device and not dropped:  # elsewhere its module has to fetch it
+            return self(ids, packing, initial, self.project(rows))
         return self(dropout(embedding(ids)), packing, initial)
 
     def forward(
@@ -383,14 +394,9 @@ class RecurrentStack(nn.Module):
         # To the form of `scan`: (layers, states, directions, batch, size), longest first.
         sorted_states = initial[order].unflatten(-1, (self.directions, -1)).permute(1, 2, 3, 0, 4)
         finals = []
-        layer: Any
         for index, layer in enumerate(self.layers):
-            if index or table is None:
-                dropped = self.dropout(packed) if index else packed
-                projected = layer.project(packing.ways(dropped, self.directions))
-            else:
-                projected = packing.look_up(table, packed)
-            packed, final = layer(projected, packing, list(sorted_states[index]))
+            dropped = self.dropout(packed) if index else packed
+            packed, final = layer(dropped, packing, list(sorted_states[index]), None if index else table)
             finals.append(torch.stack(final))
         final_states = torch.stack(finals).permute(3, 0, 1, 2, 4).flatten(3)
         return packed, torch.empty_like(final_states).index_copy(0, order, final_states)

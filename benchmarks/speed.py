@@ -42,9 +42,10 @@ NOTES = """\
 Medians over {rounds} rounds, in turn over all cases, each in a process of its own. {processor}.
 
 - *a second*: words of the hierarchical tagger, windows of byte-to-span. *batch*: sentences, or windows.
-- *GFLOP/s*: of the matrix products alone, counted from the shapes; a backward pass counts as two forward passes. The
-  distinct words of a batch (in tagging, of 16 batches) are spelled once and count once; padding counts where it is
-  multiplied. The CRF and what goes element by element are left out of the count, not of the time.
+- *GFLOP/s*: of the matrix products alone, counted from the shapes; a backward pass counts as two forward passes.
+  What is done once counts once: the spelling of a word that recurs in a batch, in tagging all that a word is before
+  its sentence, and the first product of a byte or character. Padding counts where it is multiplied. The CRF and what
+  goes element by element are left out of the count, not of the time.
 - *machine's*: the rate of products of two matrices of 1,024 by 1,024 in the same type (float32 beside int8), between
   the steps of the case.
 - *peak MiB*: of the resident set, with torch and the libraries; *of the work*: how far above what it was before the

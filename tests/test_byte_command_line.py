@@ -4,7 +4,7 @@ import csv
 import json
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -12,6 +12,8 @@ from toys import BYTE_MODEL, BYTE_TRAINING, Outcome, assert_one_line, card_of, r
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training import scoring
+from tagsmith.training.byte_corpus import documents
 from tagsmith.training.command_line import named_files
 
 
@@ -54,14 +56,24 @@ def test_training_of_two_languages(toys: Toys) -> None:
     assert "de label" in outcome.out
 
 
-def test_evaluation(toys: Toys) -> None:
+def test_evaluation(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = json.loads((toys.tagger / "results.json").read_text())["dev"]["en"]
     found = json.loads(tagsmith("evaluate", toys.tagger, toys.folder / "en-dev.conll", "--json").out)
     assert found == scores
     assert scores["f1"] > 0.8
+    sizes = []
+
+    def watched(*arguments: Any) -> Any:
+        for document in documents(*arguments):
+            sizes.append(len(document.text.splitlines()))
+            yield document
+
+    monkeypatch.setattr(scoring, "documents", watched)
     by_line = json.loads(tagsmith("evaluate", toys.tagger, toys.folder / "en-dev.conll", "--json", "--by-line").out)
     assert by_line["labels"]["LOC"]["support"] == scores["labels"]["LOC"]["support"]
-    assert by_line != scores
+    assert sizes == [1] * 20
+    tagsmith("evaluate", toys.tagger, toys.folder / "en-dev.conll", "--json")
+    assert sizes[20:] == [20]
 
 
 def test_tagging(toys: Toys) -> None:

@@ -255,7 +255,7 @@ def main(
     output.mkdir(parents=True, exist_ok=True)
     report, rows = [], []
     for idea in ideas(None if text is None else str(text)):
-        if only and not any(text in idea.name for text in only):
+        if only and not any(part in idea.name for part in only):
             continue
         console.print(f"{idea.name}: {idea.case.recipe}, {idea.case.mode}", highlight=False)
         ratios = measured(idea, rounds, steps if idea.case.mode == "train" else 1)

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from transformers import initialization as init
 
 from .dropout import Dropout
-from .recurrent import Packing
+from .recurrent import Packing, project_rows, project_steps
 
 
 def _steps(x: Tensor, length: int) -> tuple[Tensor, ...]:
@@ -219,7 +219,7 @@ class SRULayer(nn.Module):
 
     def forward(self, packed: Tensor, packing: Packing, grid: _Grid, table: Tensor | None = None) -> Tensor:
         """Packed `(steps, input_size)`, or rows `(steps,)` of a table, to `(directions, steps, hidden_size)`."""
-        projected = _projected(self, packed, packing, table)
+        projected = project_steps(self, packed, packing, table)
         size = self.hidden_size
         candidate, gates, skip = projected.to(_state_type(projected.dtype)).split([size, 2 * size, size], -1)
         forget, highway = gates.sigmoid().chunk(2, -1)
@@ -272,21 +272,13 @@ class LinearRNNLayer(nn.Module):
 
     def forward(self, packed: Tensor, packing: Packing, grid: _Grid, table: Tensor | None = None) -> Tensor:
         """Packed `(steps, input_size)`, or rows `(steps,)` of a table, to `(directions, steps, hidden_size)`."""
-        projected = _projected(self, packed, packing, table)
+        projected = project_steps(self, packed, packing, table)
         dense, gate = projected.to(_state_type(projected.dtype)).chunk(2, -1)
         log_decay = nn.functional.logsigmoid(self.decay_logit.to(dense.dtype))
         weight = self.state_input.to(dense.dtype) * self.state_output.to(dense.dtype)
         with torch.autocast(projected.device.type, enabled=False):
             past = grid.collect(exponential_filter(grid.spread(dense), log_decay, weight))
         return torch.lerp(dense, past, gate.sigmoid()).to(self.input_weight.dtype)
-
-
-def _projected(layer: Any, packed: Tensor, packing: Packing, table: Tensor | None) -> Tensor:
-    """What a layer makes of its inputs, in the order of each direction."""
-    if table is not None:
-        return packing.look_up(table, packed)
-    projected: Tensor = layer.project(packing.ways(packed, len(layer.input_weight)))
-    return projected
 
 
 LINEAR_LAYERS: dict[str, Any] = {"sru": SRULayer, "linear-rnn": LinearRNNLayer}
@@ -321,10 +313,7 @@ class LinearRecurrentStack(nn.Module):
 
     def project(self, inputs: Tensor) -> Tensor:
         """What the first layer makes of inputs `(rows, input_size)` wherever they stand: `(directions, rows, ...)`."""
-        first: Any = self.layers[0]
-        inputs = inputs.to(first.input_weight.device)  # of a model that is spread over several
-        projected: Tensor = first.project(inputs.expand(self.directions, -1, -1))
-        return projected
+        return project_rows(self.layers[0], inputs)
 
     def forward(self, packed: Tensor, packing: Packing, table: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Read packed sequences.

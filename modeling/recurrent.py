@@ -241,6 +241,21 @@ def scan(
     return hidden, final
 
 
+def project_rows(layer: Any, inputs: Tensor) -> Tensor:
+    """What a layer makes of inputs `(rows, input_size)` wherever they stand: `(directions, rows, ...)`."""
+    inputs = inputs.to(layer.input_weight.device)  # of a model that is spread over several
+    projected: Tensor = layer.project(inputs.expand(len(layer.input_weight), -1, -1))
+    return projected
+
+
+def project_steps(layer: Any, packed: Tensor, packing: Packing, table: Tensor | None) -> Tensor:
+    """The same of packed steps, each direction in its own order: of inputs, or of rows `(steps,)` of a table."""
+    if table is not None:
+        return packing.look_up(table, packed)
+    projected: Tensor = layer.project(packing.ways(packed, len(layer.input_weight)))
+    return projected
+
+
 class RecurrentLayer(nn.Module):
     """One layer, read one way or both ways: packed `(steps, input_size)` to `(steps, directions * hidden_size)`."""
 
@@ -314,10 +329,7 @@ class RecurrentLayer(nn.Module):
         """
         if self.products is not None and initial is not None and (initial[0].abs() > 1).any():
             raise ValueError("The initial hidden states go beyond 1, as none that these cells make do.")
-        if table is None:
-            projected = self.project(packing.ways(packed, self.directions))
-        else:
-            projected = packing.look_up(table, packed)
+        projected = project_steps(self, packed, packing, table)
         of_states = None if self.products is None else self.products[1]
         weights = self.recurrent_weight, self.state_bias
         hidden, final = scan(projected, *weights, packing.sizes, self.cell, initial, of_states)
@@ -351,10 +363,7 @@ class RecurrentStack(nn.Module):
         Returns:
             `(directions, rows, gates * hidden_size)`.
         """
-        first: Any = self.layers[0]
-        inputs = inputs.to(first.input_weight.device)  # of a model that is spread over several
-        projected: Tensor = first.project(inputs.expand(self.directions, -1, -1))
-        return projected
+        return project_rows(self.layers[0], inputs)
 
     def read(
         self,

@@ -86,6 +86,11 @@ def test_all_patches_find_what_they_replace(ideas: Any) -> None:
             pass
 
 
+def test_lines_of_a_file_are_tagged(ideas: Any) -> None:
+    cases = [idea.case for idea in ideas.ideas("lines.txt")]
+    assert {(case.mode, case.text) for case in cases} == {("train", None), ("tag", "lines.txt")}
+
+
 @pytest.mark.slow
 def test_an_idea_is_measured(ideas: Any) -> None:
     idea = next(idea for idea in ideas.ideas() if "distinct" in idea.name)

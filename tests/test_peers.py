@@ -162,10 +162,11 @@ class TestProcess:
 @pytest.mark.slow
 def test_tiny_run(peers: Any, files: list[str], tmp_path: Path) -> None:
     pytest.importorskip("pycrfsuite")
-    only = ["--peer=naive", "--peer=crfsuite"]
+    names = ["tagsmith-int8", "naive", "naive-padded", "crfsuite"]
+    only = [f"--peer={name}" for name in names]
     run(peers, "speed", *files, *only, "--threads=1", "--rounds=1", "--seconds=0.1", "--learn-seconds=0")
     report = json.loads((tmp_path / "peers" / "peers-speed.json").read_text(encoding="utf-8"))
-    assert [row["name"] for row in report["rows"]] == ["naive", "crfsuite"] and not report["failed"]
+    assert [row["name"] for row in report["rows"]] == names and not report["failed"]
     assert all(row["train"][0] > 0 < row["tokens"][0] and row["bytes"] for row in report["rows"])
 
 

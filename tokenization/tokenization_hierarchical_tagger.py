@@ -229,7 +229,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         if "" in words:
             raise ValueError("A word is empty. Leave empty strings out of the sentence.")
         known = self._word_ids[language]
-        return [known.get(normalize(word, self.lowercase, self.zero_digits), UNK_ID) for word in words]
+        return [known.get(self.normalize(word), UNK_ID) for word in words]
 
     def spell(self, words: Sequence[str]) -> np.ndarray:
         """Words to their character ids alone: int64 `(words, characters)`, 0 where a word is shorter."""

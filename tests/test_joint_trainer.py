@@ -23,6 +23,7 @@ from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.collator import TaggerCollator
 from tagsmith.training.joint_trainer import JointTaggerTrainer
+from tagsmith.training.main_process import end_launched_process
 
 
 @dataclass
@@ -383,3 +384,4 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
 
 if __name__ == "__main__":
     train_into(Path(sys.argv[1]), 2)
+    end_launched_process()

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tagsmith.training import command_options, training_run
+from tagsmith.training import command_line, command_options, training_run
 from tagsmith.training.main_process import is_main_process
 from tagsmith.training.recipe import Recipe
 
@@ -69,3 +72,43 @@ def test_a_run_shows_its_progress_once(main: bool, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(training_run, "is_main_process", lambda: main)
     run = training_run.TrainingRun(Recipe(training={"use_cpu": True}), {}, False, tmp_path, False, None)
     assert run.console.quiet != main
+
+
+ENDING = """
+import atexit, sys
+from tagsmith.training.main_process import end_launched_process
+class Held:
+    def __del__(self):
+        sys.stderr.write("Python has ended")
+held = Held()
+atexit.register(sys.stdout.write, "handlers have run, ")
+sys.stdout.write("output is written, ")
+end_launched_process()
+sys.stdout.write("not launched, ")
+"""
+
+
+@pytest.mark.parametrize(
+    "ranks, heard",
+    [
+        ({"LOCAL_RANK": "1"}, ("output is written, handlers have run, ", "")),
+        ({}, ("output is written, not launched, handlers have run, ", "Python has ended")),
+    ],
+)
+def test_a_launched_process_ends_before_python_does(ranks: dict[str, str], heard: tuple[str, str]) -> None:
+    others = {name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK")}
+    run = subprocess.run(
+        [sys.executable, "-c", ENDING], env=others | ranks, timeout=60, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, *heard)
+
+
+def test_the_command_ends_launched_processes_that_succeed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = []
+    monkeypatch.setattr(command_line, "end_launched_process", lambda: ended.append(True))
+    for arguments, code in ((["recipes"], 0), (["train"], 2)):
+        monkeypatch.setattr(sys, "argv", ["tagsmith", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            command_line.main()
+        assert stop.value.code == code
+        assert len(ended) == 1

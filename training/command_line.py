@@ -32,6 +32,7 @@ from tagsmith.training.command_options import (
     say,
 )
 from tagsmith.training.evaluate_command import evaluate
+from tagsmith.training.main_process import end_launched_process
 from tagsmith.training.plot_commands import plots
 from tagsmith.training.publish_commands import push
 from tagsmith.training.tag_command import tag
@@ -226,6 +227,8 @@ def main() -> None:
             if "--shards" in sys.argv:
                 hint = "; the same command goes on"
             say(f"interrupted{hint}")
+        if not stop.code:
+            end_launched_process()
         raise
 
 

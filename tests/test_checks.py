@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tagsmith.training.checks import CheckResult, check_files
+from tagsmith.training.reading_options import ReadingOptions
 from tagsmith.training.sample import sample_files
 
 TRAIN = "Anna B-PER\nlives O\nin O\nOslo B-LOC\n\nAnna B-PER\nsings O\n\n"
@@ -79,7 +80,7 @@ def test_spans_and_texts_of_json_lines(tmp_path: Path) -> None:
 def test_slips_of_the_scheme_are_warnings(tmp_path: Path) -> None:
     path = write(tmp_path, TRAIN + "x I-LOC\n")
     assert warned(check_files([path]), f"{path}:9: I- that opens a span (IOB2): 1")
-    assert "forbids" in check_files([path], on_error="raise").errors[0]
+    assert "forbids" in check_files([path], ReadingOptions(on_error="raise")).errors[0]
 
 
 def test_errors(tmp_path: Path) -> None:

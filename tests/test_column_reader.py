@@ -11,6 +11,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags
 from tagsmith.training.column_reader import read_sentences
+from tagsmith.training.reading_options import ReadingOptions
 from tagsmith.training.reading_report import Report, Sentence
 
 CONLL = """-DOCSTART- -X- O O
@@ -51,7 +52,7 @@ def write(folder: Path, text: str | bytes, name: str = "data.conll") -> Path:
 
 def read(path: Path, **options: object) -> tuple[list[Sentence], Report]:
     report = Report()
-    return list(read_sentences(path, report=report, **options)), report  # type: ignore[arg-type]
+    return list(read_sentences(path, ReadingOptions(**options), report)), report  # type: ignore[arg-type]
 
 
 def fails(path: Path, **options: object) -> InputError:

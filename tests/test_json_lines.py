@@ -8,6 +8,7 @@ import pytest
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.json_lines import read_json_lines
+from tagsmith.training.reading_options import ReadingOptions
 from tagsmith.training.reading_report import Report, Sentence
 
 ADA = {"text": "Ada Lovelace, London", "spans": [{"start": 0, "end": 12, "label": "PER"}]}
@@ -21,7 +22,7 @@ def write(folder: Path, *rows: Any) -> Path:
 
 def read(path: Path, **options: Any) -> tuple[list[Sentence], Report]:
     report = Report()
-    return list(read_json_lines(path, report=report, **options)), report
+    return list(read_json_lines(path, ReadingOptions(**options), report)), report
 
 
 def test_text_and_spans(tmp_path: Path) -> None:

@@ -7,28 +7,16 @@ from pathlib import Path
 
 from .column_reader import read_sentences
 from .json_lines import read_json_lines
+from .reading_options import ReadingOptions
 from .reading_report import Report, Sentence
+
+_DEFAULT = ReadingOptions()
 
 
 def open_sentences(
-    path: str | Path,
-    *,
-    tag_column: int | str | None = None,
-    encoding: str = "utf-8",
-    scheme: str = "auto",
-    on_error: str = "convert",
-    separator: str = "auto",
-    report: Report | None = None,
+    path: str | Path, options: ReadingOptions = _DEFAULT, report: Report | None = None
 ) -> Iterator[Sentence]:
     """The sentences of a file: JSON lines if its name ends in `.jsonl`, else columns; see `read_sentences`."""
     if Path(path).suffix.lower() in (".jsonl", ".ndjson"):
-        return read_json_lines(path, encoding=encoding, scheme=scheme, on_error=on_error, report=report)
-    return read_sentences(
-        path,
-        tag_column=tag_column,
-        encoding=encoding,
-        scheme=scheme,
-        on_error=on_error,
-        separator=separator,
-        report=report,
-    )
+        return read_json_lines(path, options, report)
+    return read_sentences(path, options, report)

@@ -11,17 +11,15 @@ import typer
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.command_options import (
-    Encoding,
-    OnError,
-    TagColumn,
     Threads,
     check_head,
     check_kind,
     load_pipeline,
     named_file,
-    reader_options,
     say,
 )
+from tagsmith.training.reading_arguments import reads_annotated_files
+from tagsmith.training.reading_options import ReadingOptions
 
 Data = Annotated[
     list[str] | None,
@@ -40,6 +38,7 @@ class _Data(NamedTuple):
     rows: Any
 
 
+@reads_annotated_files
 def card(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a trained tagger.")],
     name: Annotated[str | None, typer.Option(help="The tagger's name, as owner/name; else the folder's.")] = None,
@@ -51,8 +50,8 @@ def card(
     pictures: Annotated[
         bool, typer.Option(help="Draw the learning curve, and with --dev the confusion of labels (extra [plots]).")
     ] = False,
-    tag_column: TagColumn = None,
-    encoding: Encoding = "utf-8",
+    *,
+    reading: ReadingOptions,
     threads: Threads = 1,
 ) -> None:
     """Write a tagger's model card, README.md; what you wrote around it, and into its metadata, stays.
@@ -65,7 +64,7 @@ def card(
         raise InputError("there is no such folder", path=folder)
     if dev or test or pictures:
         config, results = read_config(folder), read_results(folder)
-        data = list(_read_data({"dev": dev or [], "test": test or []}, tag_column, encoding))
+        data = list(_read_data({"dev": dev or [], "test": test or []}, reading))
         pipeline = load_pipeline(str(folder), threads) if data else None
         for part in data:
             head = _head(config, part)
@@ -80,10 +79,9 @@ def card(
     say(f"the card is {path}")
 
 
-def _read_data(given: dict[str, list[str]], tag_column: str | None, encoding: str) -> Iterator[_Data]:
+def _read_data(given: dict[str, list[str]], reading: ReadingOptions) -> Iterator[_Data]:
     from tagsmith.training.corpora import load_corpus
 
-    options = reader_options(tag_column, encoding, "auto", OnError.convert)
     seen = set()
     for split, arguments in given.items():
         for argument in arguments:
@@ -91,7 +89,7 @@ def _read_data(given: dict[str, list[str]], tag_column: str | None, encoding: st
             if (split, name) in seen:
                 raise InputError(f"--{split} is given twice{f' for {name!r}' if name else ''}", fix="Name them apart.")
             seen.add((split, name))
-            yield _Data(split, name, file, load_corpus({split: file}, **options)[split])
+            yield _Data(split, name, file, load_corpus({split: file}, options=reading)[split])
 
 
 def _head(config: Any, part: _Data) -> str | None:

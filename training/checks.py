@@ -13,7 +13,10 @@ from pathlib import Path
 from tagsmith.tokenization.input_error import InputError
 
 from .annotated_files import open_sentences
+from .reading_options import ReadingOptions
 from .reading_report import Finding, Report, Sentence
+
+_DEFAULT = ReadingOptions()
 
 # Whitespace and invisible characters that words should not hold. Joiners (U+200C, U+200D) belong to many scripts.
 _ODD = re.compile(
@@ -64,12 +67,8 @@ class _Contents:
 
 def check_files(
     files: Mapping[str, str | Path] | Sequence[str | Path],
+    options: ReadingOptions = _DEFAULT,
     *,
-    tag_column: int | str | None = None,
-    encoding: str = "utf-8",
-    scheme: str = "auto",
-    on_error: str = "convert",
-    separator: str = "auto",
     max_span_bytes: int = 60,
     rare: int = 10,
 ) -> CheckResult:
@@ -81,11 +80,7 @@ def check_files(
 
     Args:
         files: column files or JSON lines.
-        tag_column: this and the next four as `read_sentences` takes them.
-        encoding: see there.
-        scheme: see there.
-        on_error: see there.
-        separator: see there.
+        options: how to read them.
         max_span_bytes: longer spans do not fit into a byte window.
         rare: labels with fewer spans in the training file are named.
     """
@@ -95,15 +90,7 @@ def check_files(
     for name, path in named.items():
         kept = _Contents()
         try:
-            for sentence in open_sentences(
-                path,
-                tag_column=tag_column,
-                encoding=encoding,
-                scheme=scheme,
-                on_error=on_error,
-                separator=separator,
-                report=kept.report,
-            ):
+            for sentence in open_sentences(path, options, kept.report):
                 _look_at(sentence, kept, max_span_bytes)
         except InputError as error:
             result.errors.append(str(error))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import datasets
@@ -16,6 +16,7 @@ from datasets import Features, List, Value
 from tagsmith.tokenization.input_error import InputError
 
 from .annotated_files import open_sentences
+from .reading_options import ReadingOptions
 from .reading_report import Report, Sentence
 
 FEATURES = Features(
@@ -42,13 +43,9 @@ def sentence_row(sentence: Sentence) -> dict[str, Any]:
 
 @dataclass
 class ColumnCorpusConfig(datasets.BuilderConfig):
-    """How to read a corpus' files: the arguments of `read_sentences`."""
+    """How to read a corpus' files."""
 
-    tag_column: int | str | None = None
-    encoding: str = "utf-8"
-    scheme: str = "auto"
-    on_error: str = "convert"
-    separator: str = "auto"
+    options: ReadingOptions = field(default_factory=ReadingOptions)
 
 
 class ColumnCorpus(datasets.GeneratorBasedBuilder):
@@ -70,17 +67,8 @@ class ColumnCorpus(datasets.GeneratorBasedBuilder):
     def _generate_examples(self, split: str, paths: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         if len(paths) != 1:
             raise InputError(f"{len(paths)} files for the split {split!r}", fix="Give one file a split.")
-        config, report = self.config, Report()
-        sentences = open_sentences(
-            paths[0],
-            tag_column=config.tag_column,
-            encoding=config.encoding,
-            scheme=config.scheme,
-            on_error=config.on_error,
-            separator=config.separator,
-            report=report,
-        )
-        for number, sentence in enumerate(sentences):
+        report = Report()
+        for number, sentence in enumerate(open_sentences(paths[0], self.config.options, report)):
             yield number, sentence_row(sentence)
         # The description is what the cache keeps beside the data and hands back with it.
         self._reports[split] = report.to_dict()

@@ -12,13 +12,15 @@ from itertools import islice
 from pathlib import Path
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.tag_schemes import SchemeDetector, canonical_scheme
+from tagsmith.tokenization.tag_schemes import SchemeDetector
 
 from .column_layout import Block, Layout, read_blocks, survey_layout
-from .read_tags import check_on_error, read_tags
+from .read_tags import read_tags
+from .reading_options import ReadingOptions
 from .reading_report import Report, Sentence
 from .word_alignment import Unit, align_units, join_units
 
+_DEFAULT = ReadingOptions()
 _RAW_TEXT = re.compile(r"#\s*text\s*=(.*)")
 _RANGE = re.compile(r"(\d+)-(\d+)$")
 _EMPTY_NODE = re.compile(r"\d+\.\d+$")
@@ -26,14 +28,7 @@ _COUNTED = [str(number) for number in range(1, 1000)]
 
 
 def read_sentences(
-    path: str | Path,
-    *,
-    tag_column: int | str | None = None,
-    encoding: str = "utf-8",
-    scheme: str = "auto",
-    on_error: str = "convert",
-    separator: str = "auto",
-    report: Report | None = None,
+    path: str | Path, options: ReadingOptions = _DEFAULT, report: Report | None = None
 ) -> Iterator[Sentence]:
     """Read a column file sentence by sentence.
 
@@ -43,38 +38,25 @@ def read_sentences(
 
     Args:
         path: the file.
-        tag_column: a 0-based column number (ids count as a column), negative from the end, or a name: one of CoNLL-U's
-            ten, or of those that `# global.columns =` gives. By default the last column; in CoNLL-U `upos`; in other
-            files with ids the first column behind the words that holds span tags.
-        encoding: of the file; a byte order mark is skipped.
-        scheme: the tags' scheme, or `auto`.
-        on_error: what to do with slips whose meaning is clear (an `I-` that opens a span, a raw text that does not
-            hold the words): `convert` reads and counts them, `raise` makes them errors.
-        separator: `auto` is tab if every row has one and whitespace if none has.
+        options: how to read it.
         report: filled while reading.
 
     Raises:
         InputError: at once for the file as a whole (missing, empty, binary, no such column), while reading for a row.
     """
-    check_on_error(on_error)
-    if separator not in ("auto", "tab", "whitespace"):
-        raise InputError(f"separator={separator!r}", fix="Use 'auto', 'tab' or 'whitespace'.")
-    wanted = None if scheme == "auto" else canonical_scheme(scheme)
-    layout = survey_layout(Path(path), encoding, separator)
-    column = _resolve_column(layout, tag_column)
+    layout = survey_layout(Path(path), options.encoding, options.separator)
+    column = _resolve_column(layout, options.tag_column)
     column, found, has_spacing = _survey_tags(layout, column)
     report = Report() if report is None else report
-    report.path, report.encoding, report.separator = str(path), encoding, layout.separator
+    report.path, report.encoding, report.separator = str(path), options.encoding, layout.separator
     report.columns, report.word_column, report.tag_column = layout.width, layout.word_column, column
     report.column_name = layout.names[column] if layout.names else ""
-    report.scheme = wanted or found
-    return _sentences(layout, column, has_spacing, on_error, report)
+    report.scheme = found if options.scheme == "auto" else options.scheme
+    return _sentences(layout, column, has_spacing, options.on_error, report)
 
 
 def _resolve_column(layout: Layout, wanted: int | str | None) -> int | None:
     """The tag column's number, or None where it must be found by what the columns hold."""
-    if isinstance(wanted, str) and re.fullmatch(r"-?\d+", wanted):
-        wanted = int(wanted)
     if wanted is None:
         if layout.width == 1:
             fix = "Give a file with one word and its tag a line."

@@ -16,18 +16,12 @@ import typer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.card_commands import card
 from tagsmith.training.command_options import (
-    Encoding,
-    OnError,
-    OnErrorOption,
-    Scheme,
-    TagColumn,
     Threads,
     load_pipeline,
     messages,
     named_file,
     prepare_torch,
     print_scores,
-    reader_options,
     report_reading,
     say,
 )
@@ -35,6 +29,8 @@ from tagsmith.training.evaluate_command import evaluate
 from tagsmith.training.main_process import end_launched_process
 from tagsmith.training.plot_commands import plots
 from tagsmith.training.publish_commands import push
+from tagsmith.training.reading_arguments import reads_annotated_files
+from tagsmith.training.reading_options import ReadingOptions
 from tagsmith.training.tag_command import tag
 
 app = typer.Typer(
@@ -47,6 +43,7 @@ app.add_typer(plots, name="plot")
 
 
 @app.command()
+@reads_annotated_files
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a bundled recipe, or path of a YAML file.")],
     train: Annotated[
@@ -74,9 +71,8 @@ def train(
             "ner=3.",
         ),
     ] = None,
-    encoding: Encoding = "utf-8",
-    scheme: Scheme = "auto",
-    on_error: OnErrorOption = OnError.convert,
+    *,
+    reading: ReadingOptions,
     threads: Threads = 1,
 ) -> None:
     """Train a tagger by a recipe."""
@@ -94,7 +90,7 @@ def train(
     columns = _columns(tag_column or [], named)
     corpora = {}
     for name, files in named.items():
-        corpora[name] = load_corpus(files, **reader_options(columns[name], encoding, scheme, on_error))
+        corpora[name] = load_corpus(files, options=reading, tag_column=columns[name])
         report_reading(corpora[name], name)
     if isinstance(chosen, ByteRecipe):
         from tagsmith.training.byte_run import train_byte_tagger
@@ -117,17 +113,16 @@ app.command()(tag)
 
 
 @app.command()
+@reads_annotated_files
 def check(
     files: Annotated[list[Path], typer.Argument(help="Data files; the first is the training data.")],
-    tag_column: TagColumn = None,
-    encoding: Encoding = "utf-8",
-    scheme: Scheme = "auto",
-    on_error: OnErrorOption = OnError.convert,
+    *,
+    reading: ReadingOptions,
 ) -> None:
     """Look annotated data over before training: sizes, schemes, labels, overlaps, suspicious text."""
     from tagsmith.training.checks import check_files
 
-    result = check_files(files, **reader_options(tag_column, encoding, scheme, on_error))
+    result = check_files(files, reading)
     for line in result.lines():
         sys.stdout.write(line + "\n")
     if result.errors:

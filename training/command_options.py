@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,9 +13,6 @@ from rich.markup import escape
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.main_process import is_main_process
-
-if TYPE_CHECKING:
-    from tagsmith.training.corpora import ReaderOptions
 
 messages = Console(stderr=True, quiet=not is_main_process())
 errors = Console(stderr=True)  # which end a process, and are said by the one that fails
@@ -32,21 +28,6 @@ Threads = Annotated[
 ]
 
 
-class OnError(StrEnum):
-    """What a reader does with tags that a scheme forbids though their reading is clear."""
-
-    convert = "convert"
-    raise_ = "raise"
-
-
-TagColumn = Annotated[
-    str | None, typer.Option(help="Column of the tags: a number from 0, from the end if negative, or a name.")
-]
-Encoding = Annotated[str, typer.Option(help="Encoding of the files.")]
-Scheme = Annotated[str, typer.Option(help="Tag scheme: auto, IOB1, IOB2, BIOES, BILOU or plain.")]
-OnErrorOption = Annotated[
-    OnError, typer.Option(help="Tags that break their scheme but can be read: convert and report them, or raise.")
-]
 Head = Annotated[
     str | None, typer.Option(help="Of a tagger with several heads the one to tag by; tag --format jsonl takes all.")
 ]
@@ -139,14 +120,6 @@ def check_kind(pipeline: Any, rows: Any, file: Path, head: str | None) -> None:
     if is_plain(rows) != plain:
         kinds = ("spans", "a plain tag for each word")
         raise InputError(f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}", path=file, fix=fix)
-
-
-def reader_options(tag_column: str | None, encoding: str, scheme: str, on_error: OnError) -> ReaderOptions:
-    """What `load_corpus` takes, out of the options."""
-    column: int | str | None = tag_column
-    if tag_column is not None and tag_column.removeprefix("-").isdecimal():
-        column = int(tag_column)
-    return {"tag_column": column, "encoding": encoding, "scheme": scheme, "on_error": on_error.value}
 
 
 def report_reading(corpus: Any, name: str = "") -> None:

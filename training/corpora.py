@@ -10,9 +10,10 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, TypeAlias
 
 import datasets
 import pyarrow as pa
@@ -24,6 +25,7 @@ from datasets.exceptions import DatasetGenerationError
 from tagsmith.tokenization.input_error import InputError
 
 from .column_corpus import FEATURES, ColumnCorpus
+from .reading_options import ReadingOptions
 from .reading_report import Report
 from .tagged_datasets import convert_dataset
 
@@ -32,27 +34,14 @@ Corpus: TypeAlias = DatasetDict | IterableDatasetDict
 ALL = "all"  # the name of several corpora's scores together
 
 
-class ReaderOptions(TypedDict, total=False):
-    """The keyword arguments that say how files are read; see `read_sentences`."""
-
-    tag_column: int | str | None
-    encoding: str
-    scheme: str
-    on_error: str
-    separator: str
-
-
 def load_corpus(
     files: Mapping[str, str | Path] | str | Path | Dataset | DatasetDict | IterableDataset | IterableDatasetDict,
     *,
     streaming: bool = False,
-    tag_column: int | str | None = None,
-    encoding: str = "utf-8",
-    scheme: str = "auto",
-    on_error: str = "convert",
-    separator: str = "auto",
     revision: str | None = None,
     cache_dir: str | Path | None = None,
+    options: ReadingOptions | None = None,
+    **reading: Any,
 ) -> Corpus:
     """Load a corpus in one call.
 
@@ -61,23 +50,21 @@ def load_corpus(
             data set's id on the Hub (`owner/name`), or a data set. Files are column files, or JSON lines if their
             names end in `.jsonl`. Data sets have `tokens` and `ner_tags`, `tags`, `chunk_tags`, `pos_tags` or `upos`.
         streaming: read while iterating instead of building an Arrow file first.
-        tag_column: see `read_sentences`; for a data set the column's name.
-        encoding: of files.
-        scheme: of the tags, or `auto`: each split's own.
-        on_error: see `read_sentences`.
-        separator: of column files.
         revision: of a data set on the Hub.
         cache_dir: where Arrow files go; by default the usual cache of `datasets`, where a file that has not changed is
             found again.
+        options: how files and data sets are read.
+        **reading: the same by keyword, fields of `ReadingOptions`, as `tag_column=2, encoding="latin-1"`.
 
     Raises:
         InputError: bad input, with its place; a streamed corpus raises while iterating.
     """
+    options = replace(options or ReadingOptions(), **reading)
     if isinstance(files, (Dataset, DatasetDict, IterableDataset, IterableDatasetDict)):
-        return convert_dataset(files, FEATURES, tag_column, scheme, on_error)
+        return convert_dataset(files, FEATURES, options)
     if isinstance(files, (str, Path)) and not Path(files).exists() and _is_hub_id(str(files)):
         hub = _load_from_hub(str(files), streaming, revision, cache_dir)
-        return convert_dataset(hub, FEATURES, tag_column, scheme, on_error)
+        return convert_dataset(hub, FEATURES, options)
     if isinstance(files, (str, Path)):
         files = {"train": files}
     builder = ColumnCorpus(
@@ -85,11 +72,7 @@ def load_corpus(
         dataset_name="tagsmith_corpus",
         hash=_code_hash(),
         data_files=DataFilesDict({split: _data_files(path) for split, path in files.items()}),
-        tag_column=tag_column,
-        encoding=encoding,
-        scheme=scheme,
-        on_error=on_error,
-        separator=separator,
+        options=options,
     )
     if streaming:
         return IterableDatasetDict(builder.as_streaming_dataset())
@@ -155,6 +138,7 @@ def _code_hash() -> str:
         "column_reader",
         "word_alignment",
         "read_tags",
+        "reading_options",
         "reading_report",
         "json_lines",
         "annotated_files",

@@ -13,26 +13,23 @@ import typer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.command_options import (
     BatchSize,
-    Encoding,
     Head,
     Int8,
     ModelArgument,
-    OnError,
-    OnErrorOption,
-    Scheme,
-    TagColumn,
     Threads,
     check_head,
     check_kind,
     load_pipeline,
     print_scores,
-    reader_options,
     reads_bytes,
     report_reading,
     say,
 )
+from tagsmith.training.reading_arguments import reads_annotated_files
+from tagsmith.training.reading_options import ReadingOptions
 
 
+@reads_annotated_files
 def evaluate(
     model: ModelArgument,
     file: Annotated[Path, typer.Argument(help="Annotated data: CoNLL, CoNLL-U or JSON lines.")],
@@ -49,10 +46,8 @@ def evaluate(
         bool, typer.Option(help="Tag each sentence by itself, where a byte-to-span tagger reads on over its document.")
     ] = False,
     batch_size: BatchSize = None,
-    tag_column: TagColumn = None,
-    encoding: Encoding = "utf-8",
-    scheme: Scheme = "auto",
-    on_error: OnErrorOption = OnError.convert,
+    *,
+    reading: ReadingOptions,
     threads: Threads = 1,
     int8: Int8 = False,
 ) -> None:
@@ -65,7 +60,7 @@ def evaluate(
     pipeline = load_pipeline(model, threads, int8)
     if curve is not None and not reads_bytes(pipeline):
         raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
-    corpus = load_corpus({"test": file}, **reader_options(tag_column, encoding, scheme, on_error))
+    corpus = load_corpus({"test": file}, options=reading)
     report_reading(corpus)
     check_head(pipeline, head, model)
     check_kind(pipeline, corpus["test"], file, head)

@@ -14,25 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.tag_schemes import SchemeDetector, canonical_scheme
+from tagsmith.tokenization.tag_schemes import SchemeDetector
 
 from .column_layout import read_lines
-from .read_tags import check_on_error, read_tags
+from .read_tags import read_tags
+from .reading_options import ReadingOptions
 from .reading_report import Report, Sentence
 from .word_alignment import align_words, join_units
 
+_DEFAULT = ReadingOptions()
 _KEYS = frozenset({"text", "spans", "tokens", "tags", "document"})
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _FIX = 'Each line is {"text": …, "spans": [{"start": 0, "end": 3, "label": "LOC"}]} or {"tokens": […], "tags": […]}.'
 
 
 def read_json_lines(
-    path: str | Path,
-    *,
-    encoding: str = "utf-8",
-    scheme: str = "auto",
-    on_error: str = "convert",
-    report: Report | None = None,
+    path: str | Path, options: ReadingOptions = _DEFAULT, report: Report | None = None
 ) -> Iterator[Sentence]:
     """Read a file of JSON lines; the arguments are those of `read_sentences`.
 
@@ -42,19 +39,18 @@ def read_json_lines(
     Raises:
         InputError: no JSON, missing or contradicting values, spans outside the text or overlapping, unreadable tags.
     """
-    check_on_error(on_error)
     report = Report() if report is None else report
-    report.path, report.encoding = str(path), encoding
+    report.path, report.encoding = str(path), options.encoding
     detector = SchemeDetector()
     rows = 0
-    for number, row in _objects(Path(path), encoding):
+    for number, row in _objects(Path(path), options.encoding):
         rows += 1
         detector.add(_strings(row, "tags", path, number))
     if not rows:
         raise InputError("the file is empty", path=path, fix=_FIX)
     if detector.words:
-        report.scheme = detector.result() if scheme == "auto" else canonical_scheme(scheme)
-    return _sentences(Path(path), encoding, on_error, report)
+        report.scheme = detector.result() if options.scheme == "auto" else options.scheme
+    return _sentences(Path(path), options.encoding, options.on_error, report)
 
 
 def _objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -10,12 +10,6 @@ from tagsmith.tokenization.tag_schemes import find_violations, spans_to_tags, sp
 from .reading_report import Report
 
 
-def check_on_error(on_error: str) -> None:
-    """Raise an InputError unless `on_error` is `convert` or `raise`."""
-    if on_error not in ("convert", "raise"):
-        raise InputError(f"on_error={on_error!r}", fix="Use 'convert' or 'raise'.")
-
-
 def read_tags(
     tags: list[str],
     starts: Sequence[int],

@@ -11,9 +11,10 @@ from typing import Any
 from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.tag_schemes import SchemeDetector, canonical_scheme
+from tagsmith.tokenization.tag_schemes import SchemeDetector
 
 from .read_tags import read_tags
+from .reading_options import ReadingOptions
 from .reading_report import Report, Sentence
 from .word_alignment import align_words, join_units
 
@@ -23,9 +24,7 @@ TAG_COLUMNS = ("ner_tags", "tags", "chunk_tags", "pos_tags", "upos")
 def convert_dataset(
     data: Dataset | DatasetDict | IterableDataset | IterableDatasetDict,
     features: Features,
-    tag_column: int | str | None,
-    scheme: str,
-    on_error: str,
+    options: ReadingOptions,
 ) -> DatasetDict | IterableDatasetDict:
     """Bring every split to the columns `features`; a data set without splits becomes the split `train`.
 
@@ -37,9 +36,7 @@ def convert_dataset(
     if isinstance(data, (Dataset, IterableDataset)):
         kind = DatasetDict if isinstance(data, Dataset) else IterableDatasetDict
         data = kind({"train": data})
-    splits = {
-        split: _convert(part, str(split), features, tag_column, scheme, on_error) for split, part in data.items()
-    }
+    splits = {split: _convert(part, str(split), features, options) for split, part in data.items()}
     return type(data)(splits)
 
 
@@ -47,18 +44,16 @@ def _convert(
     data: Dataset | IterableDataset,
     split: str,
     features: Features,
-    tag_column: int | str | None,
-    scheme: str,
-    on_error: str,
+    options: ReadingOptions,
 ) -> Dataset | IterableDataset:
     columns = list(data.column_names or next(iter(data), {}))
     if set(features) <= set(columns):
         return data
-    column = _tag_column(columns, tag_column, split)
+    column = _tag_column(columns, options.tag_column, split)
     names = _names(data, column, split)
-    found = canonical_scheme(scheme) if scheme != "auto" else _detect(data, column, names)
+    found = options.scheme if options.scheme != "auto" else _detect(data, column, names)
     report = Report(path=f"split {split!r}", scheme=found, column_name=column)
-    convert = partial(_rows, column=column, names=names, on_error=on_error, report=report)
+    convert = partial(_rows, column=column, names=names, on_error=options.on_error, report=report)
     settings = {"batched": True, "with_indices": True, "remove_columns": columns, "features": features}
     if isinstance(data, IterableDataset):
         return data.map(convert, **settings)

@@ -1,0 +1,47 @@
+"""How annotated files are read: one record of choices, from the command line down to the readers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tag_schemes import canonical_scheme
+
+_CHOICES = {"on_error": ("convert", "raise"), "separator": ("auto", "tab", "whitespace")}
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """The choices of every reader; one that does not concern a file's format is not looked at.
+
+    Attributes:
+        tag_column: of a column file: a 0-based number (ids count as a column), negative from the end, or a name: one
+            of CoNLL-U's ten, or of those that `# global.columns =` gives. By default the last column; in CoNLL-U
+            `upos`; in other files with ids the first column after the words that holds span tags. Of a data set, the
+            column's name.
+        encoding: of the file; a byte order mark is skipped.
+        scheme: the tags' scheme, or `auto`.
+        on_error: what to do with slips whose meaning is clear (an `I-` that opens a span, a raw text that does not
+            hold the words): `convert` reads and counts them, `raise` makes them errors.
+        separator: of a column file; `auto` is tab if every row has one and whitespace if none has.
+
+    Raises:
+        InputError: a value that is not one of the choices.
+    """
+
+    tag_column: int | str | None = None
+    encoding: str = "utf-8"
+    scheme: str = "auto"
+    on_error: str = "convert"
+    separator: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Check the choices, and take a number for one."""
+        for name, allowed in _CHOICES.items():
+            if (value := getattr(self, name)) not in allowed:
+                raise InputError(f"{name}={value!r}", fix=f"Use {' or '.join(map(repr, allowed))}.")
+        if self.scheme != "auto":
+            object.__setattr__(self, "scheme", canonical_scheme(self.scheme))
+        if isinstance(self.tag_column, str) and re.fullmatch(r"-?\d+", self.tag_column):
+            object.__setattr__(self, "tag_column", int(self.tag_column))

@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
-from tagsmith.training.corpora import is_plain, load_corpus
-from tagsmith.training.span_metric import SpanCounts
+from tagsmith.training.data.corpora import is_plain, load_corpus
+from tagsmith.training.evaluation.span_metric import SpanCounts
 
 Floats: TypeAlias = NDArray[np.float64]
 Sentence: TypeAlias = tuple[list[str], list[str]]  # tokens and their tags

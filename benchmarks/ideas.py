@@ -34,8 +34,8 @@ from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerMod
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline as Tagging
 from tagsmith.modeling.recurrent import Packing, RecurrentStack
 from tagsmith.modeling.word_cache import WordCache
-from tagsmith.training.command_options import Threads, prepare_torch
-from tagsmith.training.length_sampler import LengthGroupedSampler
+from tagsmith.training.batches.length_sampler import LengthGroupedSampler
+from tagsmith.training.commands.command_options import Threads, prepare_torch
 
 HEADERS = ["without", "tagger", "work", "times as long (lowest to highest)"]
 

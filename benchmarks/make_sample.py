@@ -1,9 +1,9 @@
-"""Draw the bundled sample corpus (`training/sample/`) from Universal NER's files.
+"""Draw the bundled sample corpus (`training/data/sample/`) from Universal NER's files.
 
     python benchmarks/make_sample.py FOLDER
 
 FOLDER holds Universal NER's sets as folders (`English-EWT/train.iob2`, …). The draw is seeded: the same files give the
-same sample. What is changed is told in `training/sample/ATTRIBUTION.md`.
+same sample. What is changed is told in `training/data/sample/ATTRIBUTION.md`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
-from tagsmith.training.column_layout import Block, read_blocks, survey_layout
+from tagsmith.training.data.column_layout import Block, read_blocks, survey_layout
 
 # Sentences of train and dev. English weighs most, so that the demonstration's English is tagged sensibly.
 SHARES = {
@@ -91,7 +91,7 @@ def main() -> None:
     """Write train.iob2 and dev.iob2 into the package."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="Universal NER's sets, a folder each")
-    default = Path(__file__).parent.parent / "training" / "sample"
+    default = Path(__file__).parent.parent / "training" / "data" / "sample"
     parser.add_argument("--output", type=Path, default=default, help="where to write (default: %(default)s)")
     arguments = parser.parse_args()
     generator = random.Random(20240616)

@@ -27,9 +27,9 @@ from torch.profiler import ProfilerActivity, profile
 from workloads import DTYPES, Case, TaggingWork, TrainingWork, lines_of
 
 from tagsmith.modeling.crf import ConditionalRandomField
-from tagsmith.training.command_options import prepare_torch
-from tagsmith.training.run_facts import environment_facts
-from tagsmith.training.sample import sample_files
+from tagsmith.training.cards.run_facts import environment_facts
+from tagsmith.training.commands.command_options import prepare_torch
+from tagsmith.training.data.sample import sample_files
 
 _SLICE, _LOOK = 1.0, 0.2  # seconds of work between two looks at the machine's rate, and of such a look
 _CRF_BATCH = (32, 25)  # sentences and words

@@ -12,7 +12,7 @@ from peer_protocol import Peer, main
 from workloads import Case, TrainingWork, tagger_of, training_corpus
 
 import tagsmith
-from tagsmith.training.command_options import prepare_torch
+from tagsmith.training.commands.command_options import prepare_torch
 
 
 class TagsmithTagger(Peer):

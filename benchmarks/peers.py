@@ -27,9 +27,9 @@ from peer_runs import PeerError, Process, Tagger, best_by, kept, ratios, score_i
 from rich.console import Console
 from speed import markdown_table, numbers, show, spread
 
-from tagsmith.training.command_options import Threads, prepare_torch
-from tagsmith.training.corpora import is_plain, load_corpus
-from tagsmith.training.run_facts import environment_facts
+from tagsmith.training.cards.run_facts import environment_facts
+from tagsmith.training.commands.command_options import Threads, prepare_torch
+from tagsmith.training.data.corpora import is_plain, load_corpus
 
 app = typer.Typer(add_completion=False)
 console = Console(stderr=True)

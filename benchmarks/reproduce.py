@@ -27,7 +27,7 @@ from hold_out import hold_out
 from rich.console import Console
 from tables import BASELINES, TABLES, Cell
 
-from tagsmith.training.card_text import scores_by_name
+from tagsmith.training.cards.card_text import scores_by_name
 
 TAGSMITH = str(Path(sys.executable).with_name("tagsmith"))
 console = Console(stderr=True)

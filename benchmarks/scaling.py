@@ -32,8 +32,8 @@ from speed import FAMILIES, SHAPES, Family, console, in_rounds, markdown_table, 
 from workloads import Case
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.command_options import Threads
-from tagsmith.training.figures import new_figure, save_figure
+from tagsmith.training.commands.command_options import Threads
+from tagsmith.training.pictures.figures import new_figure, save_figure
 
 TAGS = (5, 17, 50, 100, 300)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)

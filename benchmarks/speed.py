@@ -31,7 +31,7 @@ from workloads import Case
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.byte_run import multiplies_bfloat16
+from tagsmith.training.runs.byte_run import multiplies_bfloat16
 
 console = Console(stderr=True)
 

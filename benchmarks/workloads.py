@@ -31,17 +31,17 @@ from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
-from tagsmith.training.byte_corpus import ByteCorpus
-from tagsmith.training.collator import TaggerCollator
-from tagsmith.training.corpora import label_names, load_corpus
-from tagsmith.training.head_sampler import HeadBatchSampler
-from tagsmith.training.length_sampler import LengthGroupedSampler
-from tagsmith.training.preparation import encode_corpus
-from tagsmith.training.recipe import ByteRecipe, Recipe, RunRecipe, read_recipe
-from tagsmith.training.sample import sample_files
-from tagsmith.training.vocabularies import build_vocabularies
-from tagsmith.training.weight_average import WeightAverage
-from tagsmith.training.window_dataset import WindowCollator, WindowDataset, WindowSampler
+from tagsmith.training.batches.byte_corpus import ByteCorpus
+from tagsmith.training.batches.collator import TaggerCollator
+from tagsmith.training.batches.head_sampler import HeadBatchSampler
+from tagsmith.training.batches.length_sampler import LengthGroupedSampler
+from tagsmith.training.batches.preparation import encode_corpus
+from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset, WindowSampler
+from tagsmith.training.data.corpora import label_names, load_corpus
+from tagsmith.training.data.sample import sample_files
+from tagsmith.training.runs.recipe import ByteRecipe, Recipe, RunRecipe, read_recipe
+from tagsmith.training.runs.vocabularies import build_vocabularies
+from tagsmith.training.trainers.weight_average import WeightAverage
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _WARM = 3  # steps of training, or of tagging, before the clock starts

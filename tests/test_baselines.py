@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.corpora import load_corpus
-from tagsmith.training.scoring import score_tagger
+from tagsmith.training.data.corpora import load_corpus
+from tagsmith.training.evaluation.scoring import score_tagger
 
 SCRIPT = Path(__file__).parent.parent / "benchmarks" / "baselines.py"
 

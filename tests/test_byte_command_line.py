@@ -12,9 +12,9 @@ from toys import BYTE_MODEL, BYTE_TRAINING, Outcome, assert_one_line, card_of, r
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training import scoring
-from tagsmith.training.byte_corpus import documents
-from tagsmith.training.command_line import named_files
+from tagsmith.training.batches.byte_corpus import documents
+from tagsmith.training.commands.command_line import named_files
+from tagsmith.training.evaluation import scoring
 
 
 class Toys(NamedTuple):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
-from tagsmith.training.byte_corpus import ByteCorpus, documents
+from tagsmith.training.batches.byte_corpus import ByteCorpus, documents
 
 
 def row(text: str, spans: list[tuple[int, int, str]], document: int = 0, **more: Any) -> dict[str, Any]:

@@ -20,13 +20,13 @@ from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import SymbolLayout
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
-from tagsmith.training import training_run
-from tagsmith.training.byte_corpus import ByteCorpus
-from tagsmith.training.byte_run import multiplies_bfloat16, train_byte_tagger
-from tagsmith.training.byte_trainer import ByteTaggerTrainer
-from tagsmith.training.corpora import load_corpus
-from tagsmith.training.recipe import ByteRecipe, read_recipe
-from tagsmith.training.window_dataset import WindowCollator, WindowDataset
+from tagsmith.training.batches.byte_corpus import ByteCorpus
+from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
+from tagsmith.training.data.corpora import load_corpus
+from tagsmith.training.runs import training_run
+from tagsmith.training.runs.byte_run import multiplies_bfloat16, train_byte_tagger
+from tagsmith.training.runs.recipe import ByteRecipe, read_recipe
+from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
 
 RECIPE = ByteRecipe(model=BYTE_MODEL, training=BYTE_TRAINING, average_decay=0.5)
 

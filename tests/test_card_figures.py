@@ -26,11 +26,16 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.training.card_commands import card
-from tagsmith.training.card_figures import count_confusions, draw_confusions, draw_learning_curve, gold_and_found
-from tagsmith.training.corpora import load_corpus
-from tagsmith.training.load_tagger import load_tagger
-from tagsmith.training.scoring import score_tagger
+from tagsmith.training.commands.card_command import card
+from tagsmith.training.data.corpora import load_corpus
+from tagsmith.training.evaluation.scoring import score_tagger
+from tagsmith.training.pictures.card_figures import (
+    count_confusions,
+    draw_confusions,
+    draw_learning_curve,
+    gold_and_found,
+)
+from tagsmith.training.tagging.load_tagger import load_tagger
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")

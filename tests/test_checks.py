@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tagsmith.training.checks import CheckResult, check_files
-from tagsmith.training.reading_options import ReadingOptions
-from tagsmith.training.sample import sample_files
+from tagsmith.training.data.checks import CheckResult, check_files
+from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.data.sample import sample_files
 
 TRAIN = "Anna B-PER\nlives O\nin O\nOslo B-LOC\n\nAnna B-PER\nsings O\n\n"
 

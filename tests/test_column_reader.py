@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags
-from tagsmith.training.column_reader import read_sentences
-from tagsmith.training.reading_options import ReadingOptions
-from tagsmith.training.reading_report import Report, Sentence
+from tagsmith.training.data.column_reader import read_sentences
+from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.data.reading_report import Report, Sentence
 
 CONLL = """-DOCSTART- -X- O O
 

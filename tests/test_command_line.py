@@ -25,10 +25,10 @@ from toys import (
     without,
 )
 
-from tagsmith.training import recipe as recipes
-from tagsmith.training import run as training_run
-from tagsmith.training import sample as bundled_sample
-from tagsmith.training import tag_command
+from tagsmith.training.commands import tag_command
+from tagsmith.training.data import sample as bundled_sample
+from tagsmith.training.runs import hierarchical_run as training_run
+from tagsmith.training.runs import recipe as recipes
 
 RECIPE = {
     "description": "a toy",
@@ -467,7 +467,7 @@ def test_help_is_quick() -> None:
     code = """
 import sys
 sys.argv = ["tagsmith", "--help"]
-from tagsmith.training.command_line import main
+from tagsmith.training.commands.command_line import main
 try:
     main()
 except SystemExit as stop:

@@ -10,11 +10,11 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDatasetDict, List, Value
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training import column_corpus
-from tagsmith.training.column_corpus import FEATURES, ColumnCorpus, sentence_row
-from tagsmith.training.column_reader import read_sentences
-from tagsmith.training.corpora import is_plain, label_names, load_corpus, reading_reports
-from tagsmith.training.sample import sample_files
+from tagsmith.training.data import column_corpus
+from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus, sentence_row
+from tagsmith.training.data.column_reader import read_sentences
+from tagsmith.training.data.corpora import is_plain, label_names, load_corpus, reading_reports
+from tagsmith.training.data.sample import sample_files
 
 IOB1 = "EU I-ORG\nrejects O\nGerman I-MISC\n\nParis I-LOC\nRome B-LOC\n"
 IOB2 = "-DOCSTART- O\n\nEU B-ORG\nacts O\n\n-DOCSTART- O\n\nOslo B-LOC\n"

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import tagsmith
-from tagsmith.training.card_text import scores_by_name
-from tagsmith.training.command_line import app
-from tagsmith.training.model_card import read_results
+from tagsmith.training.cards.card_text import scores_by_name
+from tagsmith.training.cards.model_card import read_results
+from tagsmith.training.commands.command_line import app
 
 FOLDER = Path(tagsmith.DEFAULT_TAGGER)
 TEXT = "Angela Merkel and Barack Obama met in Washington."

@@ -14,8 +14,8 @@ from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerFor
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.training.earlier_tagger import PARTS, EarlierTagger, freeze
-from tagsmith.training.recipe import Recipe
+from tagsmith.training.runs.earlier_tagger import PARTS, EarlierTagger, freeze
+from tagsmith.training.runs.recipe import Recipe
 
 LOC = HeadShape(tag_names(["LOC"], "BIOES"), "BIOES")
 PER_LOC = HeadShape(tag_names(["LOC", "PER"], "BIOES"), "BIOES")

@@ -11,7 +11,7 @@ import pytest
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 import tagsmith
-from tagsmith.training.load_tagger import load_tagger
+from tagsmith.training.tagging.load_tagger import load_tagger
 
 HERE = Path(__file__).parent / "frozen"
 NAMES = sorted(path.parent.name for path in HERE.glob("*/spans.json"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsmith.training.head_sampler import HeadBatchSampler
+from tagsmith.training.batches.head_sampler import HeadBatchSampler
 
 LENGTHS = st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=30), min_size=1, max_size=4)
 SIZE = st.integers(1, 7)

@@ -14,9 +14,9 @@ from toys import Outcome, assert_last_line, assert_one_line, results_of, tagsmit
 
 import tagsmith as package
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training import run as training_run
-from tagsmith.training.corpora import load_corpus
-from tagsmith.training.recipe import read_recipe
+from tagsmith.training.data.corpora import load_corpus
+from tagsmith.training.runs import hierarchical_run as training_run
+from tagsmith.training.runs.recipe import read_recipe
 
 SMALL = [
     "model.word_embedding_size=8",

@@ -21,9 +21,9 @@ from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, Hiera
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.training.collator import TaggerCollator
-from tagsmith.training.joint_trainer import JointTaggerTrainer
-from tagsmith.training.main_process import end_launched_process
+from tagsmith.training.batches.collator import TaggerCollator
+from tagsmith.training.machine.processes import end_launched_process
+from tagsmith.training.trainers.joint_trainer import JointTaggerTrainer
 
 
 @dataclass
@@ -280,7 +280,7 @@ def test_the_best_checkpoint(
         score = next(coming[tags[tuple(names)]])
         return lambda prediction: dict.fromkeys(("precision", "recall", "f1", "accuracy"), score)
 
-    monkeypatch.setattr("tagsmith.training.joint_trainer.span_scores", given_scores)
+    monkeypatch.setattr("tagsmith.training.trainers.joint_trainer.span_scores", given_scores)
     trainer = make_trainer(
         toys,
         tmp_path,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.json_lines import read_json_lines
-from tagsmith.training.reading_options import ReadingOptions
-from tagsmith.training.reading_report import Report, Sentence
+from tagsmith.training.data.json_lines import read_json_lines
+from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.data.reading_report import Report, Sentence
 
 ADA = {"text": "Ada Lovelace, London", "spans": [{"start": 0, "end": 12, "label": "PER"}]}
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsmith.training.length_sampler import LengthGroupedSampler
+from tagsmith.training.batches.length_sampler import LengthGroupedSampler
 
 
 @given(

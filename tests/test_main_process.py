@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tagsmith.training import command_line, command_options, training_run
-from tagsmith.training.main_process import is_main_process
-from tagsmith.training.recipe import Recipe
+from tagsmith.training.commands import command_line, command_options
+from tagsmith.training.machine.processes import is_main_process
+from tagsmith.training.runs import training_run
+from tagsmith.training.runs.recipe import Recipe
 
 SCORES = {"labels": {}, "precision": 1.0, "recall": 1.0, "f1": 1.0, "accuracy": 1.0}
 
@@ -76,7 +77,7 @@ def test_a_run_shows_its_progress_once(main: bool, tmp_path: Path, monkeypatch: 
 
 ENDING = """
 import atexit, sys
-from tagsmith.training.main_process import end_launched_process
+from tagsmith.training.machine.processes import end_launched_process
 class Held:
     def __del__(self):
         sys.stderr.write("Python has ended")

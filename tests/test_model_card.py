@@ -22,8 +22,8 @@ from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.training.card_markdown import as_code, as_table, as_text
-from tagsmith.training.model_card import BEGIN, END, write_card
+from tagsmith.training.cards.card_markdown import as_code, as_table, as_text
+from tagsmith.training.cards.model_card import BEGIN, END, write_card
 
 SHAPE = {"word_embedding_size": 8, "character_hidden_size": 4, "hidden_size": 8, "num_hidden_layers": 1}
 EPOCHS = {"seed": 3, "num_train_epochs": 2, "per_device_train_batch_size": 8, "learning_rate": 0.02, "use_cpu": True}

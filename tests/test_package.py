@@ -17,7 +17,7 @@ import tagsmith
 
 ROOT = Path(tagsmith.__file__).parent
 PROJECT = ROOT / "pyproject.toml"
-OURS = ("", "modeling", "tokenization", "training")
+OURS = ("modeling", "tokenization", "training")
 
 pytestmark = pytest.mark.skipif(not PROJECT.is_file(), reason="needs the source tree")
 
@@ -27,8 +27,9 @@ def project() -> dict[str, Any]:
 
 
 def modules() -> Iterator[Path]:
+    yield from ROOT.glob("*.py")
     for folder in OURS:
-        yield from (ROOT / folder).glob("*.py")
+        yield from (ROOT / folder).rglob("*.py")
 
 
 def python(code: str) -> str:

@@ -23,12 +23,12 @@ from tagsmith.modeling.span_grammar import SpanGrammar
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.training import figures
-from tagsmith.training import plot_characters as characters_module
-from tagsmith.training import plot_states as states_module
-from tagsmith.training.figures import new_figure, save_figure
-from tagsmith.training.plot_characters import mutual_nearest, plot_characters, read_word_list
-from tagsmith.training.plot_states import plot_states
+from tagsmith.training.pictures import figures
+from tagsmith.training.pictures import plot_characters as characters_module
+from tagsmith.training.pictures import plot_states as states_module
+from tagsmith.training.pictures.figures import new_figure, save_figure
+from tagsmith.training.pictures.plot_characters import mutual_nearest, plot_characters, read_word_list
+from tagsmith.training.pictures.plot_states import plot_states
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")

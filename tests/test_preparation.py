@@ -9,8 +9,8 @@ from datasets import Dataset, DatasetDict
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.training.collator import TaggerCollator
-from tagsmith.training.preparation import choose_splitter, encode_corpus, prepare_sentence, training_words
+from tagsmith.training.batches.collator import TaggerCollator
+from tagsmith.training.batches.preparation import choose_splitter, encode_corpus, prepare_sentence, training_words
 
 
 def make_row(text: str, tokens: list[str], tags: list[str], spans: list[tuple[int, int, str]], raw: bool) -> dict:

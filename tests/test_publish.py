@@ -19,11 +19,11 @@ from transformers.pipelines import pipeline
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.training.collator import TaggerCollator
-from tagsmith.training.load_tagger import load_tagger
-from tagsmith.training.publish import publish_tagger
-from tagsmith.training.publish_commands import push
-from tagsmith.training.tagger_trainer import TaggerTrainer
+from tagsmith.training.batches.collator import TaggerCollator
+from tagsmith.training.cards.publish import publish_tagger
+from tagsmith.training.commands.push_command import push
+from tagsmith.training.tagging.load_tagger import load_tagger
+from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
 
 TEXT = "Ada Lovelace lived in London . Grace went to New York City ."
 ID = "ada/tagger"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tagsmith
-from tagsmith.training.recipe import bundled_recipes, read_recipe
+from tagsmith.training.runs.recipe import bundled_recipes, read_recipe
 
 # Options of torchrun and accelerate launch.
 LAUNCHERS = {"--nproc-per-node", "--nnodes", "--node-rank", "--master-addr", "--master-port"}
@@ -74,7 +74,7 @@ def test_recipes_are_all_named() -> None:
 def test_options_of_the_command_line_exist() -> None:
     from typer.main import get_command
 
-    from tagsmith.training.command_line import app
+    from tagsmith.training.commands.command_line import app
 
     commands = get_command(app).commands
     commands = {**commands, **commands["plot"].commands}

@@ -15,7 +15,7 @@ from loopback_hub import LoopbackHub, Repository
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 from transformers.pipelines import pipeline
 
-from tagsmith.training.load_tagger import load_tagger
+from tagsmith.training.tagging.load_tagger import load_tagger
 
 TEXT = "Ada Lovelace lived in London . Grace went to New York City ."
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tagsmith.training.rendering import html_page, to_conll, to_jsonl, to_rich
+from tagsmith.training.tagging.rendering import html_page, to_conll, to_jsonl, to_rich
 
 
 def entity(text: str, word: str, label: str, score: float = 0.9876) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tagsmith.training.recipe import read_recipe
+from tagsmith.training.runs.recipe import read_recipe
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 SCORES = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "accuracy": 0.75, "labels": {}}

@@ -15,11 +15,11 @@ from toys import WORD_MODEL, WORD_TRAINING, people_and_places, quiet, weights_in
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.corpora import load_corpus
-from tagsmith.training.recipe import GazetteerOptions, Recipe, TokenizerOptions, VectorOptions, read_recipe
-from tagsmith.training.run import train_tagger
-from tagsmith.training.scoring import score_tagger
-from tagsmith.training.tagger_trainer import TaggerTrainer
+from tagsmith.training.data.corpora import load_corpus
+from tagsmith.training.evaluation.scoring import score_tagger
+from tagsmith.training.runs.hierarchical_run import train_tagger
+from tagsmith.training.runs.recipe import GazetteerOptions, Recipe, TokenizerOptions, VectorOptions, read_recipe
+from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
 
 SMALL = {**WORD_MODEL, "hidden_dropout": 0.1, "rare_word_dropout": 0.3}
 SPANS = Recipe(model=SMALL, training=WORD_TRAINING, average_decay=0.5)

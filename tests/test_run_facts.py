@@ -6,8 +6,7 @@ import pytest
 import torch
 from toys import toy_file
 
-from tagsmith.training.corpora import load_corpus
-from tagsmith.training.run_facts import (
+from tagsmith.training.cards.run_facts import (
     command_facts,
     course,
     data_facts,
@@ -17,6 +16,7 @@ from tagsmith.training.run_facts import (
     speed_facts,
     without_folders,
 )
+from tagsmith.training.data.corpora import load_corpus
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.words import split_words
-from tagsmith.training.scoring import score_tagger
+from tagsmith.training.evaluation.scoring import score_tagger
 
 Found = tuple[int, int, str]
 

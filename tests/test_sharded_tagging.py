@@ -18,9 +18,8 @@ from toys import Outcome, assert_one_line, tagsmith
 
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training import sharded_tagging
-from tagsmith.training.sharded_tagging import cut_shards, read_shard
-from tagsmith.training.tagging import read_texts
+from tagsmith.training.tagging.sharded_tagging import cut_shards, read_shard
+from tagsmith.training.tagging.tag_files import read_texts, sharded_tagging
 
 LINES = [text for text, _ in TINY_SENTENCES]
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags
-from tagsmith.training.span_metric import SpanCounts, SpanScore
+from tagsmith.training.evaluation.span_metric import SpanCounts, SpanScore
 
 LABELS = ("LOC", "PER", "MISC")
 IOB2_TAGS = ("O", *(f"{prefix}-{label}" for prefix in "BI" for label in LABELS))

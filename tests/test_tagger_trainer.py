@@ -29,8 +29,8 @@ from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerFor
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.training.collator import TaggerCollator
-from tagsmith.training.tagger_trainer import AVERAGE_FILE, TaggerTrainer, span_scores
+from tagsmith.training.batches.collator import TaggerCollator
+from tagsmith.training.trainers.tagger_trainer import AVERAGE_FILE, TaggerTrainer, span_scores
 
 TAGS = tag_names(["LOC", "PER"], "BIOES")
 

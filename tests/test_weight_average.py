@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from tagsmith.training.weight_average import WeightAverage
+from tagsmith.training.trainers.weight_average import WeightAverage
 
 
 def make_model() -> nn.Module:

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import PAD_ID, SpanCodec, SymbolLayout
 from tagsmith.tokenization.spans import Span
-from tagsmith.training.byte_corpus import ByteCorpus
-from tagsmith.training.window_dataset import WindowCollator, WindowDataset, WindowSampler, permuted
+from tagsmith.training.batches.byte_corpus import ByteCorpus
+from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset, WindowSampler, permuted
 
 LABELS = ("LOC", "PER")
 

@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from tagsmith.training import command_line
+from tagsmith.training.commands import command_line
 
 WORD_MODEL: dict[str, Any] = {
     "word_embedding_size": 8,

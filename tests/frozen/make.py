@@ -21,11 +21,11 @@ import torch
 from datasets import DatasetDict
 
 import tagsmith
-from tagsmith.training.byte_run import train_byte_tagger
-from tagsmith.training.corpora import load_corpus
-from tagsmith.training.recipe import ByteRecipe, Recipe, TokenizerOptions
-from tagsmith.training.run import train_tagger
-from tagsmith.training.sample import sample_files
+from tagsmith.training.data.corpora import load_corpus
+from tagsmith.training.data.sample import sample_files
+from tagsmith.training.runs.byte_run import train_byte_tagger
+from tagsmith.training.runs.hierarchical_run import train_tagger
+from tagsmith.training.runs.recipe import ByteRecipe, Recipe, TokenizerOptions
 
 HERE = Path(__file__).parent
 FILES = ["config.json", "model.safetensors", "tokenizer_config.json", "vocab.json"]  # what loading takes

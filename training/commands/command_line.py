@@ -1,0 +1,236 @@
+"""The command `tagsmith`: data on standard output, messages on standard error.
+
+Exit codes: 0 for success, 1 where `check` found errors, 2 for bad input, 130 for an interrupt. Heavy libraries are
+imported inside the commands, so that help and typing errors come at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from shutil import rmtree
+from typing import Annotated
+
+import typer
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.commands.card_command import card
+from tagsmith.training.commands.command_options import (
+    Threads,
+    load_pipeline,
+    messages,
+    named_file,
+    prepare_torch,
+    print_scores,
+    report_reading,
+    say,
+)
+from tagsmith.training.commands.evaluate_command import evaluate
+from tagsmith.training.commands.plot_commands import plots
+from tagsmith.training.commands.push_command import push
+from tagsmith.training.commands.reading_arguments import reads_annotated_files
+from tagsmith.training.commands.tag_command import tag
+from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.machine.processes import end_launched_process
+
+app = typer.Typer(
+    help="Compact sequence taggers from scratch: train them, score them, tag text with them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(plots, name="plot")
+
+
+@app.command()
+@reads_annotated_files
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a bundled recipe, or path of a YAML file.")],
+    train: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME=]FILE",
+            help="Training data: CoNLL, CoNLL-U or JSON lines. Repeatable for heads, and for a byte-to-span tagger, "
+            "as en=FILE.",
+        ),
+    ],
+    output_dir: Annotated[Path, typer.Option(help="Folder for the tagger.")],
+    dev: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME=]FILE", help="Data to choose the best checkpoint on, named as the training data."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A change to the recipe, like model.hidden_size=200; repeatable.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder.")] = False,
+    tag_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]COLUMN",
+            help="Column of the tags: a number from 0, from the end if negative, or a name; repeatable by data, as "
+            "ner=3.",
+        ),
+    ] = None,
+    *,
+    reading: ReadingOptions,
+    threads: Threads = 1,
+) -> None:
+    """Train a tagger by a recipe."""
+    from tagsmith.training.cards.card_text import scores_by_name
+    from tagsmith.training.data.corpora import load_corpus
+    from tagsmith.training.runs.recipe import ByteRecipe, Recipe, read_recipe
+
+    prepare_torch(threads)
+    chosen = read_recipe(recipe, set_ or [])
+    named = named_files(train, dev or [])
+    if isinstance(chosen, Recipe):
+        from tagsmith.training.runs.hierarchical_run import check_heads
+
+        check_heads(chosen, list(named))
+    columns = _columns(tag_column or [], named)
+    corpora = {}
+    for name, files in named.items():
+        corpora[name] = load_corpus(files, options=reading, tag_column=columns[name])
+        report_reading(corpora[name], name)
+    if isinstance(chosen, ByteRecipe):
+        from tagsmith.training.runs.byte_run import train_byte_tagger
+
+        results = train_byte_tagger(chosen, corpora, output_dir, resume=resume, console=messages)
+    else:
+        from tagsmith.training.runs.hierarchical_run import train_tagger
+
+        assert isinstance(chosen, Recipe)
+        results = train_tagger(chosen, corpora, output_dir, resume=resume, console=messages)
+    for name, score in scores_by_name(results, "dev").items():
+        print_scores(score, name)
+    say(f"{results['minutes']:.1f} minutes; the tagger is in {output_dir}")
+
+
+app.command()(evaluate)
+
+
+app.command()(tag)
+
+
+@app.command()
+@reads_annotated_files
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Data files; the first is the training data.")],
+    *,
+    reading: ReadingOptions,
+) -> None:
+    """Look annotated data over before training: sizes, schemes, labels, overlaps, suspicious text."""
+    from tagsmith.training.data.checks import check_files
+
+    result = check_files(files, reading)
+    for line in result.lines():
+        sys.stdout.write(line + "\n")
+    if result.errors:
+        raise typer.Exit(1)
+
+
+app.command()(card)
+app.command()(push)
+
+
+@app.command()
+def recipes() -> None:
+    """List the bundled recipes."""
+    from tagsmith.training.runs.recipe import bundled_recipes, read_recipe
+
+    for name in bundled_recipes():
+        sys.stdout.write(f"{name:16} {read_recipe(name).description}\n")
+
+
+@app.command()
+def demo(
+    output_dir: Annotated[Path, typer.Option(help="Folder for the tagger.")] = Path("demo-tagger"),
+    text: Annotated[str, typer.Option(help="What to tag with it.")] = (
+        "Angela Merkel and Barack Obama met at the White House in Washington.\n"
+        "Dronning Margrethe besøgte København i går.\n"
+        "O presidente do Brasil viajou para Lisboa."
+    ),
+    threads: Threads = 1,
+) -> None:
+    """Tag a text with the tagger that comes with tagsmith; then train one on the bundled sample, and tag with that."""
+    import tagsmith
+    from tagsmith.training.data.sample import sample_files
+    from tagsmith.training.runs.training_run import CHECKPOINTS
+    from tagsmith.training.tagging.tag_files import write_tagged
+
+    say("With the tagger that comes with tagsmith:", style="bold")
+    write_tagged(load_pipeline(tagsmith.DEFAULT_TAGGER, threads), iter([text]), "text")
+    say("Now one of your own, from the bundled sample:", style="bold")
+    files = sample_files()
+    rmtree(output_dir / CHECKPOINTS, ignore_errors=True)  # of an earlier demo
+    train("sample", [str(files["train"])], output_dir, [str(files["dev"])], threads=threads)
+    say("With yours:", style="bold")
+    write_tagged(load_pipeline(str(output_dir), threads), iter([text]), "text")
+
+
+def named_files(train: list[str], dev: list[str]) -> dict[str, dict[str, Path]]:
+    """The files of each corpus by split, out of arguments like `en=train.conll`; a single one needs no name.
+
+    Raises:
+        InputError: a name that is missing or given twice, or dev data of a name that has no training data.
+    """
+    corpora: dict[str, dict[str, Path]] = {}
+    for split, arguments in (("train", train), ("dev", dev)):
+        for argument in arguments:
+            name, path = named_file(argument)
+            if not name and len(train) > 1:
+                raise InputError(f"--{split} {argument} has no name", fix=f"Name it, like --{split} en={argument}.")
+            if split == "dev" and name not in corpora and len(train) == 1:
+                name = next(iter(corpora))
+            if split == "dev" and name not in corpora:
+                known = ", ".join(corpora)
+                raise InputError(f"there is no --train named {name!r}, as --dev {argument} is", fix=f"Use {known}.")
+            if split in corpora.setdefault(name, {}):
+                raise InputError(
+                    f"--{split} is given twice{f' for {name!r}' if name else ''}", fix="Give one of them."
+                )
+            corpora[name][split] = path
+    return corpora
+
+
+def _columns(arguments: list[str], named: dict[str, dict[str, Path]]) -> dict[str, str | None]:
+    """The tag column of each corpus, out of arguments like `ner=3`, or one for all."""
+    columns: dict[str | None, str] = {}
+    for argument in arguments:
+        before, equals, column = argument.rpartition("=")
+        name = before if equals else None
+        if name is not None and name not in named:
+            raise InputError(f"there is no --train named {name!r}, as --tag-column {argument} is")
+        if name in columns:
+            raise InputError(f"--tag-column is given twice{f' for {name!r}' if name else ''}", fix="Give one of them.")
+        columns[name] = column
+    return {name: columns.get(name, columns.get(None)) for name in named}
+
+
+def main() -> None:
+    """The entry point: bad input ends as one line and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        _fail(str(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}")
+    except SystemExit as stop:
+        if stop.code == 130:  # what typer makes of an interrupt
+            hint = "; with --resume it goes on from the last checkpoint" if sys.argv[1:2] == ["train"] else ""
+            if "--shards" in sys.argv:
+                hint = "; the same command goes on"
+            say(f"interrupted{hint}")
+        if not stop.code:
+            end_launched_process()
+        raise
+
+
+def _fail(message: str) -> None:
+    say(f"error: {' '.join(message.split())}", error=True)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

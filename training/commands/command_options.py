@@ -1,0 +1,161 @@
+"""What commands share: options, messages on standard error, and the state of torch."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.machine.processes import is_main_process
+
+messages = Console(stderr=True, quiet=not is_main_process())
+errors = Console(stderr=True)  # which end a process, and are said by the one that fails
+
+ModelArgument = Annotated[str, typer.Argument(help="Folder of a trained tagger, or its name on the Hub.")]
+Threads = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        envvar="OMP_NUM_THREADS",
+        help="Threads of the CPU. More than one can be much slower on a busy machine.",
+    ),
+]
+
+
+Head = Annotated[
+    str | None, typer.Option(help="Of a tagger with several heads the one to tag by; tag --format jsonl takes all.")
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Sentences (32), or for a byte-to-span tagger windows (128), that go through the model together."
+    ),
+]
+
+Int8 = Annotated[bool, typer.Option("--int8", help="Multiply with 8-bit weights, on the CPU: faster.")]
+
+
+def say(message: str, style: str | None = None, error: bool = False) -> None:
+    """A line on standard error, as it stands: paths may hold brackets, and are copied.
+
+    Of several processes the main one speaks, but an error is said by whichever it ends.
+    """
+    console = errors if error else messages
+    console.print(message, markup=False, highlight=False, soft_wrap=True, style=style)
+
+
+def prepare_torch(threads: int) -> None:
+    """So many threads; no bars for files of a few megabytes, no warnings that only developers can act on."""
+    # Products of bfloat16 keep a kernel for each shape, some megabytes each: 1,024 of them were 5 GB in a long run.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+
+    import torch
+    from transformers.utils import logging
+
+    _keep_freed_memory()
+    torch.set_num_threads(threads)
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep what is freed: a step takes and gives back hundreds of megabytes in large pieces.
+
+    By default glibc hands these to the system at once, and the next step waits for fresh pages: a sixth of its time.
+    """
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return  # another C library
+    trim_threshold, mmap_threshold = -1, -3
+    mallopt(trim_threshold, 2**31 - 1)
+    mallopt(mmap_threshold, 2**30)
+
+
+def named_file(argument: str) -> tuple[str, Path]:
+    """The name and the path of an argument like `en=train.conll`; no name where none is given, or is such a file."""
+    name, equals, path = argument.partition("=")
+    if not equals or Path(argument).exists():
+        return "", Path(argument)
+    return name, Path(path)
+
+
+def reads_bytes(pipeline: Any) -> bool:
+    """Whether a tagger is of the byte-to-span family."""
+    return bool(pipeline.model.config.model_type == "byte-to-span")
+
+
+def check_head(pipeline: Any, head: str | None, place: str | Path, fix: str | None = None) -> None:
+    """A head that the tagger has, or none where it has but one; the error names a place, and what to do."""
+    if reads_bytes(pipeline):
+        if head is not None:
+            raise InputError("--head is for taggers with heads, and this is none", path=place)
+        return
+    try:
+        pipeline.model.config.head(head)
+    except ValueError as error:
+        raise InputError(str(error).rstrip(".") if fix else str(error), path=place, fix=fix) from None
+
+
+def check_kind(pipeline: Any, rows: Any, file: Path, head: str | None) -> None:
+    """A tagger of spans is not scored on plain tags, nor the other way round."""
+    from tagsmith.training.data.corpora import is_plain, label_names
+
+    fix = "Name the column of the tags with --tag-column."
+    if reads_bytes(pipeline):  # whether it knows of words does not show
+        known, labels = pipeline.model.config.span_labels, label_names(rows)
+        if labels and not set(labels) & set(known):
+            found = f"{', '.join(labels[:5])}, none of which the tagger knows ({', '.join(known[:5])})"
+            raise InputError(f"this file has the labels {found}", path=file, fix=fix)
+        return
+    plain = pipeline.model.config.head(head).tag_scheme == "plain"
+    if is_plain(rows) != plain:
+        kinds = ("spans", "a plain tag for each word")
+        raise InputError(f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}", path=file, fix=fix)
+
+
+def report_reading(corpus: Any, name: str = "") -> None:
+    """Say once what was read, and what was irregular in it."""
+    from tagsmith.training.data.corpora import reading_reports
+
+    for split, report in reading_reports(corpus).items():
+        for line in report.lines():
+            say(f"{name} {split}: {line}".strip(), style="dim")
+
+
+def load_pipeline(model: str, threads: int, int8: bool = False) -> Any:
+    """The pipeline of a tagger, with torch prepared; with 8-bit weights if asked for."""
+    gc.disable()  # nothing of the libraries is garbage, and to look for it takes a seventh of their import
+    try:
+        prepare_torch(threads)
+        from tagsmith.training.tagging.load_tagger import load_tagger
+
+        return load_tagger(model, int8)
+    finally:
+        gc.freeze()  # nor later on
+        gc.enable()
+
+
+def print_scores(scores: dict[str, Any], name: str = "") -> None:
+    """A table of scores by label on standard output, of the main process."""
+    from rich.table import Table
+
+    table = Table(f"{escape(name)} label".strip(), *(c for c in ("precision", "recall", "f1", "spans")))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    rows = [*scores["labels"].items()]
+    total = sum(row["support"] for row in scores["labels"].values())
+    for label, row in [*rows, ("all", {**scores, "support": total})]:
+        numbers = [f"{row[name] * 100:.2f}" for name in ("precision", "recall", "f1")]
+        table.add_row(escape(label), *numbers, f"{row['support']:,}", style="bold" if label == "all" else None)
+    console = Console(quiet=messages.quiet)
+    console.print(table)
+    console.print(f"token accuracy {scores['accuracy'] * 100:.2f}", highlight=False)

@@ -1,0 +1,106 @@
+"""The command `tagsmith evaluate`: a tagger's scores on annotated data, and the curve of precision and recall."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.commands.command_options import (
+    BatchSize,
+    Head,
+    Int8,
+    ModelArgument,
+    Threads,
+    check_head,
+    check_kind,
+    load_pipeline,
+    print_scores,
+    reads_bytes,
+    report_reading,
+    say,
+)
+from tagsmith.training.commands.reading_arguments import reads_annotated_files
+from tagsmith.training.data.reading_options import ReadingOptions
+
+
+@reads_annotated_files
+def evaluate(
+    model: ModelArgument,
+    file: Annotated[Path, typer.Argument(help="Annotated data: CoNLL, CoNLL-U or JSON lines.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    curve: Annotated[
+        Path | None,
+        typer.Option(help="Draw precision against recall over recall_bias and min_score; the numbers go beside it."),
+    ] = None,
+    save_best: Annotated[
+        bool, typer.Option(help="With --curve: keep the settings of the best F1 in the tagger's config.json.")
+    ] = False,
+    head: Head = None,
+    by_line: Annotated[
+        bool, typer.Option(help="Tag each sentence by itself, where a byte-to-span tagger reads on over its document.")
+    ] = False,
+    batch_size: BatchSize = None,
+    *,
+    reading: ReadingOptions,
+    threads: Threads = 1,
+    int8: Int8 = False,
+) -> None:
+    """Score a tagger on annotated data: exact spans, by label."""
+    from tagsmith.training.data.corpora import load_corpus
+    from tagsmith.training.evaluation.scoring import score_tagger
+
+    if save_best and curve is None:
+        raise InputError("there is nothing to save the best of", fix="Pass --curve FILE with --save-best.")
+    pipeline = load_pipeline(model, threads, int8)
+    if curve is not None and not reads_bytes(pipeline):
+        raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
+    corpus = load_corpus({"test": file}, options=reading)
+    report_reading(corpus)
+    check_head(pipeline, head, model)
+    check_kind(pipeline, corpus["test"], file, head)
+    scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head)
+    if as_json:
+        sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
+    else:
+        print_scores(scores)
+    if curve is not None:
+        _draw_curve(pipeline, corpus["test"], curve, model if save_best else None)
+
+
+def _draw_curve(pipeline: Any, rows: Any, output: Path, folder: str | None) -> None:
+    """Precision against recall as a picture and a table; the best settings into the folder's configuration."""
+    from tagsmith.training.evaluation.precision_recall import best_setting, precision_recall
+    from tagsmith.training.pictures.curve import draw_curve
+
+    settings = precision_recall(pipeline, rows)
+    table = draw_curve(settings, output)
+    best = best_setting(settings)
+    knobs = f"recall_bias {best.recall_bias:g} and min_score {best.min_score:g}"
+    scores = f"precision {best.precision * 100:.2f}, recall {best.recall * 100:.2f}, F1 {best.f1 * 100:.2f}"
+    say(f"best with {knobs}: {scores}; see {output} and {table}")
+    if folder is not None:
+        if not os.path.isdir(folder):
+            raise InputError("settings are saved in a folder, and this is none", path=folder)
+        config = pipeline.model.config
+        before = {"min_score": config.min_score, "recall_bias": config.recall_bias}
+        config.recall_bias, config.min_score = best.recall_bias, best.min_score
+        config.save_pretrained(folder)
+        _renew_card(folder, before)
+        say(f"saved in {folder}")
+
+
+def _renew_card(folder: str, before: dict[str, float]) -> None:
+    """The card with the new settings; of its scores it says with which others they were measured."""
+    from tagsmith.training.cards.model_card import read_results, write_card, write_results
+
+    results = read_results(folder)
+    scored_with = {split: before for split in ("dev", "test") if split in results}
+    if scored_with:
+        write_results(folder, {**results, "scored_with": {**scored_with, **results.get("scored_with", {})}})
+    write_card(folder)

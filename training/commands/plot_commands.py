@@ -1,0 +1,73 @@
+"""The commands `tagsmith plot ...`: what a tagger's memory has learnt, as pictures; for the extra `[plots]`."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.commands.command_options import ModelArgument, Threads, named_file, prepare_torch, say
+
+plots = typer.Typer(help="Draw what a tagger has learnt.", no_args_is_help=True)
+
+Output = Annotated[Path, typer.Option(help="The picture: .png, .svg or .pdf; its numbers go beside it as .csv.")]
+Seed = Annotated[int, typer.Option(help="Of the projection to two dimensions.")]
+
+
+@plots.command()
+def states(
+    model: ModelArgument,
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="[NAME=]FILE...", help="Annotated data; a name, as en=FILE, is a shape."),
+    ],
+    output: Output,
+    limit: Annotated[int, typer.Option(min=5, help="Points at most.")] = 2000,
+    seed: Seed = 1,
+    threads: Threads = 1,
+) -> None:
+    """Draw the states of a byte-to-span tagger as it writes each label (t-SNE)."""
+    from tagsmith.training.batches.byte_corpus import documents
+    from tagsmith.training.data.corpora import is_plain, load_corpus
+    from tagsmith.training.pictures.plot_states import plot_states
+    from tagsmith.training.tagging.load_tagger import load_tagger
+
+    prepare_torch(threads)
+    pipeline = load_tagger(model)
+    texts = {}
+    for argument in files:
+        name, path = named_file(argument)
+        rows = load_corpus({"test": path})["test"]
+        texts[name or path.stem] = map(attrgetter("text"), documents(rows, is_plain(rows)))
+    drawn = plot_states(pipeline.model, pipeline.tokenizer, texts, output, limit=limit, seed=seed)
+    say(f"{drawn.points:,} of {drawn.found:,} spans are drawn in {output}")
+
+
+@plots.command()
+def characters(
+    model: ModelArgument,
+    words: Annotated[
+        Path, typer.Argument(help="Words, one a line; or translations, two a line with a tab between them.")
+    ],
+    output: Output,
+    seed: Seed = 1,
+    threads: Threads = 1,
+) -> None:
+    """Draw words as the character encoder of a hierarchical tagger sees them (t-SNE)."""
+    from tagsmith.training.pictures.plot_characters import plot_characters, read_word_list
+    from tagsmith.training.tagging.load_tagger import load_tagger
+
+    if output.with_suffix(".csv").resolve() == words.resolve():
+        raise InputError("the picture's numbers would overwrite the words", path=words, fix="Name another --output.")
+    prepare_torch(threads)
+    listed = read_word_list(words)
+    pipeline = load_tagger(model)
+    drawn = plot_characters(pipeline.model, pipeline.tokenizer, listed.words, output, pairs=listed.pairs, seed=seed)
+    say(f"{drawn.points:,} words are drawn in {output}")
+    if drawn.unknown:
+        say(f"{drawn.unknown:,} of them have characters that the tagger does not know")
+    if drawn.mutual is not None:
+        say(f"{drawn.mutual:.1%} of the pairs are each other's nearest neighbours")

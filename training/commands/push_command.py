@@ -1,0 +1,42 @@
+"""The command `tagsmith push`: a trained tagger on the Hub."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tagsmith.training.commands.command_options import prepare_torch, say
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a trained tagger.")],
+    repo_id: Annotated[str, typer.Argument(help="Repository on the Hub: owner/name.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    revision: Annotated[str | None, typer.Option(help="Branch, made where it is missing; main by default.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be sent, and send nothing.")] = False,
+) -> None:
+    """Publish a tagger: in one commit, with its code, and nothing else of the folder."""
+    from huggingface_hub.utils import disable_progress_bars, logging
+
+    from tagsmith.training.cards.publish import publish_tagger
+
+    prepare_torch(1)
+    disable_progress_bars()
+    logging.set_verbosity_error()
+    publication = publish_tagger(folder, repo_id, private=private, revision=revision, dry_run=dry_run)
+    if publication.private_values:
+        say(f"not published: {', '.join(publication.private_values)}; of a path only the file's name")
+    if publication.removed:
+        say(f"of an earlier tagger, and removed: {', '.join(publication.removed)}")
+    if dry_run:
+        for name, size in publication.sizes.items():
+            sys.stdout.write(f"{size:12,}  {name}\n")
+    total = f"{len(publication.sizes)} files, {sum(publication.sizes.values()):,} bytes"
+    if publication.url is None:
+        say(f"{total}; nothing was sent")
+        return
+    say(total if publication.changed else "everything was there already; there is no new commit")
+    sys.stdout.write(f"{publication.url}\n")

@@ -1,0 +1,60 @@
+"""The command line's options for reading annotated files: every command that reads such files takes the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from tagsmith.training.data.reading_options import ReadingOptions
+
+
+class OnError(StrEnum):
+    """What a reader does with tags that a scheme forbids though their reading is clear."""
+
+    convert = "convert"
+    raise_ = "raise"
+
+
+# The type and help of each option, by its field of `ReadingOptions`; a field without an option is not listed.
+OPTIONS: dict[str, Any] = {
+    "tag_column": Annotated[
+        str | None, typer.Option(help="Column of the tags: a number from 0, from the end if negative, or a name.")
+    ],
+    "encoding": Annotated[str, typer.Option(help="Encoding of the files.")],
+    "scheme": Annotated[str, typer.Option(help="Tag scheme: auto, IOB1, IOB2, BIOES, BILOU or plain.")],
+    "on_error": Annotated[
+        OnError, typer.Option(help="Tags that break their scheme but can be read: convert and report them, or raise.")
+    ],
+}
+
+
+def reads_annotated_files(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `OPTIONS`; it gets them together, as its argument `reading`.
+
+    An option that the command declares itself is its own affair.
+    """
+    parameters = [own for own in signature(command).parameters.values() if own.name != "reading"]
+    names = [name for name in OPTIONS if name not in {own.name for own in parameters}]
+    defaults = {name: getattr(ReadingOptions(), name) for name in names}
+
+    @wraps(command)
+    def with_reading(*args: Any, **kwargs: Any) -> None:
+        chosen = {name: kwargs.pop(name, defaults[name]) for name in names}
+        command(*args, reading=ReadingOptions(**chosen), **kwargs)
+
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=defaults[name], annotation=OPTIONS[name]) for name in names
+    ]
+    hints = get_type_hints(command, include_extras=True)
+    hints.pop("reading")
+    resolved = [own.replace(annotation=hints[own.name], kind=Parameter.KEYWORD_ONLY) for own in parameters]
+    with_reading.__signature__ = signature(command).replace(  # type: ignore[attr-defined]
+        parameters=[*resolved, *options], return_annotation=None
+    )
+    with_reading.__annotations__ = {**hints, **{name: OPTIONS[name] for name in names}}
+    return with_reading

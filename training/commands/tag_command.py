@@ -1,0 +1,98 @@
+"""The command `tagsmith tag`: raw text in, spans out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import tagsmith
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.commands.command_options import (
+    BatchSize,
+    Head,
+    Int8,
+    Threads,
+    check_head,
+    load_pipeline,
+    reads_bytes,
+    say,
+)
+
+
+class TagFormat(StrEnum):
+    """How `tag` writes."""
+
+    text = "text"
+    jsonl = "jsonl"
+    conll = "conll"
+    html = "html"
+
+
+def tag(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="Folder of a trained tagger, or its name on the Hub; where none is named, what comes with tagsmith."
+        ),
+    ] = None,
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Text files in UTF-8; - or none for standard input.")
+    ] = None,
+    format_: Annotated[TagFormat, typer.Option("--format", help="How to write the spans.")] = TagFormat.text,
+    head: Head = None,
+    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Leave out spans that score below.")] = None,
+    recall_bias: Annotated[
+        float | None, typer.Option(help="Of a byte-to-span tagger: above 0 for more spans, below 0 for fewer.")
+    ] = None,
+    batch_size: BatchSize = None,
+    threads: Threads = 1,
+    int8: Int8 = False,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write, in place of standard output; it is there once it is whole.")
+    ] = None,
+    shards: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Tag in so many parts, over all processes of accelerate launch or torchrun; the same command goes on "
+            "where one was cut short.",
+        ),
+    ] = None,
+) -> None:
+    """Tag raw text; each line is tagged by itself."""
+    from tagsmith.training.tagging.sharded_tagging import check_output, join_processes, tag_shards
+    from tagsmith.training.tagging.tag_files import read_texts, whole_file, write_tagged
+
+    model, files = _model_and_files(model, files or [])
+    check_output(files, format_.value, output, shards)
+    state = join_processes() if shards else None
+    pipeline = load_pipeline(model, threads, int8)
+    if recall_bias is not None and not reads_bytes(pipeline):
+        raise InputError("--recall-bias is for byte-to-span taggers, and this is none", path=model)
+    if head is not None or format_ != TagFormat.jsonl:
+        check_head(pipeline, head, model)
+    options = _given(head=head, min_score=min_score, recall_bias=recall_bias, batch_size=batch_size)
+    if output is None:
+        write_tagged(pipeline, read_texts(files), format_.value, **options)
+    elif shards is None:
+        with whole_file(output) as out:
+            write_tagged(pipeline, read_texts(files), format_.value, out, **options)
+    else:
+        tag_shards(pipeline, files, format_.value, output, shards, state, say, **options)
+
+
+def _model_and_files(model: str | None, files: list[str]) -> tuple[str, list[str]]:
+    """The tagger and the texts: a first argument that is a file, or standard input, is no tagger."""
+    if model is None:
+        return tagsmith.DEFAULT_TAGGER, files or ["-"]
+    if model == "-" or Path(model).is_file():
+        return tagsmith.DEFAULT_TAGGER, [model, *files]
+    return model, files or ["-"]
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Options that were given; what was not is left to the pipeline."""
+    return {name: value for name, value in options.items() if value is not None}

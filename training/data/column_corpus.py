@@ -1,0 +1,74 @@
+"""The `datasets` builder of corpora from files.
+
+It stands in a module of its own because `datasets` replaces `open`, `Path` and the like in a builder's module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import datasets
+from datasets import Features, List, Value
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.annotated_files import open_sentences
+from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.data.reading_report import Report, Sentence
+
+FEATURES = Features(
+    {
+        "document": Value("int64"),
+        "text": Value("string"),
+        "raw": Value("bool"),
+        "tokens": List(Value("string")),
+        "starts": List(Value("int32")),
+        "ends": List(Value("int32")),
+        "tags": List(Value("string")),
+        "spans": List({"start": Value("int32"), "end": Value("int32"), "label": Value("string")}),
+    }
+)
+
+
+def sentence_row(sentence: Sentence) -> dict[str, Any]:
+    """A sentence as a row of a corpus, the columns of `FEATURES`."""
+    row = sentence._asdict()
+    del row["line"]
+    row["spans"] = [{"start": start, "end": end, "label": label} for start, end, label in sentence.spans]
+    return row
+
+
+@dataclass
+class ColumnCorpusConfig(datasets.BuilderConfig):
+    """How to read a corpus' files."""
+
+    options: ReadingOptions = field(default_factory=ReadingOptions)
+
+
+class ColumnCorpus(datasets.GeneratorBasedBuilder):
+    """Builds a corpus from column files or JSON lines, one file a split: `data_files={"train": path}`."""
+
+    VERSION = datasets.Version("1.0.0")
+    BUILDER_CONFIG_CLASS = ColumnCorpusConfig
+
+    def _info(self) -> datasets.DatasetInfo:
+        return datasets.DatasetInfo(features=FEATURES)
+
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        self._reports: dict[str, dict[str, Any]] = {}
+        return [
+            datasets.SplitGenerator(name=split, gen_kwargs={"split": str(split), "paths": list(paths)})
+            for split, paths in self.config.data_files.items()
+        ]
+
+    def _generate_examples(self, split: str, paths: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+        if len(paths) != 1:
+            raise InputError(f"{len(paths)} files for the split {split!r}", fix="Give one file a split.")
+        report = Report()
+        for number, sentence in enumerate(open_sentences(paths[0], self.config.options, report)):
+            yield number, sentence_row(sentence)
+        # The description is what the cache keeps beside the data and hands back with it.
+        self._reports[split] = report.to_dict()
+        self.info.description = json.dumps(self._reports)

@@ -1,0 +1,229 @@
+"""Corpora as `datasets`: from column files, JSON lines, the Hub, or a data set in memory, all with the same columns.
+
+A row is a sentence: its document's number, its text and whether that is the file's own, tokens with character offsets,
+tags (IOB2, or plain tags as they are) and character spans. Everything is backed by Arrow files, or streamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import datasets
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+from datasets.data_files import DataFilesDict, DataFilesList
+from datasets.exceptions import DatasetGenerationError
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus
+from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.data.reading_report import Report
+from tagsmith.training.data.tagged_datasets import convert_dataset
+
+Corpus: TypeAlias = DatasetDict | IterableDatasetDict
+
+ALL = "all"  # the name of several corpora's scores together
+
+
+def load_corpus(
+    files: Mapping[str, str | Path] | str | Path | Dataset | DatasetDict | IterableDataset | IterableDatasetDict,
+    *,
+    streaming: bool = False,
+    revision: str | None = None,
+    cache_dir: str | Path | None = None,
+    options: ReadingOptions | None = None,
+    **reading: Any,
+) -> Corpus:
+    """Load a corpus in one call.
+
+    Args:
+        files: a file for each split (`{"train": "train.conll", "dev": "dev.jsonl"}`), one file (the split `train`), a
+            data set's id on the Hub (`owner/name`), or a data set. Files are column files, or JSON lines if their
+            names end in `.jsonl`. Data sets have `tokens` and `ner_tags`, `tags`, `chunk_tags`, `pos_tags` or `upos`.
+        streaming: read while iterating instead of building an Arrow file first.
+        revision: of a data set on the Hub.
+        cache_dir: where Arrow files go; by default the usual cache of `datasets`, where a file that has not changed is
+            found again.
+        options: how files and data sets are read.
+        **reading: the same by keyword, fields of `ReadingOptions`, as `tag_column=2, encoding="latin-1"`.
+
+    Raises:
+        InputError: bad input, with its place; a streamed corpus raises while iterating.
+    """
+    options = replace(options or ReadingOptions(), **reading)
+    if isinstance(files, (Dataset, DatasetDict, IterableDataset, IterableDatasetDict)):
+        return convert_dataset(files, FEATURES, options)
+    if isinstance(files, (str, Path)) and not Path(files).exists() and _is_hub_id(str(files)):
+        hub = _load_from_hub(str(files), streaming, revision, cache_dir)
+        return convert_dataset(hub, FEATURES, options)
+    if isinstance(files, (str, Path)):
+        files = {"train": files}
+    builder = ColumnCorpus(
+        cache_dir=None if cache_dir is None else str(cache_dir),
+        dataset_name="tagsmith_corpus",
+        hash=_code_hash(),
+        data_files=DataFilesDict({split: _data_files(path) for split, path in files.items()}),
+        options=options,
+    )
+    if streaming:
+        return IterableDatasetDict(builder.as_streaming_dataset())
+    with _no_progress_bars():
+        try:
+            builder.download_and_prepare()
+        except DatasetGenerationError as error:
+            if isinstance(error.__cause__, InputError):
+                raise error.__cause__ from None
+            raise
+        return builder.as_dataset()
+
+
+def _data_files(path: str | Path) -> DataFilesList:
+    """One file with what tells its versions apart, so that an edited file is read anew."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError("no such file", path=path, fix="Check the path; a data set's id on the Hub is 'owner/name'.")
+    if not path.is_file():
+        raise InputError("not a file", path=path, fix="Give one file a split.")
+    status = path.stat()
+    return DataFilesList([str(path.absolute())], [(str(status.st_mtime_ns), str(status.st_size))])
+
+
+def _is_hub_id(name: str) -> bool:
+    """`owner/name`, and no file name of ours: a mistyped path must not be looked up on the network."""
+    owner, slash, rest = name.partition("/")
+    endings = {
+        ".conll",
+        ".conllu",
+        ".conllup",
+        ".iob",
+        ".iob2",
+        ".bio",
+        ".tsv",
+        ".txt",
+        ".jsonl",
+        ".ndjson",
+        ".json",
+        ".csv",
+    }
+    plain = bool(slash) and "/" not in rest and "\\" not in name and owner not in ("", ".", "..", "~") and bool(rest)
+    return plain and Path(rest).suffix.lower() not in endings
+
+
+def _load_from_hub(name: str, streaming: bool, revision: str | None, cache_dir: str | Path | None) -> Any:
+    try:
+        return datasets.load_dataset(
+            name, revision=revision, streaming=streaming, cache_dir=None if cache_dir is None else str(cache_dir)
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        fix = "Check the name, or the network if it is a data set's id on the Hub."
+        raise InputError(f"no such file, and no data set of that name: {reason}", path=name, fix=fix) from error
+
+
+@lru_cache(maxsize=1)
+def _code_hash() -> str:
+    """A hash of the code that reads files: `datasets` finds a corpus again by it, so a changed reader builds anew."""
+    here = Path(__file__).parent
+    files = sorted([*here.glob("*.py"), *(here.parents[1] / "tokenization").glob("*.py")])
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    enabled = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if enabled:
+            datasets.enable_progress_bars()
+
+
+def reading_reports(corpus: Corpus) -> dict[str, Report]:
+    """The report of each split, also where the corpus came from the cache; empty for a streamed corpus."""
+    reports: dict[str, Report] = {}
+    for split, dataset in corpus.items():
+        try:
+            values = json.loads(dataset.info.description or "{}")
+        except json.JSONDecodeError:
+            continue
+        if split in values:
+            reports[split] = Report.from_dict(values[split])
+    return reports
+
+
+def label_names(dataset: Dataset | IterableDataset) -> list[str]:
+    """The distinct labels of a corpus' spans, sorted."""
+    if isinstance(dataset, IterableDataset):
+        return sorted({span["label"] for row in dataset for span in row["spans"]})
+    labels: set[str] = set()
+    for spans in _arrays(dataset, "spans"):
+        labels.update(pc.unique(pc.struct_field(pc.list_flatten(spans), "label")).to_pylist())
+    return sorted(labels)
+
+
+def is_plain(dataset: Dataset | IterableDataset) -> bool:
+    """Whether a corpus has one plain tag a word (parts of speech): then tags are the spans' labels, without prefixes.
+
+    A stream is judged by its first rows.
+    """
+    if isinstance(dataset, IterableDataset):
+        rows = list(dataset.take(1000))
+        tags = {tag for row in rows for tag in row["tags"]}
+        return bool(tags) and tags == {span["label"] for row in rows for span in row["spans"]}
+    tags = set()
+    for array in _arrays(dataset, "tags"):
+        tags.update(pc.unique(pc.list_flatten(array)).to_pylist())
+    return bool(tags) and tags == set(label_names(dataset))
+
+
+def check_kinds(corpora: Mapping[str, DatasetDict], fix: str = "") -> None:
+    """See that corpora that are trained on together have the same kind of tags, and each has sentences.
+
+    Args:
+        corpora: by name.
+        fix: what else can be done about several kinds.
+
+    Raises:
+        InputError: "train" is empty, some have spans, and some a plain tag for each word, or a name is `ALL`.
+    """
+    check_names(corpora)
+    kinds = {}
+    for name, corpus in corpora.items():
+        if not len(corpus["train"]):
+            raise InputError(f"{said(name)}the training data has no sentences")
+        kinds.update({(name, split): is_plain(rows) for split, rows in corpus.items() if len(rows)})
+    if len(set(kinds.values())) > 1:
+        spans, plain = ([" ".join(key) for key, kind in kinds.items() if kind == which] for which in (False, True))
+        raise InputError(
+            f"some data have spans ({', '.join(spans)}), and some a plain tag for each word ({', '.join(plain)})",
+            fix=f"Name the column of the tags for all with --tag-column. {fix}".strip(),
+        )
+
+
+def check_names(names: Collection[str]) -> None:
+    """See that none of several corpora for one tagger is called `ALL`.
+
+    Raises:
+        InputError: one is.
+    """
+    if len(names) > 1 and ALL in names:
+        raise InputError(f"{ALL!r} is what the scores of all data are called", fix="Give these data another name.")
+
+
+def said(name: str | None) -> str:
+    """How a message about a corpus begins; a single one needs no name."""
+    return f"{name}: " if name else ""
+
+
+def _arrays(dataset: Dataset, column: str) -> Iterator[pa.ChunkedArray]:
+    for table in dataset.select_columns([column]).with_format("arrow").iter(batch_size=1000):
+        yield table.column(column)

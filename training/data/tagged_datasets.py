@@ -1,0 +1,152 @@
+"""Data sets with tokens and tags, as the Hub has them, brought to the columns of our corpora."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
+from typing import Any
+
+from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tag_schemes import SchemeDetector
+from tagsmith.training.data.read_tags import read_tags
+from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.data.reading_report import Report, Sentence
+from tagsmith.training.data.word_alignment import align_words, join_units
+
+TAG_COLUMNS = ("ner_tags", "tags", "chunk_tags", "pos_tags", "upos")
+
+
+def convert_dataset(
+    data: Dataset | DatasetDict | IterableDataset | IterableDatasetDict,
+    features: Features,
+    options: ReadingOptions,
+) -> DatasetDict | IterableDatasetDict:
+    """Bring every split to the columns `features`; a data set without splits becomes the split `train`.
+
+    Tags are strings, or numbers whose names the column's `ClassLabel` gives.
+
+    Raises:
+        InputError: no such columns, or tags that cannot be read.
+    """
+    if isinstance(data, (Dataset, IterableDataset)):
+        kind = DatasetDict if isinstance(data, Dataset) else IterableDatasetDict
+        data = kind({"train": data})
+    splits = {split: _convert(part, str(split), features, options) for split, part in data.items()}
+    return type(data)(splits)
+
+
+def _convert(
+    data: Dataset | IterableDataset,
+    split: str,
+    features: Features,
+    options: ReadingOptions,
+) -> Dataset | IterableDataset:
+    columns = list(data.column_names or next(iter(data), {}))
+    if set(features) <= set(columns):
+        return data
+    column = _tag_column(columns, options.tag_column, split)
+    names = _names(data, column, split)
+    found = options.scheme if options.scheme != "auto" else _detect(data, column, names)
+    report = Report(path=f"split {split!r}", scheme=found, column_name=column)
+    convert = partial(_rows, column=column, names=names, on_error=options.on_error, report=report)
+    settings = {"batched": True, "with_indices": True, "remove_columns": columns, "features": features}
+    if isinstance(data, IterableDataset):
+        return data.map(convert, **settings)
+    # Not from the cache: the report is filled by the conversion itself.
+    converted = data.map(convert, load_from_cache_file=False, desc=f"Reading {split}", **settings)
+    converted.info.description = json.dumps({split: report.to_dict()})
+    return converted
+
+
+def _tag_column(columns: Sequence[str], wanted: int | str | None, split: str) -> str:
+    if "tokens" not in columns:
+        message = f"split {split!r} has no column 'tokens', only {', '.join(columns)}"
+        raise InputError(message, fix="Rename the column of words to 'tokens'.")
+    if wanted is None:
+        wanted = next((name for name in TAG_COLUMNS if name in columns), None)
+    if wanted not in columns:
+        message = f"split {split!r} has no tag column, only {', '.join(columns)}"
+        raise InputError(message, fix="Name the tag column.")
+    return str(wanted)
+
+
+def _names(data: Dataset | IterableDataset, column: str, split: str) -> list[str] | None:
+    """The names behind a column's numbers; None where it holds strings."""
+    inner = getattr((data.features or {}).get(column), "feature", None)
+    if isinstance(inner, ClassLabel):
+        return list(inner.names)
+    first = next((row[column] for row in islice(data, 100) if row[column]), [""])
+    if isinstance(first[0], str):
+        return None
+    message = f"the tags in {column!r} of split {split!r} are {type(first[0]).__name__}s without names"
+    raise InputError(message, fix="Cast the column to List(ClassLabel(names=…)).")
+
+
+def _detect(data: Dataset | IterableDataset, column: str, names: list[str] | None) -> str:
+    """The scheme, from all rows of a data set, and from the names or first rows of a stream."""
+    detector = SchemeDetector()
+    if isinstance(data, IterableDataset) and names is not None:
+        detector.add(list(chain.from_iterable((None, name) for name in names)))
+        return "IOB2" if detector.result() == "IOB1" else detector.result()
+    for tags in _column(data, column):
+        detector.add(tags if names is None else [names[tag] for tag in tags])
+    return detector.result()
+
+
+def _column(data: Dataset | IterableDataset, column: str) -> Iterator[Any]:
+    if isinstance(data, IterableDataset):
+        yield from (row[column] for row in islice(data, 1000))
+        return
+    for batch in data.select_columns([column]).iter(batch_size=1000):
+        yield from batch[column]
+
+
+def _rows(
+    batch: dict[str, list[Any]],
+    indices: list[int],
+    *,
+    column: str,
+    names: list[str] | None,
+    on_error: str,
+    report: Report,
+) -> dict[str, list[Any]]:
+    rows = []
+    for offset, index in enumerate(indices):
+        words, tags = batch["tokens"][offset], batch[column][offset]
+        if len(words) != len(tags):
+            fix = "Give each token its tag."
+            raise InputError(f"{len(words)} tokens and {len(tags)} tags", path=report.path, line=index + 1, fix=fix)
+        tags = tags if names is None else [names[tag] for tag in tags]
+        text, raw, starts, ends = _place(batch, offset, words)
+        lines = [index + 1] * len(words)
+        tags, spans = read_tags(tags, starts, ends, lines, None, on_error, report)
+        sentence = Sentence(_document(batch, offset, index), text, raw, words, starts, ends, tags, spans, index + 1)
+        report.add_sentence(sentence)
+        rows.append(sentence)
+    values = dict(zip(Sentence._fields, map(list, zip(*rows, strict=True)), strict=True))
+    del values["line"]
+    values["spans"] = [
+        [{"start": start, "end": end, "label": label} for start, end, label in spans] for spans in values["spans"]
+    ]
+    return values
+
+
+def _document(batch: dict[str, list[Any]], offset: int, index: int) -> int:
+    """The document's number where the data set has one; else each row is its own."""
+    value = batch["document"][offset] if "document" in batch else index
+    return value if isinstance(value, int) else index
+
+
+def _place(batch: dict[str, list[Any]], offset: int, words: list[str]) -> tuple[str, bool, list[int], list[int]]:
+    """The row's own text if it has one that its tokens fit, else the tokens joined."""
+    text = batch["text"][offset] if "text" in batch else None
+    if isinstance(text, str):
+        starts, ends, problem = align_words(text, words)
+        if not problem:
+            return text, True, starts, ends
+    text, starts, ends = join_units(words, None)
+    return text, False, starts, ends

@@ -1,0 +1,211 @@
+"""How well a tagger finds the spans of a corpus: from text to characters, as its users meet it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from datasets import Dataset
+
+from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
+from tagsmith.tokenization.spans import Span
+from tagsmith.tokenization.tag_schemes import tags_to_spans
+from tagsmith.training.batches.byte_corpus import Document, documents
+from tagsmith.training.data.corpora import ALL, is_plain
+from tagsmith.training.evaluation.span_metric import SpanCounts
+
+
+def score_tagger(
+    pipeline: Any,
+    rows: Iterable[Mapping[str, Any]],
+    batch_size: int | None = None,
+    by_line: bool = False,
+    head: str | None = None,
+) -> dict[str, Any]:
+    """Tag a corpus and compare with its gold spans, character by character.
+
+    Raw text is tagged as raw text, so a gold span that the tagger's words cannot meet is a miss; a corpus given only
+    as tokens, or one of plain tags, is tagged in its own tokens. Memory does not grow with the corpus.
+
+    Args:
+        pipeline: a `SpanTaggingPipeline`; one of a byte-to-span tagger goes on to `score_documents`.
+        rows: corpus rows (see `load_corpus`).
+        batch_size: sentences that go through the model together (32), or windows (128).
+        by_line: tag each row by itself; only a byte-to-span tagger reads on over a document's rows.
+        head: the one to tag by, of a tagger that has several.
+
+    Returns:
+        `{"precision", "recall", "f1", "accuracy", "labels": {label: {"precision", "recall", "f1", "support"}}}`,
+        floats from 0 to 1. Accuracy is the share of the corpus's tokens that are right: with plain tags, that bear
+        the gold tag; with spans, that lie in a span of the gold label, or in none where gold has none. A text given
+        without tokens counts in the tagger's own words.
+    """
+    return _count(pipeline, rows, batch_size, by_line, head).result()
+
+
+def score_corpora(
+    pipeline: Any, corpora: Mapping[str, Iterable[Mapping[str, Any]]], batch_size: int | None = None
+) -> dict[str, dict[str, Any]]:
+    """The scores of several corpora, as `score_tagger` gives them.
+
+    Args:
+        pipeline: of a tagger of either family.
+        corpora: by name. Where the tagger has heads, by these.
+        batch_size: as `score_tagger` has it.
+
+    Returns:
+        The scores by name. Of several corpora of one and the same head those of all their spans together are under
+        "all" (micro-averaged: each span counts once).
+    """
+    heads = bool(getattr(pipeline.model.config, "heads", None))
+    tallies = {
+        name: _count(pipeline, rows, batch_size, head=name if heads else None) for name, rows in corpora.items()
+    }
+    if len(tallies) > 1 and not heads:
+        tallies[ALL] = sum(tallies.values(), _Tally())
+    return {name: tally.result() for name, tally in tallies.items()}
+
+
+class _Tally:
+    """Spans and tokens as they are counted."""
+
+    def __init__(self) -> None:
+        self.spans = SpanCounts()
+        self.right = self.tokens = 0
+
+    def __add__(self, other: _Tally) -> _Tally:
+        both = _Tally()
+        both.spans = self.spans + other.spans
+        both.right, both.tokens = self.right + other.right, self.tokens + other.tokens
+        return both
+
+    def result(self) -> dict[str, Any]:
+        scores = self.spans.result()
+        labels = scores.pop("labels")
+        return {**scores, "accuracy": self.right / self.tokens if self.tokens else 0.0, "labels": labels}
+
+
+def _count(
+    pipeline: Any,
+    rows: Iterable[Mapping[str, Any]],
+    batch_size: int | None,
+    by_line: bool = False,
+    head: str | None = None,
+) -> _Tally:
+    if isinstance(pipeline, ByteSpanTaggingPipeline):
+        return _count_documents(pipeline, rows, batch_size or 128, by_line)
+    tally = _Tally()
+    plain = pipeline.model.config.head(head).tag_scheme == "plain"
+    for row, found in tagged_rows(pipeline, rows, batch_size or 32, head, plain):
+        if plain:
+            gold, positions = tags_to_spans(row["tags"], "plain"), list(range(len(row["tags"])))
+        else:
+            gold = [Span(span["start"], span["end"], span["label"]) for span in row["spans"]]
+            positions = row["starts"] or [word.start for word in pipeline.tokenizer.split(row["text"])]
+        tally.spans.add(gold, found)
+        tally.right += sum(map(str.__eq__, _labels_at(positions, gold), _labels_at(positions, found)))
+        tally.tokens += len(positions)
+    return tally
+
+
+def score_documents(
+    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int = 128, by_line: bool = False
+) -> dict[str, Any]:
+    """Tag the documents of a corpus by a byte-to-span tagger and compare with its gold spans, as `score_tagger` does.
+
+    Documents are the rows' texts joined by line feeds. Of plain tags each word is a span, and a word is right if a
+    span with its tag covers just that word.
+
+    Args:
+        pipeline: a `ByteSpanTaggingPipeline`.
+        rows: corpus rows (see `load_corpus`).
+        batch_size: windows that go through the model together.
+        by_line: take each row for a document.
+    """
+    return _count_documents(pipeline, rows, batch_size, by_line).result()
+
+
+def _count_documents(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, by_line: bool) -> _Tally:
+    tally = _Tally()
+    for document, scored in tagged_documents(pipeline, rows, batch_size, by_line):
+        found = [span for span, _ in scored]
+        tally.spans.add(document.spans, found)
+        if document.plain:
+            tally.right += len(set(document.spans) & set(found))
+            tally.tokens += len(document.spans)
+        else:
+            starts = document.starts
+            tally.right += sum(map(str.__eq__, _labels_at(starts, document.spans), _labels_at(starts, found)))
+            tally.tokens += len(starts)
+    return tally
+
+
+def tagged_documents(
+    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, by_line: bool = False, **options: Any
+) -> Iterator[tuple[Document, list[tuple[Span, float]]]]:
+    """Each document of a corpus, and the spans that a byte-to-span tagger finds in it, with their scores."""
+    waiting: deque[Document] = deque()
+    plain = isinstance(rows, Dataset) and is_plain(rows)
+
+    def texts() -> Iterator[str]:
+        for document in documents(rows, plain, by_line):
+            waiting.append(document)
+            yield document.text
+
+    for entities in pipeline(texts(), batch_size=batch_size, **options):
+        found = [
+            (Span(entity["start"], entity["end"], entity["entity_group"]), entity["score"]) for entity in entities
+        ]
+        yield waiting.popleft(), found
+
+
+def tagged_rows(
+    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, head: str | None, plain: bool
+) -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
+    """Each row with the spans found in it; raw and split rows go through the pipeline apart."""
+    group: list[Mapping[str, Any]] = []
+
+    def flush() -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
+        for raw in (True, False):
+            chosen = [row for row in group if (row["raw"] and not plain) == raw]
+            inputs = [row["text"] if raw else row["tokens"] for row in chosen]
+            results = pipeline(iter(inputs), batch_size=batch_size, is_split_into_words=not raw, head=head)
+            for row, entities in zip(chosen, results, strict=True):
+                if raw:
+                    yield row, [Span(entity["start"], entity["end"], entity["entity_group"]) for entity in entities]
+                    continue
+                words = _word_spans(row["tokens"], entities)
+                # Plain tags stay with their words: those of one multiword token share its place in the text.
+                yield (
+                    row,
+                    words
+                    if plain
+                    else [Span(row["starts"][first], row["ends"][end - 1], label) for first, end, label in words],
+                )
+        group.clear()
+
+    for row in rows:
+        group.append(row)
+        if len(group) == 64 * batch_size:
+            yield from flush()
+    yield from flush()
+
+
+def _word_spans(tokens: Sequence[str], entities: Iterable[Mapping[str, Any]]) -> list[Span]:
+    """Spans found in tokens joined by spaces, as spans of words."""
+    starts, ends, position = {}, {}, 0
+    for number, token in enumerate(tokens):
+        starts[position], ends[position + len(token)] = number, number + 1
+        position += len(token) + 1
+    return [Span(starts[entity["start"]], ends[entity["end"]], entity["entity_group"]) for entity in entities]
+
+
+def _labels_at(positions: Iterable[int], spans: list[Span]) -> Iterator[str]:
+    """The label of the span over each position, or the empty string; positions and spans in order."""
+    spans_left = iter(sorted(spans))
+    span = next(spans_left, None)
+    for position in positions:
+        while span is not None and span.end <= position:
+            span = next(spans_left, None)
+        yield span.label if span is not None and span.start <= position else ""

@@ -1,0 +1,154 @@
+"""A training run of a byte-to-span tagger: corpora of one language or many and a recipe in, a folder out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, DatasetDict
+from huggingface_hub.errors import StrictDataclassError
+from rich.console import Console
+
+from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
+from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
+from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
+from tagsmith.training.batches.byte_corpus import ByteCorpus
+from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
+from tagsmith.training.cards.card_text import as_written
+from tagsmith.training.cards.run_facts import data_facts, speed_facts
+from tagsmith.training.data.corpora import check_kinds, is_plain, label_names, said
+from tagsmith.training.evaluation.scoring import score_corpora
+from tagsmith.training.runs.recipe import ByteRecipe
+from tagsmith.training.runs.training_run import TrainingRun
+from tagsmith.training.tagging.load_tagger import load_tagger
+from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
+
+# What a model's weights depend on, beside its labels.
+SHAPE = ["window_size", "embedding_size", "hidden_size", "num_hidden_layers", "encoder", "attention"]
+SHAPE += ["encoder_hidden_size", "encoder_num_layers"]
+
+
+def train_byte_tagger(
+    recipe: ByteRecipe,
+    corpora: Mapping[str, DatasetDict],
+    output_dir: str | Path,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Train a byte-to-span tagger and write it to a folder, as `train_tagger` does a hierarchical one.
+
+    Args:
+        recipe: the run's choices.
+        corpora: by name, as a language; "train" of each, and "dev" of those to be scored. Their windows are shuffled
+            together.
+        output_dir: the folder, made where it is missing.
+        resume: go on from the last checkpoint in the folder, if there is one.
+        console: where progress is shown; standard error by default.
+
+    Returns:
+        What `results.json` holds; "dev" has the scores, those of each corpus by its name where there are names.
+
+    Raises:
+        InputError: data, recipe and files that do not fit together; checkpoints of an earlier run in the folder,
+            unless `resume` is set.
+        OSError: the folder cannot be written.
+    """
+    if "train_sampling_strategy" in recipe.training:
+        fix = "Leave training.train_sampling_strategy out."
+        raise InputError("windows are always drawn at random, and training.train_sampling_strategy is set", fix=fix)
+    dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
+    defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
+    run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console)
+    labels = _labels(corpora)
+    model = _model(recipe, labels)
+    window_size = model.config.window_size
+    tokenizer = ByteToSpanTokenizer(window_size, labels)
+    train = {name: corpus["train"] for name, corpus in corpora.items()}
+    encoded = _encode(train, labels, window_size, run.console)
+    if not 0 <= recipe.line_share <= 1:
+        raise InputError(f"line_share is {recipe.line_share}, and must lie between 0 and 1")
+    windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share)
+    run.console.print(
+        f"{len(windows):,} training windows, {len(labels)} labels, {model.num_parameters():,} parameters",
+        highlight=False,
+    )
+    facts = run.train(
+        ByteTaggerTrainer,
+        recipe,
+        model,
+        balance=recipe.balance,
+        train_dataset=windows,
+        eval_dataset=dev or None,
+        data_collator=WindowCollator(),
+        processing_class=tokenizer,
+    )
+    results = {**facts, "train_windows": len(windows), "data": data_facts(corpora)}
+    if dev:
+        pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
+        started = time.monotonic()
+        results["dev"] = as_written(score_corpora(pipeline, dev))
+        results.update(speed_facts(results["data"], "dev", time.monotonic() - started))
+    run.write(results)
+    return results
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this machine multiplies matrices of bfloat16, and then about twice as fast as those of float32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in checks)
+
+
+def _labels(corpora: Mapping[str, DatasetDict]) -> list[str]:
+    """The labels of all corpora, after a look whether these go together."""
+    check_kinds(corpora)
+    # Labels that only dev has can never be found, but they must be known to be counted as missed.
+    labels = sorted({label for corpus in corpora.values() for rows in corpus.values() for label in label_names(rows)})
+    if not any(label_names(corpus["train"]) for corpus in corpora.values()):
+        raise InputError("the training data has no spans: there is nothing to learn")
+    return labels
+
+
+def _model(recipe: ByteRecipe, labels: list[str]) -> ByteToSpanForSpanTagging:
+    """A fresh model, or a trained one with the labels of the new data."""
+    names = dict(enumerate(labels))
+    try:
+        config = ByteToSpanConfig(**recipe.model, id2label=names, label2id={name: i for i, name in names.items()})
+    except (TypeError, ValueError, StrictDataclassError) as error:
+        raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
+    if recipe.start_from is None:
+        return ByteToSpanForSpanTagging(config)
+    if not recipe.start_from:
+        raise InputError("the recipe goes on from a trained tagger", fix="Name it with --set start_from=FOLDER.")
+    earlier = load_tagger(recipe.start_from).model.config
+    if not isinstance(earlier, ByteToSpanConfig):
+        raise InputError(f"start_from is a {earlier.model_type}", path=recipe.start_from)
+    for name in SHAPE:
+        if (found := getattr(earlier, name)) != (wanted := getattr(config, name)):
+            message = f"start_from has {name} {found}, and the recipe {wanted}"
+            raise InputError(message, path=recipe.start_from, fix=f"Pass --set model.{name}={found}.")
+    return ByteToSpanForSpanTagging.from_pretrained(
+        recipe.start_from, labels=labels, dtype=torch.float32, **recipe.model
+    )
+
+
+def _encode(splits: Mapping[str, Dataset], labels: list[str], window_size: int, console: Console) -> list[ByteCorpus]:
+    """Corpora as bytes; what the tagger will not see of them is said."""
+    encoded = []
+    for name, rows in splits.items():
+        corpus = ByteCorpus.of(rows, labels, is_plain(rows))
+        if corpus.shared:
+            message = f"{said(name)}{corpus.shared:,} words share their place with the word before, and were left out"
+            console.print(message, style="yellow")
+        if too_long := corpus.count_too_long(window_size):
+            message = f"{too_long:,} spans are longer than the window of {window_size} bytes, and not learnt"
+            console.print(f"{said(name)}{message}", style="yellow")
+        encoded.append(corpus)
+    return encoded

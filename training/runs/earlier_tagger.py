@@ -1,0 +1,159 @@
+"""Going on from a trained tagger: what it has learnt is handed down to one with more heads, words or languages."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
+from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.training.runs.recipe import Recipe
+from tagsmith.training.tagging.load_tagger import load_tagger
+
+# What weights depend on: it stays as it was.
+_SHAPE = ["word_embedding_size", "hidden_size", "num_hidden_layers", "word_encoder", "output"]
+_SHAPE += ["character_embedding_size", "character_encoder", "character_hidden_size", "character_num_layers"]
+_SHAPE += ["character_filters", "character_window"]
+
+# Parts of a tagger that can be kept as they are, by the names of their parameters.
+PARTS = {
+    "characters": r"encoder\.characters\..*",
+    "words": r"encoder\.readers\.[^.]+\.words\..*",
+    "word_encoder": r"encoder\.readers\.[^.]+\.recurrent\..*",
+}
+
+
+class EarlierTagger:
+    """A trained tagger to go on from.
+
+    Args:
+        place: its folder, or its name on the Hub.
+
+    Attributes:
+        tokenizer: the tagger's.
+        heads: the shapes of its heads by name; none for a tagger of one, whose head has no name.
+
+    Raises:
+        InputError: no tagger there, or one of another family.
+    """
+
+    tokenizer: HierarchicalTaggerTokenizer
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        if not place:
+            raise InputError("the recipe goes on from a trained tagger", fix="Name it with --set start_from=FOLDER.")
+        pipeline = load_tagger(place)
+        self.model, self.tokenizer = pipeline.model, pipeline.tokenizer
+        self.config = self.model.config
+        if not isinstance(self.config, HierarchicalTaggerConfig):
+            raise InputError(f"start_from is a {self.config.model_type}", path=place)
+        self.heads: dict[str | None, HeadShape] = {
+            name: self.config.head(name) for name in self.config.head_names if name is not None
+        }
+
+    def shaped(self, recipe: Recipe) -> Recipe:
+        """A recipe with the earlier tagger's shape.
+
+        Raises:
+            InputError: what is shared differs, so that the weights would not fit.
+        """
+        wanted, found = recipe.model.get("sharing"), self.config.sharing
+        if found is not None and wanted != found:
+            fix = f"Pass --set model.sharing={found}."
+            raise InputError(
+                f"start_from shares {found}, and the recipe {wanted or 'nothing'}", path=self.place, fix=fix
+            )
+        model = {**recipe.model, **{name: getattr(self.config, name) for name in _SHAPE}}
+        return dataclasses.replace(recipe, model=model)
+
+    def known_shape(self, name: str | None, shape: HeadShape) -> HeadShape:
+        """A head's shape as it is in the earlier tagger, where it is there, or where all is shared.
+
+        Raises:
+            InputError: the data have tags that the head does not know, or are in another language than the head.
+        """
+        known = self.heads.get(name)
+        if known is None and self.config.sharing == "all":
+            known = next(iter(self.heads.values()))
+        elif name is None:  # a tagger of one head out of another: with other labels it gets another head
+            known = self.config.head()
+            known = known if set(shape.tags) <= set(known.tags) else None
+        if known is None:
+            return shape
+        if unknown := [tag for tag in shape.tags if tag not in known.tags]:
+            message = f"the data of {name!r} have {unknown[0]}, which that head of start_from does not know"
+            raise InputError(message, path=self.place, fix="Give the head its own data, or the data another name.")
+        if known.language != shape.language:
+            message = f"the head {name!r} of start_from is in {known.language!r}, and languages has {shape.language!r}"
+            raise InputError(message, path=self.place, fix="Leave it out of languages.")
+        return known
+
+    @torch.no_grad()
+    def hand_down(
+        self,
+        model: HierarchicalTaggerForTokenClassification,
+        tokenizer: HierarchicalTaggerTokenizer,
+        frozen: Collection[str] = (),
+    ) -> list[str]:
+        """Put the earlier tagger's weights where they belong in a larger one.
+
+        Args:
+            model: with the same shape, and at least the heads.
+            tokenizer: with at least the words and characters.
+            frozen: parts that will not be trained: their new words and characters stay what they were, unknown.
+
+        Returns:
+            The modules that the larger tagger has no place for: a head without a name, in one whose heads have names
+            or other tags.
+        """
+        weights = model.state_dict()
+        left = set()
+        for name, weight in self.model.state_dict().items():
+            module = ".".join(name.split(".")[:3])
+            if name not in weights or (name.startswith("heads.") and not self._same_tags(model, name.split(".")[1])):
+                left.add(module)
+            elif name == "encoder.characters.embedding.weight":
+                _move(weight, weights[name], self.tokenizer.characters, tokenizer.characters, "characters" in frozen)
+            elif re.fullmatch(PARTS["words"], name):
+                reader = name.split(".")[2]
+                language = reader if reader in tokenizer.vocabularies else None
+                known, wanted = self.tokenizer.vocabularies[language], tokenizer.vocabularies[language]
+                _move(weight, weights[name], known, wanted, "words" in frozen)
+            else:
+                weights[name].copy_(weight)
+        return sorted(left)
+
+    def _same_tags(self, model: HierarchicalTaggerForTokenClassification, key: str) -> bool:
+        ours, theirs = self.model.heads[key], model.heads[key]
+        return bool((ours.tags, ours.tag_scheme) == (theirs.tags, theirs.tag_scheme))
+
+
+def _move(
+    source: Tensor, target: Tensor, entries: Sequence[str], new_entries: Iterable[str], as_unknown: bool
+) -> None:
+    """Rows of an embedding to where their entries are in a larger vocabulary; PAD and UNK stay the first."""
+    places = {entry: number for number, entry in enumerate(new_entries, 2)}
+    if as_unknown:
+        target[2:] = source[1]
+    target[[0, 1, *(places[entry] for entry in entries)]] = source
+
+
+def freeze(model: nn.Module, parts: Iterable[str]) -> None:
+    """Keep parts of a tagger from being trained.
+
+    Raises:
+        InputError: there is no such part.
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise InputError(f"freeze names {part!r}", fix=f"Use some of {', '.join(PARTS)}.")
+        for name, parameter in model.named_parameters():
+            if re.fullmatch(PARTS[part], name):
+                parameter.requires_grad_(False)

@@ -1,0 +1,255 @@
+"""A training run: corpus and recipe in, a folder with a tagger, its scores and its resolved recipe out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import DatasetDict, concatenate_datasets
+from huggingface_hub.errors import StrictDataclassError
+from rich.console import Console
+
+from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
+from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.word_vectors import read_word_vectors
+from tagsmith.training.batches.collator import TaggerCollator
+from tagsmith.training.batches.preparation import encode_corpus
+from tagsmith.training.cards.card_text import as_written
+from tagsmith.training.cards.run_facts import data_facts, speed_facts
+from tagsmith.training.data.corpora import check_kinds, said
+from tagsmith.training.evaluation.scoring import score_corpora
+from tagsmith.training.runs.earlier_tagger import EarlierTagger, freeze
+from tagsmith.training.runs.recipe import Recipe
+from tagsmith.training.runs.training_run import TrainingRun
+from tagsmith.training.runs.vocabularies import Corpora, Vocabularies, build_vocabularies, vectors_path
+from tagsmith.training.trainers.joint_trainer import JointTaggerTrainer
+from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
+
+# Training arguments where the recipe leaves them open.
+DEFAULTS = {"train_sampling_strategy": "group_by_length", "per_device_eval_batch_size": 64}
+
+
+def train_tagger(
+    recipe: Recipe,
+    corpora: DatasetDict | Mapping[str, DatasetDict],
+    output_dir: str | Path,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Train a hierarchical tagger and write it to a folder.
+
+    The folder holds the model and its tokenizer as `from_pretrained` wants them, `recipe.yaml` (resolved: the very
+    numbers of this run), `results.json` (dev scores, minutes, sizes) and `checkpoints/`, which only a resumed run
+    needs.
+
+    Args:
+        recipe: the run's choices. With `sharing` in its `model` the tagger has heads, by the corpora's names.
+        corpora: one corpus, or several by name: "train" of each and, for scores and for choosing the best checkpoint,
+            "dev". A tagger without heads is trained on all of them together, and scored on each.
+        output_dir: the folder, made where it is missing.
+        resume: go on from the last checkpoint in the folder, if there is one.
+        console: where progress is shown; standard error by default.
+
+    Returns:
+        What `results.json` holds; "dev" has the scores, by name where corpora or heads have names.
+
+    Raises:
+        InputError: data, recipe and files that do not fit together; checkpoints of an earlier run in the folder,
+            unless `resume` is set.
+        OSError: the folder cannot be written.
+    """
+    joint = recipe.model.get("sharing") is not None
+    given = {"": corpora} if isinstance(corpora, DatasetDict) else dict(corpora)
+    check_heads(recipe, given)
+    has_dev = ["dev" in corpus for corpus in given.values()]
+    if joint and any(has_dev) != all(has_dev):
+        raise InputError(
+            "some heads have dev data, and some have none", fix="Give --dev for all of them, or for none."
+        )
+    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console)
+    earlier = EarlierTagger(recipe.start_from) if recipe.start_from is not None else None
+    if earlier is not None:
+        recipe = earlier.shaped(recipe)
+    given = _sample(recipe, given, run.arguments.seed)
+    named: dict[Any, DatasetDict] = dict(given) if joint else {None: _together(given)}
+    vocabularies = build_vocabularies(recipe, named, earlier)
+    encoded = _encode(vocabularies, named, run.console)
+    model = _model(vocabularies, earlier, run.console)
+    freeze(model, recipe.freeze)
+    _say_sizes(run.console, vocabularies, encoded, model)
+    data = {
+        split: {name: parts[split] for name, parts in encoded.items() if split in parts} for split in ("train", "dev")
+    }
+    facts = run.train(
+        partial(JointTaggerTrainer, epoch_head=recipe.epoch_head, head_batches=recipe.head_batches)
+        if joint
+        else TaggerTrainer,
+        vocabularies.recipe,
+        model,
+        train_dataset=data["train"] if joint else data["train"][None],
+        eval_dataset=data["dev"] or None if joint else data["dev"].get(None),
+        data_collator=TaggerCollator(vocabularies.tokenizer),
+        processing_class=vocabularies.tokenizer,
+    )
+    results = {**facts, "train_sentences": sum(map(len, data["train"].values())), "data": data_facts(given)}
+    if data["dev"]:
+        pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=vocabularies.tokenizer, task="span-tagging")
+        results.update(_dev_scores(pipeline, given, results["data"]))
+    run.write(results)
+    return results
+
+
+def _dev_scores(
+    pipeline: SpanTaggingPipeline, corpora: Mapping[str, DatasetDict], data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The scores of the dev data, by name where there are names, and how fast they were tagged."""
+    started = time.monotonic()
+    scores = score_corpora(pipeline, {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus})
+    return {**speed_facts(data, "dev", time.monotonic() - started), "dev": as_written(scores)}
+
+
+def check_heads(recipe: Recipe, names: Collection[str]) -> None:
+    """See that a recipe and the names of its corpora go together.
+
+    Raises:
+        InputError: heads without a name; a recipe that speaks of heads that are not there, or of less than a batch.
+    """
+    joint = recipe.model.get("sharing") is not None
+    if joint and "" in names:
+        raise InputError("this recipe trains heads, and each needs a name", fix="Name it, like --train ner=FILE.")
+    heads = list(names) if joint else []
+    epoch_head = [] if recipe.epoch_head is None else [recipe.epoch_head]
+    for key, named in {"epoch_head": epoch_head, "head_batches": recipe.head_batches}.items():
+        if unknown := [name for name in named if name not in heads]:
+            raise InputError(
+                f"{key} names {unknown[0]!r}, which is no head of this run",
+                fix=f"Heads here: {', '.join(sorted(heads))}." if heads else "Only a run with sharing has heads.",
+            )
+    for name, batches in recipe.head_batches.items():
+        if not isinstance(batches, int) or batches < 1:
+            raise InputError(f"head_batches.{name} is {batches!r}, and must be a whole number of at least 1")
+
+
+def _together(corpora: Mapping[str, DatasetDict]) -> DatasetDict:
+    """Corpora for one head as one, in their order."""
+    if len(corpora) == 1:
+        return next(iter(corpora.values()))
+    check_kinds(corpora, "Or give each a head with --set model.sharing=encoder.")
+    splits = {split for corpus in corpora.values() for split in corpus}
+    parts = {split: [corpus[split] for corpus in corpora.values() if split in corpus] for split in sorted(splits)}
+    return DatasetDict({split: concatenate_datasets(rows) for split, rows in parts.items()})
+
+
+def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> dict[str | None, DatasetDict]:
+    """Each head's data as ids; what of it the tagger will not see as it stands there is said."""
+    encoded = {}
+    for name, corpus in corpora.items():
+        rows, misaligned = encode_corpus(corpus, vocabularies.tokenizer, *vocabularies.heads[name])
+        for split, count in misaligned.items():
+            if count:
+                console.print(
+                    f"{said(name)}{split}: {count:,} spans do not begin and end where words do; they were widened to "
+                    "whole words, or left out where those belong to another span",
+                    style="yellow",
+                )
+            if empty := len(corpus[split]) - len(rows[split]):
+                console.print(f"{said(name)}{split}: {empty:,} sentences without words were left out", style="yellow")
+            if not len(rows[split]):
+                raise InputError(f"{said(name)}the {split} data has no words")
+        encoded[name] = rows
+    return encoded
+
+
+def _sample(recipe: Recipe, corpora: Mapping[str, DatasetDict], seed: int) -> dict[str, DatasetDict]:
+    """Each corpus's labelling rate of its training sentences, drawn at random, in their order; dev as it is."""
+    rate, sampled = recipe.labelling_rate, {}
+    if isinstance(rate, dict) and (unknown := set(rate) - set(corpora)):
+        raise InputError(f"labelling_rate names {min(unknown)!r}, which is no data of this run")
+    for name, corpus in corpora.items():
+        own = rate.get(name, 1.0) if isinstance(rate, dict) else rate
+        if not isinstance(own, int | float) or not 0 < own <= 1:
+            raise InputError(f"{said(name)}labelling_rate is {own}, and must be above 0 and at most 1")
+        rows = corpus["train"]
+        chosen = np.random.default_rng(seed).permutation(len(rows))[: max(round(own * len(rows)), 1)]
+        sampled[name] = DatasetDict(corpus, train=rows if own == 1 else rows.select(sorted(chosen.tolist())))
+    return sampled
+
+
+def _model(
+    vocabularies: Vocabularies, earlier: EarlierTagger | None, console: Console
+) -> HierarchicalTaggerForTokenClassification:
+    """A fresh tagger, with pretrained vectors and what an earlier tagger has learnt in place."""
+    config = _config(vocabularies, earlier)
+    model = HierarchicalTaggerForTokenClassification(config)
+    recipe, tokenizer, _ = vocabularies
+    if earlier is not None and (left := earlier.hand_down(model, tokenizer, recipe.freeze)):
+        console.print(f"of start_from there is no place here for {', '.join(left)}", style="yellow")
+    for language, known in tokenizer.vocabularies.items():
+        path = vectors_path(recipe, language)
+        if not path:
+            continue
+        learnt = earlier.tokenizer.vocabularies.get(language, []) if earlier is not None else []
+        words, vectors = read_word_vectors(path, set(known) - set(learnt), normalize=tokenizer.normalize)
+        if vectors.shape[1] != config.word_embedding_size:
+            raise InputError(
+                f"the vectors have {vectors.shape[1]} numbers, and the model's words {config.word_embedding_size}",
+                path=path,
+                fix=f"Set model.word_embedding_size={vectors.shape[1]}.",
+            )
+        places = {word: number for number, word in enumerate(known, 2)}
+        ids = torch.tensor([places[word] for word in words], dtype=torch.long)
+        model.encoder.set_word_vectors(ids, torch.from_numpy(vectors), language)
+    return model
+
+
+def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> HierarchicalTaggerConfig:
+    recipe, tokenizer, heads = vocabularies
+    sizes = {name: len(words) + 2 for name, words in tokenizer.vocabularies.items()}
+    rare = tokenizer.rare_word_id
+    parts: dict[str, Any]
+    if None in heads:
+        tags = dict(enumerate(heads[None].tags))
+        parts = {"id2label": tags, "label2id": {tag: index for index, tag in tags.items()}}
+    else:
+        shapes = {**(earlier.heads if earlier else {}), **heads}
+        parts = {"id2label": {}, "label2id": {}, "heads": {name: shape.to_dict() for name, shape in shapes.items()}}
+    if isinstance(rare, Mapping):
+        parts["languages"] = {
+            name: {"vocab_size": size, "rare_word_id": rare[str(name)]} for name, size in sizes.items()
+        }
+    else:
+        parts.update(vocab_size=sizes[None], rare_word_id=rare)
+    try:
+        return HierarchicalTaggerConfig(
+            **recipe.model,
+            **parts,
+            tag_scheme=recipe.tag_scheme if None in heads else "BIOES",
+            character_vocab_size=tokenizer.character_vocab_size,
+            rare_character_id=tokenizer.rare_character_id,
+            gazetteer_size=tokenizer.gazetteer.num_features if tokenizer.gazetteer else 0,
+        )
+    except (TypeError, ValueError, StrictDataclassError) as error:
+        raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
+
+
+def _say_sizes(
+    console: Console,
+    vocabularies: Vocabularies,
+    encoded: Mapping[str | None, DatasetDict],
+    model: HierarchicalTaggerForTokenClassification,
+) -> None:
+    words = sum(map(len, vocabularies.tokenizer.vocabularies.values())) + 2
+    sizes = f"{words:,} words, {model.num_parameters():,} parameters"
+    for name, rows in encoded.items():
+        line = f"{said(name)}{len(rows['train']):,} training sentences, {len(vocabularies.heads[name].tags)} tags"
+        console.print(line if name else f"{line}, {sizes}", highlight=False)
+    if None not in encoded:
+        console.print(sizes, highlight=False)

@@ -1,0 +1,234 @@
+"""What training runs of every family share: folder, checkpoints, trainer, and what is written in the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import disable_progress_bars
+from rich.console import Console
+from safetensors.torch import load_file, save_file
+from transformers import EarlyStoppingCallback, PreTrainedConfig, PreTrainedModel, TrainingArguments, set_seed
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.utils import SAFE_WEIGHTS_NAME
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.cards.model_card import write_card
+from tagsmith.training.cards.run_facts import command_facts, course, environment_facts, hub_name
+from tagsmith.training.machine.processes import is_main_process
+from tagsmith.training.runs.recipe import RunRecipe, model_fields
+from tagsmith.training.trainers.progress import ProgressReport
+from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
+
+CHECKPOINTS = "checkpoints"
+_STORED_AS = {"float32": torch.float32, "float16": torch.float16}
+
+
+class TrainingRun:
+    """A run in its folder, from its recipe to its results.
+
+    Args:
+        recipe: the run's choices.
+        defaults: training arguments of the family where the recipe leaves them open.
+        has_dev: whether there is dev data, to score checkpoints on.
+        output_dir: the folder, made where it is missing.
+        resume: go on from the last checkpoint in the folder, if there is one.
+        console: where progress is shown; by default standard error, of the main process.
+
+    Attributes:
+        training: the training arguments, ours and the recipe's.
+
+    Raises:
+        InputError: training arguments that do not fit; checkpoints of an earlier run in the folder, unless `resume`
+            is set.
+        OSError: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        recipe: RunRecipe,
+        defaults: Mapping[str, Any],
+        has_dev: bool,
+        output_dir: str | Path,
+        resume: bool,
+        console: Console | None,
+    ) -> None:
+        self.console = console or Console(stderr=True, quiet=not is_main_process())
+        if self.console.quiet or not self.console.is_terminal:
+            disable_progress_bars()
+        self.folder = Path(output_dir)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = _last_checkpoint(self.folder / CHECKPOINTS, resume)
+        self.training = {**_rhythm(recipe.training, has_dev), **defaults, **recipe.training}
+        self.arguments = _training_arguments(self.training, self.folder)
+        if recipe.stored_as not in _STORED_AS:
+            found = f"stored_as is {recipe.stored_as!r}"
+            raise InputError(found, fix=f"Use one of {', '.join(_STORED_AS)}.")
+        set_seed(self.arguments.seed)
+
+    def train(
+        self, trainer_class: Callable[..., TaggerTrainer], recipe: RunRecipe, model: PreTrainedModel, **parts: Any
+    ) -> dict[str, Any]:
+        """Train, and keep the trainer.
+
+        Args:
+            trainer_class: of the trainer, or what makes one.
+            recipe: the run's choices, as the data have settled them.
+            model: to be trained.
+            **parts: the rest of what the class takes.
+
+        Returns:
+            What there is to say of the run besides its data and scores.
+
+        Raises:
+            InputError: arguments that do not fit each other; a checkpoint of another model.
+        """
+        fields = model_fields(type(model.config))
+        settled = {name: getattr(model.config, name) for name in fields}
+        self.recipe = dataclasses.replace(recipe, model=settled, training=self.training)
+        if self.checkpoint is not None:
+            _check_shape(model.config, self.checkpoint)
+        progress = ProgressReport(self.console)
+        trainer = _make_trainer(trainer_class, recipe, progress, model=model, args=self.arguments, **parts)
+        started = time.monotonic()
+        try:
+            trainer.train(resume_from_checkpoint=self.checkpoint)
+        finally:
+            progress.close()
+        self.trainer, best = trainer, trainer.state.best_global_step
+        round_weights(trainer.model, _STORED_AS[recipe.stored_as])
+        base_model = hub_name(recipe.start_from)
+        return {
+            **command_facts(sys.argv),
+            **({"base_model": base_model} if base_model else {}),
+            "minutes": round((time.monotonic() - started) / 60, 2),
+            "seed": trainer.args.seed,
+            "parameters": trainer.model.num_parameters(),
+            # the epoch whose checkpoint was kept; None without dev data
+            "best_epoch": next((entry["epoch"] for entry in trainer.state.log_history if entry["step"] == best), None),
+            **environment_facts(trainer.args.device),
+            "course": course(trainer.state.log_history),
+        }
+
+    def write(self, results: Mapping[str, Any]) -> None:
+        """Write the model and its tokenizer, `recipe.yaml` (resolved), `results.json` and the card, `README.md`."""
+        if self.trainer.is_world_process_zero():
+            self.trainer.save_model(str(self.folder))
+            if self.recipe.stored_as != "float32":
+                store_weights(self.folder / SAFE_WEIGHTS_NAME, _STORED_AS[self.recipe.stored_as])
+            Path(self.folder, "recipe.yaml").write_text(self.recipe.to_yaml(), encoding="utf-8")
+            text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
+            Path(self.folder, "results.json").write_text(text, encoding="utf-8")
+            try:
+                write_card(self.folder)
+            except InputError as error:  # of what a person wrote into the card that was there
+                self.console.print(f"no model card was written: {error}", style="yellow", markup=False)
+
+
+@torch.no_grad()
+def round_weights(model: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Round weights to what `dtype` can hold; they stay of the type that they are."""
+    for weight in model.parameters():
+        weight.copy_(weight.to(dtype))
+
+
+def store_weights(path: Path, dtype: torch.dtype) -> None:
+    """Write a file of weights anew in `dtype`; config.json still says in which they are computed with."""
+    weights = {name: weight.to(dtype) for name, weight in load_file(path).items()}
+    mode = path.stat().st_mode
+    save_file(weights, path, metadata={"format": "pt"})
+    path.chmod(mode)
+
+
+def _rhythm(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
+    """A checkpoint an epoch, or every `eval_steps` where these are given, and the best on dev kept in the end."""
+    rhythm = "steps" if "eval_steps" in training else "epoch"
+    return {
+        "save_strategy": rhythm,
+        "save_steps": training.get("eval_steps", 500),
+        "logging_steps": training.get("eval_steps", 500),
+        "logging_strategy": rhythm,
+        "save_total_limit": 2,
+        "eval_strategy": rhythm if has_dev else "no",
+        "load_best_model_at_end": has_dev,
+        "metric_for_best_model": "f1" if has_dev else None,
+        "disable_tqdm": True,
+    }
+
+
+def _last_checkpoint(folder: Path, resume: bool) -> str | None:
+    """The last whole checkpoint, to go on from, if there is any; an interrupt may have cut one short."""
+    found = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
+    if found and not resume:
+        # A new run's checkpoints would lie among the old ones, and be taken for each other.
+        raise InputError(
+            "checkpoints of an earlier run are here",
+            path=folder,
+            fix="Go on with --resume, remove this folder, or choose another output folder.",
+        )
+    whole = [path for path in found if (path / TRAINER_STATE_NAME).is_file()]
+    return str(max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")))) if whole else None
+
+
+def _check_shape(config: PreTrainedConfig, checkpoint: str) -> None:
+    """A checkpoint of another corpus or another recipe cannot be gone on with."""
+    earlier = type(config).from_pretrained(checkpoint)
+    for name in type(config).__annotations__:
+        if getattr(earlier, name) != getattr(config, name):
+            raise InputError(
+                f"the checkpoint has {name} {getattr(earlier, name)!r}, and this run has {getattr(config, name)!r}",
+                path=checkpoint,
+                fix="Resume with the same data and recipe, or choose another output folder.",
+            )
+    if earlier.id2label != config.id2label:
+        raise InputError(
+            "the checkpoint has other labels than this run", path=checkpoint, fix="Resume with the same data."
+        )
+
+
+def _training_arguments(training: Mapping[str, Any], folder: Path) -> TrainingArguments:
+    """`TrainingArguments` of a recipe, with the checkpoints inside the run's folder."""
+    _check_numbers(training)
+    choices = {"dataloader_pin_memory": torch.cuda.is_available(), **training}
+    if not torch.accelerator.is_available():
+        choices["use_cpu"] = True  # else processes of torchrun train each for itself, and bfloat16 asks for a GPU
+    try:
+        return TrainingArguments(output_dir=str(folder / CHECKPOINTS), **choices)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the recipe's training arguments do not fit: {error}") from error
+
+
+def _check_numbers(training: Mapping[str, Any]) -> None:
+    """What `TrainingArguments` takes without a look, and stumbles over later."""
+    kinds = {item.name: str(item.type) for item in dataclasses.fields(TrainingArguments)}
+    for name, value in training.items():
+        if kinds.get(name) in ("int", "<class 'int'>") and type(value) is not int:
+            raise InputError(f"training.{name} is {value!r}, and must be a whole number")
+    for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
+        if training.get(name, 1) < 1:
+            raise InputError(f"training.{name} is {training[name]}, and must be at least 1")
+
+
+def _make_trainer(
+    trainer: Callable[..., TaggerTrainer], recipe: RunRecipe, progress: ProgressReport, **parts: Any
+) -> Any:
+    """A trainer by a recipe: its learning rate's course, its average's decay and its patience."""
+    callbacks: list[Any] = [progress]
+    if recipe.early_stopping_patience and parts.get("eval_dataset") is not None:
+        callbacks.append(EarlyStoppingCallback(recipe.early_stopping_patience))
+    choices = {name: getattr(recipe, name) for name in ("average_decay", "epoch_decay", "halving_from")}
+    try:
+        made = trainer(callbacks=callbacks, **choices, **parts)
+        made.create_optimizer()  # now, since it is the optimizer that judges its arguments
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the recipe's training arguments do not fit: {error}") from error
+    for callback in (PrinterCallback, ProgressCallback):
+        made.remove_callback(callback)
+    return made

@@ -1,0 +1,181 @@
+"""What corpora call for before a hierarchical tagger can be made: its heads, their tags, its words and characters."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+from datasets import DatasetDict
+
+from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape
+from tagsmith.modeling.tag_grammar import span_labels
+from tagsmith.tokenization.gazetteers import Gazetteer
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
+from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.tokenization.word_vectors import read_word_vectors
+from tagsmith.tokenization.words import SPLITTERS
+from tagsmith.training.batches.preparation import choose_splitter, training_words
+from tagsmith.training.data.corpora import is_plain, label_names, said
+from tagsmith.training.runs.earlier_tagger import EarlierTagger
+from tagsmith.training.runs.recipe import Recipe
+
+Corpora = Mapping[str | None, DatasetDict]  # by head; under None that of a tagger of one
+
+
+class Vocabularies(NamedTuple):
+    """The tokenizer and the heads that corpora call for, and the recipe with what was left open filled in."""
+
+    recipe: Recipe
+    tokenizer: HierarchicalTaggerTokenizer
+    heads: dict[str | None, HeadShape]
+
+
+def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger | None = None) -> Vocabularies:
+    """Find the tags of each head, choose the splitter, and collect words and characters.
+
+    Args:
+        recipe: the run's choices.
+        corpora: "train" and maybe "dev" of each head.
+        earlier: a tagger to go on from: its words, characters and tags stay, its tokenizer's options hold.
+
+    Raises:
+        InputError: data that do not fit together, or choices that do not fit them.
+    """
+    by_language = recipe.model.get("sharing") == "characters"
+    heads = {}
+    for name, corpus in corpora.items():
+        heads[name] = _head(recipe, name, corpus, _language(recipe, name, earlier) if by_language else None)
+    if recipe.model.get("sharing") == "all":
+        heads = _with_all_tags(heads)
+    if earlier is not None:
+        heads = {name: earlier.known_shape(name, shape) for name, shape in heads.items()}
+    _check_languages(recipe, heads)
+    before = earlier.tokenizer if earlier is not None else None
+    options = _options(recipe, corpora, heads, before)
+    words: Any = {}
+    for name, corpus in corpora.items():
+        sentences = training_words(corpus["train"], options["splitter"], heads[name].tag_scheme)
+        language = heads[name].language
+        words[language] = chain(words.get(language, ()), sentences)
+    extra: Any = {name: _extra_words(recipe, name) for name in words}
+    if not by_language:
+        words, extra = words[None], extra[None]
+    tokenizer = HierarchicalTaggerTokenizer.train(
+        words, extra_words=extra, gazetteer=_gazetteer(recipe, before), earlier=before, **options
+    )
+    scheme = heads[None].tag_scheme if None in heads else recipe.tag_scheme
+    tokenizer_options = dataclasses.replace(recipe.tokenizer, **options)
+    return Vocabularies(dataclasses.replace(recipe, tag_scheme=scheme, tokenizer=tokenizer_options), tokenizer, heads)
+
+
+def _language(recipe: Recipe, name: str | None, earlier: EarlierTagger | None) -> str:
+    """The language of a head: the recipe's choice, or what it is in an earlier tagger, or one of its own name."""
+    before = earlier.heads.get(name) if earlier is not None else None
+    return recipe.languages.get(str(name)) or (before.language if before is not None else None) or str(name)
+
+
+def _check_languages(recipe: Recipe, heads: Mapping[str | None, HeadShape]) -> None:
+    """Choices by languages go with heads that have them."""
+    by_language = recipe.model.get("sharing") == "characters"
+    if not by_language and (recipe.languages or recipe.vectors.paths):
+        choice = "languages" if recipe.languages else "vectors.paths"
+        raise InputError(f"the recipe has {choice}, and its words are not each language's own")
+    if by_language and recipe.vectors.path:
+        raise InputError(
+            "the recipe has vectors.path, and each language has words of its own", fix="Set vectors.paths instead."
+        )
+    if unknown := set(recipe.languages) - set(map(str, heads)):
+        raise InputError(f"the recipe's languages name {min(unknown)!r}, which is no head of this run")
+    if unknown := set(recipe.vectors.paths) - {str(shape.language) for shape in heads.values()}:
+        raise InputError(f"the recipe's vectors.paths name {min(unknown)!r}, which is no language of this run")
+
+
+def _head(recipe: Recipe, name: str | None, corpus: DatasetDict, language: str | None) -> HeadShape:
+    """The tags that a corpus calls for."""
+    train = corpus["train"]
+    if not len(train):
+        raise InputError(f"{said(name)}the training data has no sentences")
+    known = set(label_names(train))
+    if not known:
+        raise InputError(f"{said(name)}the training data has no spans: there is nothing to learn")
+    plain = is_plain(train)
+    scheme = "plain" if plain else canonical_scheme(recipe.tag_scheme)
+    if scheme == "plain" and not plain:
+        raise InputError(
+            f"{said(name)}the recipe's tag_scheme is plain, and the data has spans", fix="Set tag_scheme to BIOES."
+        )
+    found = set()
+    if "dev" in corpus:
+        found = set(label_names(corpus["dev"]))
+        if is_plain(corpus["dev"]) != plain:
+            raise InputError(
+                f"{said(name)}train and dev do not have the same kind of tags: one has spans, the other a plain tag "
+                "for each word",
+                fix="Name the column of the tags for both with --tag-column.",
+            )
+        if found and not found & known:
+            raise InputError(
+                f"{said(name)}train and dev have no label in common: {', '.join(sorted(known)[:5])} in the one, "
+                f"{', '.join(sorted(found)[:5])} in the other",
+                fix="Give both the same kind of data.",
+            )
+    # Labels that only dev has can never be found, but they must have a tag to be counted as missed.
+    return HeadShape(tag_names(sorted(known | found), scheme), scheme, language)
+
+
+def _with_all_tags(heads: Mapping[str | None, HeadShape]) -> dict[str | None, HeadShape]:
+    """Heads that share all have the tags of all."""
+    schemes = {shape.tag_scheme for shape in heads.values()}
+    if len(schemes) > 1:
+        raise InputError(
+            "some heads have spans, some a plain tag for each word, and so cannot share all",
+            fix="Pass --set model.sharing=encoder.",
+        )
+    scheme = schemes.pop()
+    labels = {label for shape in heads.values() for label in span_labels(shape.tags, scheme)}
+    return {name: shape._replace(tags=tag_names(sorted(labels), scheme)) for name, shape in heads.items()}
+
+
+def _options(
+    recipe: Recipe,
+    corpora: Corpora,
+    heads: Mapping[str | None, HeadShape],
+    earlier: HierarchicalTaggerTokenizer | None,
+) -> dict[str, Any]:
+    """How words are made: the recipe's choices, the earlier tagger's where there is one."""
+    options = dataclasses.asdict(recipe.tokenizer)
+    if earlier is not None:
+        options.update({name: getattr(earlier, name) for name in ("splitter", "lowercase", "zero_digits")})
+    if options["splitter"] == "auto":
+        options["splitter"] = choose_splitter(
+            (corpus["train"], heads[name].tag_scheme == "plain") for name, corpus in corpora.items()
+        )
+    if options["splitter"] not in SPLITTERS:
+        raise InputError(
+            f"there is no splitter {options['splitter']!r}", fix=f"Use one of auto, {', '.join(SPLITTERS)}."
+        )
+    return options
+
+
+def vectors_path(recipe: Recipe, language: str | None) -> str | None:
+    """The file of pretrained vectors for a language's words, if there is one."""
+    return recipe.vectors.path if language is None else recipe.vectors.paths.get(language)
+
+
+def _extra_words(recipe: Recipe, language: str | None) -> Iterable[str]:
+    path = vectors_path(recipe, language)
+    return read_word_vectors(path, limit=recipe.vectors.extend)[0] if path and recipe.vectors.extend else []
+
+
+def _gazetteer(recipe: Recipe, earlier: HierarchicalTaggerTokenizer | None) -> Gazetteer | None:
+    lists = recipe.gazetteers
+    if earlier is not None:
+        if lists.files and earlier.gazetteer is None:
+            raise InputError("the recipe has gazetteers, and start_from has none", fix="Leave them out.")
+        return earlier.gazetteer
+    if not lists.files:
+        return None
+    return Gazetteer(dict(lists.files), encoding=lists.encoding, case_sensitive=lists.case_sensitive)

@@ -1,0 +1,130 @@
+"""The trainer of taggers with several heads: one head a batch, and dev scores of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.data_loader import prepare_data_loader
+from datasets import Dataset, concatenate_datasets
+from torch.utils.data import DataLoader
+from transformers import EvalPrediction, TrainerControl
+
+from tagsmith.training.batches.head_sampler import HeadBatchSampler
+from tagsmith.training.trainers.tagger_trainer import TaggerTrainer, span_scores
+
+
+class JointTaggerTrainer(TaggerTrainer):
+    """Trains a tagger of several heads with plain `TrainingArguments`: the heads in turn, a batch each or more.
+
+    Every batch is a step of the optimizer; with `gradient_accumulation_steps` as many as there are heads a step
+    follows the mean of their objectives. Evaluation scores each head: `eval_NAME_f1` and the like, and `eval_f1`,
+    their mean. Several processes train as one with their batches together. Each head's sentences come in the order
+    that `train_sampling_strategy` says, "random" or "group_by_length".
+
+    Args:
+        *args: what `TaggerTrainer` takes.
+        train_dataset: encoded sentences of each head (see `encode_corpus`), by its name.
+        eval_dataset: likewise.
+        epoch_head: the head whose sentences an epoch passes over once; by default the one that lasts longest.
+        head_batches: of heads in a turn, by name; one of each that is left out.
+        **kwargs: what `TaggerTrainer` takes.
+
+    Raises:
+        ValueError: `epoch_head` or a name in `head_batches` is no head of `train_dataset`, a head has less than one
+            batch, or sentences are to come in another order.
+    """
+
+    control: TrainerControl
+
+    def __init__(
+        self,
+        *args: Any,
+        train_dataset: Mapping[str, Dataset],
+        eval_dataset: Mapping[str, Dataset] | None = None,
+        epoch_head: str | None = None,
+        head_batches: Mapping[str, int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        batches = dict(head_batches or {})
+        for name in (*([] if epoch_head is None else [epoch_head]), *batches):
+            if name not in train_dataset:
+                raise ValueError(f"there is no head {name!r}; the heads are {', '.join(train_dataset)}")
+        self.head_batches = [batches.get(name, 1) for name in train_dataset]
+        self.epoch_head = None if epoch_head is None else list(train_dataset).index(epoch_head)
+        self.lengths = [list(rows["length"]) for rows in train_dataset.values()]
+        rows = concatenate_datasets([_of_head(own, name) for name, own in train_dataset.items()])
+        dev = dict(eval_dataset) if eval_dataset else None
+        super().__init__(*args, train_dataset=rows, eval_dataset=dev, **kwargs)
+        if (strategy := self.args.train_sampling_strategy) not in ("random", "group_by_length"):
+            raise ValueError(
+                f"train_sampling_strategy is {strategy!r}; heads are trained by random or group_by_length"
+            )
+
+    def _default_metrics(self) -> Callable[[EvalPrediction], dict[str, float]] | None:
+        return None  # each head has its own
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Batches of one head each; the sampler itself divides them among processes."""
+        args = self.args
+        loader = DataLoader(
+            self._remove_unused_columns(self.train_dataset, description="training"),
+            batch_sampler=self._batches(),
+            collate_fn=self.data_collator,
+            num_workers=args.dataloader_num_workers,
+            pin_memory=args.dataloader_pin_memory,
+        )
+        prepared = prepare_data_loader(loader, args.device, num_processes=1, process_index=0, put_on_device=True)
+        self.accelerator._dataloaders.append(prepared)  # where accelerate counts its steps
+        return prepared
+
+    def _batches(self) -> HeadBatchSampler:
+        args = self.args
+        seed = args.seed if args.data_seed is None else args.data_seed
+        size = args.train_batch_size * args.world_size
+        grouped = args.train_sampling_strategy == "group_by_length"
+        return HeadBatchSampler(
+            self.lengths,
+            size,
+            seed,
+            num_processes=args.world_size,
+            process_index=args.process_index,
+            epoch_head=self.epoch_head,
+            head_batches=self.head_batches,
+            group_by_length=grouped,
+        )
+
+    def _steps_per_epoch(self) -> int:
+        return max(-(-len(self._batches()) // self.args.gradient_accumulation_steps), 1)
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Score each head's data, those of the constructor or others like them, with the averaged weights."""
+        data = self.eval_dataset if eval_dataset is None else eval_dataset
+        metrics: dict[str, float] = {}
+        with self._averaged(), torch.random.fork_rng(devices=[]):
+            for name, rows in data.items():
+                shape = self.model.config.head(name)
+                self.compute_metrics = span_scores(shape.tags, shape.tag_scheme)
+                result = self.evaluation_loop(
+                    self.get_eval_dataloader(_of_head(rows, name)),
+                    description=f"Evaluating {name}",
+                    ignore_keys=ignore_keys,
+                    metric_key_prefix=f"{metric_key_prefix}_{name}",
+                )
+                metrics.update(result.metrics)
+        self.compute_metrics = None
+        for key in ("loss", "precision", "recall", "f1", "accuracy"):
+            metrics[f"{metric_key_prefix}_{key}"] = float(
+                np.mean([metrics[f"{metric_key_prefix}_{name}_{key}"] for name in data])
+            )
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+def _of_head(rows: Dataset, name: str) -> Dataset:
+    return rows.add_column("head", [name] * len(rows))

@@ -1,0 +1,228 @@
+"""`transformers.Trainer` with what a tagger wants: span scores, length-grouped batches, averaged weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from safetensors.torch import load_file, save_file
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.utils.data import Sampler, SequentialSampler
+from transformers import EvalPrediction, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import TRAINING_ARGS_NAME
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.batches.length_sampler import LengthGroupedSampler
+from tagsmith.training.evaluation.span_metric import SpanScore
+from tagsmith.training.trainers.weight_average import WeightAverage
+
+AVERAGE_FILE = "weight_average.safetensors"
+
+
+class TaggerTrainer(Trainer):
+    """Trains a tagger with plain `TrainingArguments`.
+
+    Beyond `Trainer`: `train_sampling_strategy="group_by_length"` groups training batches only, in an order that a
+    resumed run repeats to the bit; evaluation gives span precision, recall and F1 of the best legal tags; the learning
+    rate can fall by epochs; evaluation and checkpoints can use an average of the weights.
+
+    Args:
+        average_decay: decay of the moving average of the weights with which the model is evaluated and saved; 0 for
+            none.
+        epoch_decay: if above 0, the learning rate is `lr / (1 + epoch_decay * epoch)`, in place of
+            `lr_scheduler_type`.
+        halving_from: if above 0, the learning rate is constant for so many epochs, and then halves every half epoch
+            (Sutskever et al. 2014, section 3.4), in place of `lr_scheduler_type`.
+        **kwargs: what `Trainer` takes. `compute_metrics` defaults to `span_scores` of the model's tags.
+    """
+
+    compute_metrics: Callable[[EvalPrediction], dict[str, float]] | None
+    lr_scheduler: LRScheduler | None
+
+    def __init__(
+        self,
+        *args: Any,
+        average_decay: float = 0.0,
+        epoch_decay: float = 0.0,
+        halving_from: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        if not 0 <= average_decay < 1:
+            raise ValueError(f"average_decay is {average_decay}; it must be at least 0 and below 1.")
+        for name, value in (("epoch_decay", epoch_decay), ("halving_from", halving_from)):
+            if value < 0:
+                raise ValueError(f"{name} is {value}; it cannot be negative.")
+        if epoch_decay and halving_from:
+            raise ValueError("The learning rate falls by epoch_decay or by halving_from, not by both.")
+        self.average_decay, self.epoch_decay, self.halving_from = average_decay, epoch_decay, halving_from
+        self.average: WeightAverage | None = None
+        super().__init__(*args, **kwargs)
+        if self.compute_metrics is None:
+            self.compute_metrics = self._default_metrics()
+            self._check_best_metric()
+        self.add_callback(_AverageCallback(self))
+
+    def _default_metrics(self) -> Callable[[EvalPrediction], dict[str, float]] | None:
+        config = self.model.config
+        return span_scores(config.tags, config.tag_scheme)
+
+    def _check_best_metric(self) -> None:
+        """A checkpoint is chosen by a score that there is; of several data sets, by their mean or by that of one."""
+        wanted = (self.args.metric_for_best_model or "loss").removeprefix("eval_")
+        names = ["loss", "precision", "recall", "f1", "accuracy"]
+        if isinstance(self.eval_dataset, Mapping):
+            names += [f"{data}_{name}" for data in self.eval_dataset for name in names]
+        if wanted not in names:
+            raise ValueError(f"metric_for_best_model is {wanted!r}, and the scores are {', '.join(names)}")
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        if self.args.train_sampling_strategy != "group_by_length" or not hasattr(dataset, "__len__"):
+            return super()._get_train_sampler(train_dataset)
+        lengths: list[int]
+        if isinstance(dataset, Dataset):
+            column = self.args.length_column_name
+            lengths = dataset[column] if column in dataset.column_names else list(map(len, dataset["input_ids"]))
+        else:
+            lengths = [len(row["input_ids"]) for row in dataset]
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        # What makes one step, in all processes, is of like length, and the same however many they are.
+        batch = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
+        return LengthGroupedSampler(lengths, batch, seed)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
+        # Predictions come in the order of the data set; packed layers lose nothing by mixed lengths.
+        if self.args.world_size <= 1 and hasattr(eval_dataset, "__len__"):
+            return SequentialSampler(eval_dataset)
+        return super()._get_eval_sampler(eval_dataset)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
+        """The learning rate over steps: by `epoch_decay` or `halving_from` if set, else as the arguments say."""
+        if self.lr_scheduler is None and (self.epoch_decay or self.halving_from):
+            factor = self._decayed if self.epoch_decay else self._halved
+            steps = self._steps_per_epoch()
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: factor(step / steps))
+            self._created_lr_scheduler = True
+        return super().create_scheduler(num_training_steps, optimizer)
+
+    def _decayed(self, epochs: float) -> float:
+        return 1 / (1 + self.epoch_decay * math.floor(epochs))
+
+    def _halved(self, epochs: float) -> float:
+        halves = math.floor((epochs - self.halving_from) / 0.5) + 1
+        return 0.5 ** max(halves, 0)
+
+    def _steps_per_epoch(self) -> int:
+        if not hasattr(self.train_dataset, "__len__"):
+            raise ValueError(
+                "a learning rate by epochs needs training data of known length: a stream has no epochs to count."
+            )
+        args = self.args
+        batches = len(self.train_dataset) / (args.train_batch_size * args.world_size)
+        whole = math.floor(batches) if args.dataloader_drop_last else math.ceil(batches)
+        return max(math.ceil(whole / args.gradient_accumulation_steps), 1)
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return self.average.applied() if self.average is not None else nullcontext()
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """As `Trainer.evaluate`; while training, with the averaged weights, and without a trace in what follows."""
+        # A data loader draws a seed: a run that is resumed behind an evaluation would go on with other dropout.
+        with self._averaged(), torch.random.fork_rng(devices=[]):
+            return super().evaluate(*args, **kwargs)
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        # The checkpoint's model is the averaged one, for use; the weights themselves are kept beside it, for resuming.
+        with self._averaged():
+            if self.average is not None and self.args.should_save:
+                folder = Path(self._get_output_dir(trial=trial), f"checkpoint-{self.state.global_step}")
+                folder.mkdir(parents=True, exist_ok=True)
+                save_file(self.average.state(), folder / AVERAGE_FILE)
+            super()._save_checkpoint(model, trial)  # ends with the trainer's state: who has that has all
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """As `Trainer._save`, but for the pickle of the arguments, which has no place in what is published."""
+        super()._save(output_dir, state_dict)
+        Path(output_dir or self.args.output_dir, TRAINING_ARGS_NAME).unlink(missing_ok=True)
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
+        """As `Trainer.train`; the model ends with the averaged weights, or with the best checkpoint's.
+
+        Raises:
+            InputError: the checkpoint to resume from has no average of the weights though one is wanted, or has one
+                though none is.
+        """
+        self.average = None
+        result = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        if self.average is not None and not (self.args.load_best_model_at_end and self.state.best_model_checkpoint):
+            self.average.swap()
+        self.average = None
+        return result
+
+    def start_average(self) -> None:
+        """Begin the average at the weights as they are, if one is wanted and none has begun."""
+        if self.average_decay and self.average is None:
+            self.average = WeightAverage(self.model, self.average_decay)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        path = Path(resume_from_checkpoint, AVERAGE_FILE)
+        if self.average_decay and not path.is_file():
+            message = "no such file: the run that wrote this checkpoint kept no average of its weights"
+            raise InputError(message, path=path, fix="Resume with average_decay=0, or train anew.")
+        if not self.average_decay and path.is_file():
+            message = "the run that wrote this checkpoint kept an average of its weights, and this run has none"
+            raise InputError(message, path=path, fix="Resume with the same average_decay, or train anew.")
+        self.start_average()
+        if self.average is not None:
+            # What the file calls the average is what stood in its place while the averaged model was saved: the
+            # weights.
+            self.average.load(load_file(path))
+            self.average.swap()
+
+
+class _AverageCallback(TrainerCallback):
+    """Keeps the average of the weights up to date."""
+
+    def __init__(self, trainer: TaggerTrainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.trainer.start_average()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.trainer.average is not None:
+            self.trainer.average.update()
+
+
+def span_scores(tags: list[str], scheme: str) -> Callable[[EvalPrediction], dict[str, float]]:
+    """A `compute_metrics` for predicted tag ids: precision, recall, F1 of spans and accuracy of words.
+
+    Args:
+        tags: the tags in the order of their ids.
+        scheme: "BIOES", "BILOU", "IOB1", "IOB2" or "plain".
+    """
+    names = np.array(tags, dtype=object)
+
+    def compute(prediction: EvalPrediction) -> dict[str, float]:
+        predicted, gold = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+        valid = gold != -100
+        metric = SpanScore(keep_in_memory=True)
+        scores = metric.compute(
+            predictions=[names[row[keep]].tolist() for row, keep in zip(predicted, valid, strict=True)],
+            references=[names[row[keep]].tolist() for row, keep in zip(gold, valid, strict=True)],
+            scheme=scheme,
+        )
+        return {name: scores[name] for name in ("precision", "recall", "f1", "accuracy")}
+
+    return compute

@@ -2,13 +2,14 @@
 
 A line `<!-- include FILE -->` becomes that file of the repository, so that no page repeats what a file tells; its
 relative links then lead to the repository. `::: tagsmith.Name` becomes the place where the name is defined, so that
-pages speak of public names alone and modules may move.
+pages speak of public names alone and modules may move. A link to `repo:PATH` leads to a file of the repository.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,17 @@ _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s]+)\)")
 _NAME = re.compile(r"^::: tagsmith\.(\w+)$", flags=re.M)
 
 
+def on_config(config: Any) -> Any:
+    """Take the addresses of the site and the repository from the package's own description."""
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+    config.site_url, config.repo_url = urls["Documentation"], urls["Repository"]
+    return config
+
+
 def on_page_markdown(markdown: str, *, config: Any, **_: Any) -> str:
     """Put in what a page includes."""
-    repository = config.repo_url.rstrip("/")
+    repository = config.repo_url
+    markdown = markdown.replace("](repo:", f"]({repository}/blob/main/").replace("/blob/main/)", ")")
     markdown = _INCLUDE.sub(lambda match: include(match[1], repository), markdown)
     return _NAME.sub(lambda match: f"::: {defined_at(match[1])}", markdown)
 

@@ -19,5 +19,5 @@ docs: ## the site, in build/site
 package: ## source distribution and wheel, in build/package
 	bash .ci/package
 
-bench: ## speed of the bundled tagger's shape on the sample, beside the machine's own limit
-	python benchmarks/speed.py
+bench: ## training and tagging, as a share of the speed of the machine
+	python benchmarks/speed.py --output build/speed

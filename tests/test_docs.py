@@ -69,3 +69,13 @@ def test_pages_fetch_nothing_from_elsewhere() -> None:
     """No scripts, styles or pictures of other sites: the documentation reads the same without a network."""
     for name, page in PAGES.items():
         assert not re.search(r"<script|<link|src=.https?:|!\[[^\]]*\]\(https?:", page), name
+
+
+def test_interfaces_that_are_not_public_are_used() -> None:
+    """A row of the page whose name no code has any more is out of date."""
+    folders = ("modeling", "tokenization", "training")
+    code = "\n".join(path.read_text(encoding="utf-8") for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    rows = re.findall(r"^\| (`_.*?) \|", PAGES["about/interfaces.md"], flags=re.M)
+    names = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert len(names) > 10
+    assert {name for name in names if not re.search(rf"\b{name}\b", code)} == set()

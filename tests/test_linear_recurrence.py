@@ -283,6 +283,7 @@ def test_states_start_with_unit_variance() -> None:
     torch.testing.assert_close(power, torch.ones_like(power), rtol=1e-4, atol=0)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # the compiler looks at it
 @pytest.mark.parametrize("cell", CELL_NAMES)
 def test_compiles(cell: str) -> None:
     stack = stack_of(cell, 1)

@@ -71,16 +71,9 @@ def test_the_package_is_typed() -> None:
 
 
 def test_the_import_is_quick() -> None:
-    code = """
-import sys, time
-start = time.perf_counter()
-import tagsmith
-took = time.perf_counter() - start
-heavy = {"torch", "transformers", "datasets", "numpy"} & set(sys.modules)
-assert not heavy, heavy
-print(took)
-"""
-    assert min(float(python(code)) for _ in range(2)) < 0.5
+    """What takes seconds is imported when it is first needed."""
+    code = 'import sys, tagsmith; print({"torch", "transformers", "datasets", "numpy"} & set(sys.modules))'
+    assert python(code).strip() == "set()"
 
 
 REGISTERED = """

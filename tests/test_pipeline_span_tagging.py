@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -235,9 +234,7 @@ class TestSplitWords:
 class TestLength:
     def test_a_line_of_a_hundred_thousand_words_is_tagged_whole(self, restless: SpanTaggingPipeline) -> None:
         text = "In Lund it rains , 1843 times . " * 12_500
-        started = time.perf_counter()
         entities = restless(text)
-        assert time.perf_counter() - started < 20  # two seconds, on an idle machine
         check(text, entities)
         assert sum(len(entity["word"].split()) for entity in entities) == 100_000
 

@@ -1,0 +1,67 @@
+"""What surrounds the package: its descriptions agree, and CI runs what the repository's own scripts do."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from documents import ROOT
+
+import tagsmith
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+URLS = PROJECT["project"]["urls"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+SCRIPTS = {path.name for path in (ROOT / ".ci").iterdir()}
+
+pytestmark = pytest.mark.skipif(not WORKFLOWS, reason="needs the repository")
+
+
+def test_the_citation_is_of_this_version_and_place() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == tagsmith.__version__
+    assert citation["license"] == PROJECT["project"]["license"]
+    assert (citation["repository-code"], citation["url"]) == (URLS["Repository"], URLS["Documentation"])
+
+
+def test_one_address_of_the_repository() -> None:
+    """Pages of the documentation take it from pyproject.toml."""
+    for path in [ROOT / "mkdocs.yml", *(ROOT / "docs").rglob("*.md")]:
+        assert URLS["Repository"] not in path.read_text(encoding="utf-8"), path
+    written = set(
+        re.findall(r"https://github\.com/[\w-]+/tagsmith\b", (ROOT / "README.md").read_text(encoding="utf-8"))
+    )
+    assert written <= {URLS["Repository"]}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_steps_of_workflows_are_scripts(path: Path) -> None:
+    """What runs there can be run here."""
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert commands
+    for command in commands:
+        assert re.fullmatch(r"bash \.ci/\w+( --newest)?", command), command
+
+
+def test_the_matrix_has_each_python_that_the_package_names() -> None:
+    matrix = yaml.safe_load(WORKFLOWS[0].read_text(encoding="utf-8"))["jobs"]["test"]["strategy"]["matrix"]
+    named = [line.rpartition(" ")[2] for line in PROJECT["project"]["classifiers"] if ":: Python :: 3." in line]
+    assert matrix["python"] == named
+
+
+def test_one_command_runs_what_ci_runs() -> None:
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for name in SCRIPTS - {"run", "install", "test", "lowest"}:  # the README's command installs and tests
+        assert f"bash .ci/{name}" in run, name
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"&& pytest$", readme, flags=re.M)) == 1
+
+
+def test_hooks_fetch_nothing() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert {repository["repo"] for repository in hooks["repos"]} == {"local"}
+    assert {hook["language"] for repository in hooks["repos"] for hook in repository["hooks"]} == {"system"}

@@ -76,7 +76,11 @@ class TestARun:
         assert results["machine"]["cores"] >= 1
 
     def test_the_card_says_them(self, trained: Path) -> None:
-        text, results = card_of(trained), results_of(trained)
+        assert "examples" not in card_of(trained)  # not unless asked for
+        results = results_of(trained)
+        change_results(trained, show_examples=True)
+        write_card(trained)
+        text = card_of(trained)
         for said in (
             "# tagger",
             "Yang et al. 2016",
@@ -241,7 +245,9 @@ class TestOtherFolders:
             "ner": {**scores, "labels": {"PER": labels["PER"]}},
         }
         data = {"ner": {"examples": {"PER": ["Angela"]}}, "pos": {"dev": {"words": 1234}}}
-        (tmp_path / "results.json").write_text(json.dumps({"dev": dev, "data": data, "words_per_second": 12345}))
+        (tmp_path / "results.json").write_text(
+            json.dumps({"dev": dev, "data": data, "words_per_second": 12345, "show_examples": True})
+        )
         write_card(tmp_path)
         text = card_of(tmp_path)
         for said in (

@@ -21,6 +21,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.cards.publish import publish_tagger
+from tagsmith.training.commands.card_command import card
 from tagsmith.training.commands.push_command import push
 from tagsmith.training.tagging.load_tagger import load_tagger
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
@@ -67,6 +68,7 @@ def folder(tiny_folder: Path, tmp_path: Path) -> Path:
     shutil.copytree(tiny_folder, folder)
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Tagger\n", encoding="utf-8")
     (folder / "curve.png").write_bytes(b"\x89PNG")
+    (folder / "holiday.png").write_bytes(b"\x89PNG, a person's own")
     recipe = {
         "model": {"hidden_size": 10},
         "start_from": "/home/ada/earlier",
@@ -74,7 +76,9 @@ def folder(tiny_folder: Path, tmp_path: Path) -> Path:
         "training": {"hub_token": "hf_ada", "seed": 1},
     }
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
-    (folder / "results.json").write_text('{"minutes": 1, "files": ["../train.conll"]}', encoding="utf-8")
+    results = {"minutes": 1, "files": ["../train.conll"], "pictures": {"learning_curve": "curve.png"}}
+    results["data"] = {"": {"train": {"words": 9}, "examples": {"PER": ["Ada Private"]}}}
+    (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
     (folder / "checkpoints" / "checkpoint-1").mkdir(parents=True)
     for name in ("checkpoints/checkpoint-1/optimizer.pt", "training_args.bin", "notes.txt", "own.py", "model.bin"):
         (folder / name).write_bytes(b"hf_ada")
@@ -92,7 +96,9 @@ class TestPush:
         push(folder, ID)
         out, err = capsys.readouterr()
         assert out == f"{hub.endpoint}/{ID}\n"
-        assert "not published: /home/ada/earlier, C:\\data\\glove.txt, hub_token, ../train.conll" in err
+        assert (
+            "not published: /home/ada/earlier, C:\\data\\glove.txt, vectors/da.txt, hub_token, ../train.conll" in err
+        )
         assert pushed(hub) == TAGGER | {"README.md", "recipe.yaml", "results.json", "curve.png"}
         assert len(hub.repositories[ID].branches["main"]) == 2  # the Hub's own, and one
         tree = hub.repositories[ID].tree()
@@ -101,8 +107,10 @@ class TestPush:
         )
         recipe = yaml.safe_load(tree["recipe.yaml"])
         assert recipe["start_from"] == "earlier" and recipe["training"] == {"seed": 1}
-        assert recipe["vectors"] == {"path": None, "paths": {"en": "glove.txt", "da": "vectors/da.txt"}}
-        assert json.loads(tree["results.json"]) == {"minutes": 1, "files": ["train.conll"]}
+        assert recipe["vectors"] == {"path": None, "paths": {"en": "glove.txt", "da": "da.txt"}}
+        results = json.loads(tree["results.json"])
+        assert results["files"] == ["train.conll"] and results["data"] == {"": {"train": {"words": 9}}}
+        assert not any(b"Ada Private" in data for data in tree.values())
         assert load_tagger(ID)(TEXT) == load_tagger(str(folder))(TEXT) != []
 
     def test_nothing_new(self, hub: LoopbackHub, folder: Path, capsys: Any) -> None:
@@ -157,7 +165,7 @@ class TestWhatCannotBePushed:
             (without("model.safetensors"), r"no file named model\.safetensors"),
             (with_content("model.safetensors", b"\x10\0\0\0\0\0\0\0{"), "weights are damaged"),
             (with_content("recipe.yaml", b"a: ["), r"recipe\.yaml: the file cannot be read"),
-            (with_content("results.json", b"{"), r"results\.json: the file cannot be read"),
+            (with_content("results.json", b"{"), r"results\.json: this is no JSON object"),
         ],
     )
     def test_a_folder(self, folder: Path, spoil: Callable[[Path], Any], words: str) -> None:
@@ -342,3 +350,77 @@ class TestTransformers:
         trainer.push_to_hub()
         assert pushed(hub) >= TAGGER
         assert isinstance(load_tagger(ID)(TEXT), list)
+
+
+def trained(folder: Path, tokenizer: HierarchicalTaggerTokenizer, config: Any, **arguments: Any) -> TaggerTrainer:
+    """A trainer that has trained for two steps, and pushed what its strategy says."""
+    row = {**tokenizer.encode_words(["Ada", "lived"]), "labels": [4, 0]}
+    settings = {"max_steps": 2, "save_strategy": "steps", "save_steps": 1, "hub_model_id": ID, "hub_token": "hf_ada"}
+    trainer = TaggerTrainer(
+        model=HierarchicalTaggerForTokenClassification(config),
+        args=TrainingArguments(
+            str(folder), push_to_hub=True, report_to=[], disable_tqdm=True, **settings, **arguments
+        ),
+        train_dataset=[row, row],
+        data_collator=TaggerCollator(tokenizer),
+        processing_class=tokenizer,
+    )
+    trainer.train()
+    return trainer
+
+
+class TestSecrets:
+    """Whatever the way of pushing, nothing goes up but what `tagsmith push` would send."""
+
+    @pytest.mark.parametrize("strategy", ["end", "every_save"])
+    @pytest.mark.parametrize("by_hand", [False, True])
+    def test_a_trainer(
+        self, hub: LoopbackHub, tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path, strategy: str, by_hand: bool
+    ) -> None:
+        folder = tmp_path / "private run"
+        folder.mkdir()
+        (folder / "diary.txt").write_text("dear diary", encoding="utf-8")
+        trainer = trained(folder, tiny_tokenizer, tiny_model.config, hub_strategy=strategy, hub_always_push=True)
+        if by_hand:
+            trainer.push_to_hub(language="en", license="apache-2.0", tags="names")
+        trainer._finish_current_push()
+        found = pushed(hub) if ID in hub.repositories else set()
+        assert found - {"README.md"} == (TAGGER if by_hand or strategy == "every_save" else set())
+        assert ("README.md" in found) == by_hand
+        for commit in hub.repositories[ID].branches["main"]:
+            for name, data in hub.repositories[ID].tree(commit).items():
+                secrets = (b"hf_ada", str(tmp_path).encode(), str(Path.home()).encode() + b"/", b"dear diary")
+                assert not any(secret in data for secret in secrets), name
+        if by_hand:
+            card = hub.repositories[ID].tree()["README.md"].decode()
+            assert "library_name: tagsmith" in card and "- names" in card and "license: apache-2.0" in card
+
+    @pytest.mark.parametrize("strategy", ["checkpoint", "all_checkpoints"])
+    def test_checkpoints_are_not_published(
+        self, hub: LoopbackHub, tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path, strategy: str
+    ) -> None:
+        with pytest.raises(ValueError, match=r"would publish the training arguments.*Use 'every_save' or 'end'"):
+            trained(tmp_path, tiny_tokenizer, tiny_model.config, hub_strategy=strategy)
+
+    def test_models_tokenizers_and_pipelines_of_a_folder(self, hub: LoopbackHub, folder: Path) -> None:
+        tagger = load_tagger(str(folder))
+        for part in (tagger.model.config, tagger.model, tagger.tokenizer, tagger):
+            part.push_to_hub(ID)
+        assert not any(str(folder).encode() in data for data in hub.repositories[ID].tree().values())
+
+    def test_spans_of_the_training_data_on_request(self, hub: LoopbackHub, folder: Path) -> None:
+        card(folder, examples=True)
+        publish_tagger(folder, ID)
+        tree = hub.repositories[ID].tree()
+        assert b"Ada Private" in tree["results.json"] and b"Ada Private" in tree["README.md"]
+        card(folder, examples=False)
+        publish_tagger(folder, ID)
+        assert not any(b"Ada Private" in data for data in hub.repositories[ID].tree().values())
+
+    def test_paths_in_a_persons_own_text(self, hub: LoopbackHub, folder: Path) -> None:
+        text = f"Trained on data/private/train.conll and {folder}/notes.txt with hf_abcdefghijk. See https://a.b/c.html.\n"
+        (folder / "README.md").write_text(text, encoding="utf-8")
+        private = publish_tagger(folder, ID).private_values
+        card = hub.repositories[ID].tree()["README.md"].decode()
+        assert "Trained on train.conll and notes.txt with HIDDEN. See https://a.b/c.html." in card
+        assert {"data/private/train.conll", f"{folder}/notes.txt", "a token"} <= {*private}

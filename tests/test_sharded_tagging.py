@@ -18,8 +18,9 @@ from toys import Outcome, assert_one_line, tagsmith
 
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.tagging import sharded_tagging
 from tagsmith.training.tagging.sharded_tagging import cut_shards, read_shard
-from tagsmith.training.tagging.tag_files import read_texts, sharded_tagging
+from tagsmith.training.tagging.tag_files import read_texts
 
 LINES = [text for text, _ in TINY_SENTENCES]
 

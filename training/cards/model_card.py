@@ -19,6 +19,7 @@ from huggingface_hub.repocard import REGEX_YAML_BLOCK
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.cards.card_text import card_text, scores_by_name
+from tagsmith.training.cards.run_facts import base_name
 
 TEMPLATE = Path(__file__).parents[2] / "model_cards" / "card_template.md"
 BEGIN = "<!-- tagsmith wrote what follows, and will again; your own text stays above this line, or below the last. -->"
@@ -75,7 +76,7 @@ def write_card(
                 raise InputError(f"{value!r} cannot be a {kind}", fix=f"Name it as the Hub does, like {example}.")
     path = Path(folder, "README.md")
     tagsmith.check_folder(folder)
-    config, results = read_config(folder), read_results(folder)
+    config, results = read_config(folder), shown_results(read_results(folder))
     card = _read_card(path)
     given = {"language": [*languages], "license": license, "datasets": [*datasets]}
     metadata = {**card.metadata, **{key: value for key, value in given.items() if value}}
@@ -117,6 +118,23 @@ def read_results(folder: str | Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise InputError(f"this is no JSON object: {error}", path=path) from error
+
+
+def shown_results(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Results without spans of the training data, unless the card was asked to show them (`show_examples`)."""
+    if results.get("show_examples") or "data" not in results:
+        return dict(results)
+    data = {
+        name: {key: own for key, own in facts.items() if key != "examples"} for name, facts in results["data"].items()
+    }
+    return {**results, "data": data}
+
+
+def picture_names(results: Mapping[str, Any]) -> list[str]:
+    """The pictures of a tagger's folder that its results name."""
+    pictures = results.get("pictures", {})
+    named = [pictures.get("learning_curve"), *pictures.get("confusion", {}).values()]
+    return [name for name in map(base_name, filter(None, named)) if name.endswith(".png")]
 
 
 def write_results(folder: str | Path, results: Mapping[str, Any]) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import partial
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import yaml
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
@@ -19,15 +17,16 @@ from transformers import AutoConfig
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.cards.model_card import write_card
+from tagsmith.training.cards.model_card import picture_names, read_results, shown_results, write_card
+from tagsmith.training.cards.private_text import public, public_text
 from tagsmith.training.tagging.hub_errors import LOG_IN, hub_error
 from tagsmith.training.tagging.load_tagger import load_tagger
 
-# What is published as it lies in the folder; configurations, code and vocabulary are written anew.
-_COPIED = ("model.safetensors", "generation_config.json", "README.md", "*.png")
+# What is published as it lies in the folder, with the pictures that results.json names; configurations, code and
+# vocabulary are written again.
+_COPIED = ("model.safetensors", "generation_config.json")
 # What would be taken for a part of the tagger, if an earlier push left it in the repository.
 _REPLACED = ("*.safetensors", "*.bin", "generation_config.json", "vocab.json", "gazetteer.json", "added_tokens.json")
-_PATH = re.compile(r"[/~\\]|\.\.[/\\]|[A-Za-z]:[/\\]")  # how a path begins that says where this machine has its files
 
 
 @dataclass
@@ -36,7 +35,7 @@ class Publication:
 
     Attributes:
         sizes: bytes of each file.
-        private_values: values of recipe.yaml and results.json that are not published.
+        private_values: what recipe.yaml, results.json and README.md say of this machine, and is not published.
         removed: files of an earlier tagger that the push took out of the repository.
         url: where the tagger is; None for a dry run.
         changed: whether there was anything new, and so a commit.
@@ -55,8 +54,8 @@ def publish_tagger(
     """Put a trained tagger on the Hub, in one commit, or in none where everything is there already.
 
     What is sent: weights, configuration, tokenizer and the code of all three, so that they load where this package is
-    not installed; `README.md`, pictures, `recipe.yaml` and `results.json`, where there are such. Of paths of this
-    machine in the last two, the file's name is kept.
+    not installed; `README.md`, the pictures that `results.json` names, `recipe.yaml` and `results.json`, where there
+    are such. Of a path, the file's name is kept. Spans of the training data are sent where the card shows them.
 
     Args:
         folder: of the tagger.
@@ -74,7 +73,7 @@ def publish_tagger(
         raise InputError(f"this is no name of a repository: {error}", path=repo_id, fix="Write owner/name.") from error
     with TemporaryDirectory() as name:
         staged = Path(name)
-        private_values = _stage(Path(folder), staged, repo_id)
+        private_values = stage_tagger(Path(folder), staged, repo_id)
         sizes = {path.name: path.stat().st_size for path in sorted(staged.iterdir())}
         publication = Publication(sizes, private_values)
         if dry_run:
@@ -91,16 +90,29 @@ def publish_tagger(
     return publication
 
 
-def _stage(folder: Path, staged: Path, repo_id: str) -> list[str]:
-    """Gather in one folder what is to be published, and give the values that are not."""
+def stage_tagger(folder: Path, staged: Path, repo_id: str) -> list[str]:
+    """Gather in one folder what is to be published of a tagger's, and nothing else.
+
+    Args:
+        folder: of the tagger.
+        staged: an empty folder.
+        repo_id: the name under which the tagger is published; the card's snippets load it by that.
+
+    Returns:
+        What the files say of this machine, and is not published.
+
+    Raises:
+        InputError: the folder is not that of a tagger, or a file of it cannot be read.
+    """
     if not folder.is_dir():
         raise InputError("there is no such folder", path=folder)
     pipeline = load_tagger(str(folder))
     pipeline.tokenizer.save_pretrained(staged)
     AutoConfig.from_pretrained(folder).save_pretrained(staged)
-    for path in folder.iterdir():
-        if path.is_file() and _matches(path.name, _COPIED):
-            shutil.copyfile(path, staged / path.name)
+    results = shown_results(read_results(folder))
+    for name in (*_COPIED, *picture_names(results)):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, staged / name)
     found: list[str] = []
     for name, read, write in (
         ("recipe.yaml", yaml.safe_load, partial(yaml.safe_dump, sort_keys=False, allow_unicode=True, width=100)),
@@ -108,33 +120,22 @@ def _stage(folder: Path, staged: Path, repo_id: str) -> list[str]:
     ):
         if (folder / name).is_file():
             try:
-                content = read((folder / name).read_text(encoding="utf-8"))
+                content = results if name == "results.json" else read((folder / name).read_text(encoding="utf-8"))
             except (ValueError, yaml.YAMLError) as error:
                 raise InputError(
                     f"the file cannot be read: {' '.join(str(error).split())}", path=folder / name
                 ) from error
-            (staged / name).write_text(str(write(_public(content, found))), encoding="utf-8")
+            (staged / name).write_text(str(write(public(content, found))), encoding="utf-8")
+    if (folder / "README.md").is_file():
+        text = (folder / "README.md").read_text(encoding="utf-8")
+        (staged / "README.md").write_text(public_text(text, found), encoding="utf-8")
     if "/" in repo_id and (staged / "results.json").is_file():
         write_card(staged, name=repo_id)  # its snippets load the tagger by its name
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(name, pattern) for pattern in patterns)
-
-
-def _public(value: Any, found: list[str]) -> Any:
-    """A value without tokens, and with the names of files in place of where they are."""
-    if isinstance(value, dict):
-        if "hub_token" in value:
-            found.append("hub_token")
-        return {key: _public(inner, found) for key, inner in value.items() if key != "hub_token"}
-    if isinstance(value, list):
-        return [_public(inner, found) for inner in value]
-    if isinstance(value, str) and _PATH.match(value):
-        found.append(value)
-        return PureWindowsPath(value).name  # takes / and \ for what they are
-    return value
 
 
 def _push(publication: Publication, staged: Path, repo_id: str, private: bool, revision: str | None) -> None:

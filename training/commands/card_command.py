@@ -50,6 +50,10 @@ def card(
     pictures: Annotated[
         bool, typer.Option(help="Draw the learning curve, and with --dev the confusion of labels (extra [plots]).")
     ] = False,
+    examples: Annotated[
+        bool | None,
+        typer.Option(help="Show the commonest spans of the training data, and publish them; not unless asked for."),
+    ] = None,
     *,
     reading: ReadingOptions,
     threads: Threads = 1,
@@ -62,6 +66,8 @@ def card(
 
     if not folder.is_dir():
         raise InputError("there is no such folder", path=folder)
+    if examples is not None:
+        write_results(folder, {**read_results(folder), "show_examples": examples})
     if dev or test or pictures:
         config, results = read_config(folder), read_results(folder)
         data = list(_read_data({"dev": dev or [], "test": test or []}, reading))

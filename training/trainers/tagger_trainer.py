@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
+from huggingface_hub import HfApi, ModelCard
 from safetensors.torch import load_file, save_file
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.trainer_utils import HubStrategy
+from transformers.utils import PushInProgress
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.batches.length_sampler import LengthGroupedSampler
+from tagsmith.training.cards.model_card import write_card
+from tagsmith.training.cards.publish import stage_tagger
 from tagsmith.training.evaluation.span_metric import SpanScore
 from tagsmith.training.trainers.weight_average import WeightAverage
 
@@ -42,6 +49,7 @@ class TaggerTrainer(Trainer):
         **kwargs: what `Trainer` takes. `compute_metrics` defaults to `span_scores` of the model's tags.
     """
 
+    push_in_progress: PushInProgress | None
     compute_metrics: Callable[[EvalPrediction], dict[str, float]] | None
     lr_scheduler: LRScheduler | None
 
@@ -60,6 +68,7 @@ class TaggerTrainer(Trainer):
                 raise ValueError(f"{name} is {value}; it cannot be negative.")
         if epoch_decay and halving_from:
             raise ValueError("The learning rate falls by epoch_decay or by halving_from, not by both.")
+        _check_arguments(args, kwargs)
         self.average_decay, self.epoch_decay, self.halving_from = average_decay, epoch_decay, halving_from
         self.average: WeightAverage | None = None
         super().__init__(*args, **kwargs)
@@ -151,6 +160,107 @@ class TaggerTrainer(Trainer):
         super()._save(output_dir, state_dict)
         Path(output_dir or self.args.output_dir, TRAINING_ARGS_NAME).unlink(missing_ok=True)
 
+    def create_model_card(
+        self,
+        language: str | list[str] | None = None,
+        license: str | None = None,
+        tags: str | list[str] | None = None,
+        model_name: str | None = None,
+        dataset: str | list[str] | None = None,
+        **others: Any,
+    ) -> None:
+        """Write our own card, `README.md`, into the output folder: transformers' names local data and folders.
+
+        Args:
+            language: a code or several, as `en`.
+            license: as the Hub names it.
+            tags: more tags of the card.
+            model_name: `owner/name`; by default the Hub's name of the model.
+            dataset: names of data sets on the Hub.
+            **others: must be empty or None.
+
+        Raises:
+            TypeError: something that our card does not take.
+        """
+        if given := sorted(name for name, value in others.items() if value is not None):
+            raise TypeError(f"A tagger's card takes no {', '.join(given)}. Write that into its README.md.")
+        if not self.is_world_process_zero():
+            return
+        path = write_card(
+            self.args.output_dir,
+            name=self.hub_model_id or model_name,
+            license=license,
+            languages=_listed(language),
+            datasets=_listed(dataset),
+        )
+        if tags:
+            card = ModelCard.load(path)
+            card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *_listed(tags)]))
+            card.save(path)
+
+    def push_to_hub(
+        self,
+        commit_message: str | None = "End of training",
+        blocking: bool = True,
+        token: str | None = None,
+        revision: str | None = None,
+        private: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Publish the model as `tagsmith push` does: what belongs to a tagger, and nothing else of the output folder.
+
+        Args:
+            commit_message: of the commit.
+            blocking: wait until all is sent.
+            token: in place of the arguments' `hub_token`.
+            revision: the branch, in place of `hub_revision`.
+            private: make a new repository private.
+            **kwargs: what `create_model_card` takes.
+
+        Returns:
+            The commit, or with `blocking=False` a future of it; None in processes other than the main one.
+        """
+        self.callback_handler.on_push_begin(self.args, self.state, self.control)
+        token = token if token is not None else self.args.hub_token
+        if self.hub_model_id is None:
+            self.init_hf_repo(token=token, private=private)
+        self.save_model(_internal_call=True)
+        if not self.is_world_process_zero():
+            return None
+        self.create_model_card(**kwargs)
+        self._finish_current_push()
+        sent = self._publish(str(self.args.output_dir), commit_message or "Upload tagger", token, revision)
+        return sent.result() if blocking else sent
+
+    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
+        """As in `Trainer`, but of the checkpoint only what `tagsmith push` sends."""
+        args = self.args
+        if not self.is_world_process_zero() or args.hub_strategy == HubStrategy.END:
+            return
+        if not args.hub_always_push and self.push_in_progress is not None and not self.push_in_progress.is_done():
+            return
+        self.callback_handler.on_push_begin(args, self.state, self.control)
+        message = f"Training in progress, step {self.state.global_step}"
+        sent = self._publish(checkpoint_folder, message, args.hub_token, None)
+        if self.push_in_progress is None or self.push_in_progress.is_done():
+            self.push_in_progress = PushInProgress([sent])
+        else:
+            self.push_in_progress.jobs.append(sent)
+
+    def _publish(self, folder: str, message: str, token: str | None, revision: str | None) -> Future[Any]:
+        staged = TemporaryDirectory()
+        stage_tagger(Path(folder), Path(staged.name), self.hub_model_id)
+        sent: Future[Any] = HfApi(library_name="tagsmith").upload_folder(
+            repo_id=self.hub_model_id,
+            folder_path=staged.name,
+            commit_message=message,
+            token=token,
+            revision=revision if revision is not None else self.args.hub_revision,
+            run_as_future=True,
+        )
+        sent.add_done_callback(lambda _: staged.cleanup())
+        return sent
+
     def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
         """As `Trainer.train`; the model ends with the averaged weights, or with the best checkpoint's.
 
@@ -185,6 +295,34 @@ class TaggerTrainer(Trainer):
             # weights.
             self.average.load(load_file(path))
             self.average.swap()
+
+
+def _listed(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
+
+
+def _check_arguments(positional: Sequence[Any], named: Mapping[str, Any]) -> None:
+    """Refuse arguments with which `Trainer` would do something else than they seem to say.
+
+    Raises:
+        ValueError: checkpoints are to be published, which hold the arguments and the optimizer by definition; or
+            `label_smoothing_factor` for a tagger with a CRF, whose loss it would replace.
+    """
+    model = named.get("model", positional[0] if positional else None)
+    arguments = named.get("args", positional[1] if len(positional) > 1 else None)
+    if arguments is None:
+        return
+    if arguments.push_to_hub and arguments.hub_strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
+        raise ValueError(
+            f"hub_strategy {arguments.hub_strategy.value!r} would publish the training arguments and the optimizer's "
+            "state, with this machine's paths. Use 'every_save' or 'end'; checkpoints stay in the output folder."
+        )
+    if arguments.label_smoothing_factor and getattr(getattr(model, "config", None), "output", None) == "crf":
+        raise ValueError(
+            "label_smoothing_factor would replace the loss of the CRF, so that its transitions are never trained. "
+            "Leave it out: against overconfidence set embedding_dropout and hidden_dropout of the model, or take "
+            "output='softmax'."
+        )
 
 
 class _AverageCallback(TrainerCallback):

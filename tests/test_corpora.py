@@ -179,3 +179,16 @@ def test_the_bundled_sample(cache: str) -> None:
         assert not report.irregular and report.raw_texts == report.sentences
     first = next(read_sentences(files["dev"]))
     assert corpus["dev"][0] == sentence_row(first)
+
+
+@pytest.mark.parametrize("name", ["validation", "valid", "val", "testa", "Validation", "eval", "development"])
+def test_other_names_of_dev(files: dict[str, Path], cache: str, name: str) -> None:
+    corpus = load_corpus({"train": files["train"], name: files["dev"]}, cache_dir=cache)
+    assert list(corpus) == ["train", "dev"] and list(reading_reports(corpus)) == ["train", "dev"]
+    rows = Dataset.from_dict({"tokens": [["Oslo"]], "ner_tags": [["B-LOC"]]})
+    assert list(load_corpus(DatasetDict({"train": rows, name: rows}))) == ["train", "dev"]
+
+
+def test_two_splits_that_mean_dev(files: dict[str, Path]) -> None:
+    with pytest.raises(InputError, match="'validation', 'dev' mean the same"):
+        load_corpus({"train": files["train"], "validation": files["dev"], "dev": files["dev"]})

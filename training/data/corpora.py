@@ -30,6 +30,9 @@ from tagsmith.training.data.tagged_datasets import convert_dataset
 
 Corpus: TypeAlias = DatasetDict | IterableDatasetDict
 
+# What the data that a checkpoint is chosen on are called elsewhere; here they are "dev".
+_DEV_NAMES = ("dev", "validation", "valid", "val", "testa", "eval", "development")
+
 ALL = "all"  # the name of several corpora's scores together
 
 
@@ -47,7 +50,8 @@ def load_corpus(
     Args:
         files: a file for each split (`{"train": "train.conll", "dev": "dev.jsonl"}`), one file (the split `train`), a
             data set's id on the Hub (`owner/name`), or a data set. Files are column files, or JSON lines if their
-            names end in `.jsonl`. Data sets have `tokens` and `ner_tags`, `tags`, `chunk_tags`, `pos_tags` or `upos`.
+            names end in `.jsonl`. The split `dev` may be called `validation`, `valid`, `val`, `testa`, `eval` or
+            `development` too. Data sets have `tokens` and `ner_tags`, `tags`, `chunk_tags`, `pos_tags` or `upos`.
         streaming: read while iterating instead of building an Arrow file first.
         revision: of a data set on the Hub.
         cache_dir: where Arrow files go; by default the usual cache of `datasets`, where a file that has not changed is
@@ -59,13 +63,14 @@ def load_corpus(
         InputError: bad input, with its place; a streamed corpus raises while iterating.
     """
     options = replace(options or ReadingOptions(), **reading)
-    if isinstance(files, (Dataset, DatasetDict, IterableDataset, IterableDatasetDict)):
+    if isinstance(files, (DatasetDict, IterableDatasetDict)):
+        return convert_dataset(with_dev(files), FEATURES, options)
+    if isinstance(files, (Dataset, IterableDataset)):
         return convert_dataset(files, FEATURES, options)
     if isinstance(files, (str, Path)) and not Path(files).exists() and _is_hub_id(str(files)):
         hub = _load_from_hub(str(files), streaming, revision, cache_dir)
-        return convert_dataset(hub, FEATURES, options)
-    if isinstance(files, (str, Path)):
-        files = {"train": files}
+        return convert_dataset(with_dev(hub), FEATURES, options)
+    files = {"train": files} if isinstance(files, (str, Path)) else with_dev(files)
     builder = ColumnCorpus(
         cache_dir=None if cache_dir is None else str(cache_dir),
         dataset_name="tagsmith_corpus",
@@ -83,6 +88,34 @@ def load_corpus(
                 raise error.__cause__ from None
             raise
         return builder.as_dataset()
+
+
+def with_dev(splits: Any) -> Any:
+    """A mapping of splits in which the data that a checkpoint is chosen on are called "dev".
+
+    Args:
+        splits: a mapping by name, as a `DatasetDict`; another kind of data is given back as it is.
+
+    Raises:
+        InputError: two of its splits mean "dev".
+    """
+    if not isinstance(splits, Mapping):
+        return splits
+    meant = [name for name in splits if str(name).lower() in _DEV_NAMES]
+    if len(meant) > 1:
+        raise InputError(
+            f"the splits {', '.join(map(repr, meant))} mean the same: the data that the best checkpoint is chosen on",
+            fix="Keep one of them, or give the others names of their own, like 'test'.",
+        )
+    if not meant or meant == ["dev"]:
+        return splits
+    renamed = {"dev" if name in meant else name: part for name, part in splits.items()}
+    return type(splits)(renamed) if isinstance(splits, (DatasetDict, IterableDatasetDict)) else renamed
+
+
+def by_name(corpora: DatasetDict | Mapping[str, DatasetDict]) -> dict[str, DatasetDict]:
+    """Corpora by their names; a single one has the empty name."""
+    return {"": corpora} if isinstance(corpora, DatasetDict) else dict(corpora)
 
 
 def _data_files(path: str | Path) -> DataFilesList:

@@ -21,7 +21,7 @@ from tagsmith.training.batches.byte_corpus import ByteCorpus
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
 from tagsmith.training.cards.card_text import as_written
 from tagsmith.training.cards.run_facts import data_facts, speed_facts
-from tagsmith.training.data.corpora import check_kinds, is_plain, label_names, said
+from tagsmith.training.data.corpora import by_name, check_kinds, is_plain, label_names, said, with_dev
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.recipe import ByteRecipe
 from tagsmith.training.runs.training_run import TrainingRun
@@ -35,7 +35,7 @@ SHAPE += ["encoder_hidden_size", "encoder_num_layers"]
 
 def train_byte_tagger(
     recipe: ByteRecipe,
-    corpora: Mapping[str, DatasetDict],
+    corpora: DatasetDict | Mapping[str, DatasetDict],
     output_dir: str | Path,
     *,
     resume: bool = False,
@@ -45,8 +45,8 @@ def train_byte_tagger(
 
     Args:
         recipe: the run's choices.
-        corpora: by name, as a language; "train" of each, and "dev" of those to be scored. Their windows are shuffled
-            together.
+        corpora: one corpus, or several by name, as a language; "train" of each, and "dev" (see `load_corpus` for its
+            other names) of those to be scored. Their windows are shuffled together.
         output_dir: the folder, made where it is missing.
         resume: go on from the last checkpoint in the folder, if there is one.
         console: where progress is shown; standard error by default.
@@ -62,6 +62,7 @@ def train_byte_tagger(
     if "train_sampling_strategy" in recipe.training:
         fix = "Leave training.train_sampling_strategy out."
         raise InputError("windows are always drawn at random, and training.train_sampling_strategy is set", fix=fix)
+    corpora = {name: with_dev(corpus) for name, corpus in by_name(corpora).items()}
     dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
     defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
     run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console)

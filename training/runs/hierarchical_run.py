@@ -23,7 +23,7 @@ from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.preparation import encode_corpus
 from tagsmith.training.cards.card_text import as_written
 from tagsmith.training.cards.run_facts import data_facts, speed_facts
-from tagsmith.training.data.corpora import check_kinds, said
+from tagsmith.training.data.corpora import by_name, check_kinds, said, with_dev
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.earlier_tagger import EarlierTagger, freeze
 from tagsmith.training.runs.recipe import Recipe
@@ -53,7 +53,8 @@ def train_tagger(
     Args:
         recipe: the run's choices. With `sharing` in its `model` the tagger has heads, by the corpora's names.
         corpora: one corpus, or several by name: "train" of each and, for scores and for choosing the best checkpoint,
-            "dev". A tagger without heads is trained on all of them together, and scored on each.
+            "dev" (or one of the names that `load_corpus` takes for it). A tagger without heads is trained on all of
+            them together, and scored on each.
         output_dir: the folder, made where it is missing.
         resume: go on from the last checkpoint in the folder, if there is one.
         console: where progress is shown; standard error by default.
@@ -67,7 +68,7 @@ def train_tagger(
         OSError: the folder cannot be written.
     """
     joint = recipe.model.get("sharing") is not None
-    given = {"": corpora} if isinstance(corpora, DatasetDict) else dict(corpora)
+    given = {name: with_dev(corpus) for name, corpus in by_name(corpora).items()}
     check_heads(recipe, given)
     has_dev = ["dev" in corpus for corpus in given.values()]
     if joint and any(has_dev) != all(has_dev):

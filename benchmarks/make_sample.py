@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
 from tagsmith.training.data.column_layout import Block, read_blocks, survey_layout
+from tagsmith.training.data.reading_options import ReadingOptions
 
 # Sentences of train and dev. English weighs most, so that the demonstration's English is tagged sensibly.
 SHARES = {
@@ -36,7 +37,9 @@ WORD, TAG = 1, 2
 def documents(path: Path) -> Iterator[list[Block]]:
     """The documents of a file, cut into runs of consecutive sentences."""
     run: list[Block] = []
-    for block in read_blocks(survey_layout(path, "utf-8", "tab")):
+    for block in read_blocks(survey_layout(path, ReadingOptions(separator="tab"))):
+        if not block.rows:
+            continue
         if run and (block.new_document or len(run) == RUN):
             yield run
             run = []

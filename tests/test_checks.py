@@ -85,7 +85,7 @@ def test_slips_of_the_scheme_are_warnings(tmp_path: Path) -> None:
 
 def test_errors(tmp_path: Path) -> None:
     train = write(tmp_path, TRAIN)
-    empty, pos = write(tmp_path, "", "empty"), write(tmp_path, "a NOUN\n", "pos")
+    empty, pos = write(tmp_path, "", "empty"), write(tmp_path, "word pos\na NOUN\n", "pos")
     result = check_files([train, empty, pos, tmp_path / "missing"])
     assert [error.split(":")[0].rsplit("/")[-1] for error in result.errors] == ["empty", "missing", "pos"]
     assert "plain tags, where" in result.errors[2]
@@ -95,7 +95,9 @@ def test_errors(tmp_path: Path) -> None:
 
 
 def test_labels_without_prefixes(tmp_path: Path) -> None:
-    assert warned(check_files([write(tmp_path, "a O\nb LOC\n")]), "50.0% of the plain tags are 'O'")
+    path = write(tmp_path, "a O\nb LOC\n")
+    assert "beside 'O', as 50% of the words" in check_files([path]).errors[0]
+    assert warned(check_files([path], ReadingOptions(scheme="plain")), "50.0% of the plain tags are 'O'")
 
 
 def test_the_bundled_sample_has_no_errors() -> None:

@@ -312,7 +312,7 @@ def test_no_labelling_rate(toys: Toys, tmp_path: Path, rate: str, words: list[st
 def columns(toys: Toys) -> Path:
     """Words with a plain tag and one of spans."""
     chance = random.Random(1)
-    lines = []
+    lines = ["word pos ner"]
     for _ in range(12):
         for _ in range(chance.randint(2, 4)):
             word = "".join(chance.choices("abc", k=3))

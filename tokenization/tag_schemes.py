@@ -14,7 +14,7 @@ A tag is `O` or prefix, hyphen, label; the label may hold hyphens itself (`B-GPE
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -247,8 +247,11 @@ class SchemeDetector:
 
     A column without prefixes is plain, unless it holds nothing but `O`; unknown prefixes beside `O` (`Q-LOC`) do not
     make it plain, so that a reader stumbles over them. IOB1 and IOB2 are told apart by majority: a span opened by `I-`
-    speaks for IOB1, a free `B-` for IOB2, so that one slip in a file changes nothing. Memory is bounded.
+    speaks for IOB1, a free `B-` for IOB2, so that one slip in a file changes nothing. Spans that nothing ends speak
+    against BIOES and BILOU, by majority too. Memory is bounded.
     """
+
+    END = "\n"  # in a pair of tags: the end of a sentence
 
     def __init__(self) -> None:
         self._pairs: Counter[tuple[str | None, str | None]] = Counter()
@@ -258,10 +261,18 @@ class SchemeDetector:
         self._unknown_prefixes = 0
         self._free_b = 0
         self._opening_i = 0
+        self._left_open = 0
 
     def add(self, tags: Sequence[str | None]) -> None:
         """Take in one sentence's tags; `None` stands for a word whose tag is unknown and that is no evidence."""
-        self._pairs.update(zip(("O", *tags), tags, strict=False))
+        self._pairs.update(zip(("O", *tags), (*tags, self.END), strict=True))
+        if len(self._pairs) > _MAX_PAIRS:
+            self._sum_up()
+
+    def add_pairs(self, pairs: Mapping[tuple[str, str], int]) -> None:
+        """Take in pairs of neighbouring tags, counted; each sentence begins after an `O` and is followed by `END`."""
+        for pair, count in pairs.items():
+            self._pairs[pair] += count
         if len(self._pairs) > _MAX_PAIRS:
             self._sum_up()
 
@@ -288,13 +299,18 @@ class SchemeDetector:
         if not prefixes and self.unprefixed > self._unknown_prefixes:
             return "plain"
         as_bioes, as_bilou = prefixes["E"] + prefixes["S"], prefixes["L"] + prefixes["U"]
-        if as_bioes or as_bilou:
+        if max(as_bioes, as_bilou) > 0 and self._left_open <= max(as_bioes, as_bilou):
             return "BIOES" if as_bioes >= as_bilou else "BILOU"
         return "IOB1" if self._opening_i > self._free_b else "IOB2"
 
     def _sum_up(self) -> None:
         for (previous, tag), count in self._pairs.items():
             if tag is None:
+                continue
+            goes_on = previous is not None and has_prefix(tag) and tag[0] in "IEL" and previous[2:] == tag[2:]
+            open_before = previous is not None and has_prefix(previous) and previous[0] in "BI"
+            self._left_open += count * (open_before and not goes_on)
+            if tag == self.END:
                 continue
             if tag == "O":
                 self.outside += count

@@ -83,8 +83,8 @@ def _keep_freed_memory() -> None:
 def named_file(argument: str) -> tuple[str, Path]:
     """The name and the path of an argument like `en=train.conll`; no name where none is given, or is such a file."""
     name, equals, path = argument.partition("=")
-    if not equals or Path(argument).exists():
-        return "", Path(argument)
+    if not equals or Path(argument).exists() or any(mark in name for mark in "/\\~"):
+        return "", Path(argument)  # a name has no slash: this is a path with `=` in it, of a file or of none
     return name, Path(path)
 
 

@@ -20,13 +20,43 @@ class OnError(StrEnum):
     raise_ = "raise"
 
 
+class Separator(StrEnum):
+    """What stands between the columns of a file."""
+
+    auto = "auto"
+    tab = "tab"
+    whitespace = "whitespace"
+    comma = "comma"
+    semicolon = "semicolon"
+    pipe = "pipe"
+
+
 # The type and help of each option, by its field of `ReadingOptions`; a field without an option is not listed.
 OPTIONS: dict[str, Any] = {
     "tag_column": Annotated[
         str | None, typer.Option(help="Column of the tags: a number from 0, from the end if negative, or a name.")
     ],
+    "word_column": Annotated[
+        str | None, typer.Option(help="Column of the words: a number from 0, from the end if negative, or a name.")
+    ],
+    "separator": Annotated[Separator, typer.Option(help="What stands between columns.")],
     "encoding": Annotated[str, typer.Option(help="Encoding of the files.")],
-    "scheme": Annotated[str, typer.Option(help="Tag scheme: auto, IOB1, IOB2, BIOES, BILOU or plain.")],
+    "scheme": Annotated[
+        str,
+        typer.Option(
+            help="Tag scheme: auto, IOB1, IOB2, BIOES, BILOU, IO (bare labels such as PER, and O) or plain (a tag for "
+            "each word)."
+        ),
+    ],
+    "outside": Annotated[str, typer.Option(help="How words outside spans are tagged, where that is not O.")],
+    "untyped_label": Annotated[str, typer.Option(help="Label of the spans where tags are B, I and O alone.")],
+    "sentence_end": Annotated[
+        str,
+        typer.Option(
+            help="Words that end a sentence, such as '. ! ?', or auto for the marks of many scripts: where no blank "
+            "lines do."
+        ),
+    ],
     "on_error": Annotated[
         OnError, typer.Option(help="Tags that break their scheme but can be read: convert and report them, or raise.")
     ],

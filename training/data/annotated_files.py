@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tagsmith.training.data.column_reader import read_sentences
+from tagsmith.training.data.foreign_formats import is_json_lines
 from tagsmith.training.data.json_lines import read_json_lines
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
@@ -16,7 +17,10 @@ _DEFAULT = ReadingOptions()
 def open_sentences(
     path: str | Path, options: ReadingOptions = _DEFAULT, report: Report | None = None
 ) -> Iterator[Sentence]:
-    """The sentences of a file: JSON lines if its name ends in `.jsonl`, else columns; see `read_sentences`."""
-    if Path(path).suffix.lower() in (".jsonl", ".ndjson"):
+    """The sentences of a file: JSON lines if its name ends in `.jsonl`, or it looks like that, else columns.
+
+    See `read_sentences`.
+    """
+    if Path(path).suffix.lower() in (".jsonl", ".ndjson") or is_json_lines(Path(path), options.encoding):
         return read_json_lines(path, options, report)
     return read_sentences(path, options, report)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.foreign_formats import refuse_foreign, refuse_running_text
+from tagsmith.training.data.header_row import header_names, sentence_name, word_name
+from tagsmith.training.data.reading_options import SEPARATORS, ReadingOptions, option
+from tagsmith.training.data.text_lines import binary_file, read_lines
+from tagsmith.training.data.word_ids import IdEvidence, in_doubt
 
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 
@@ -17,8 +23,9 @@ DOCUMENT_MARK = "-DOCSTART-"
 _KNOWN_COMMENT = re.compile(
     r"#\s*(text|sent_id|newdoc|newpar|newdoc id|newpar id|global\.columns)\s*=|# new(doc|par)\s*$|# id "
 )
-_MARGINAL_COMMENT = re.compile(r"#( |$|begin |end )")
-_FIRST_ID = re.compile(r"[01](-\d+|\.\d+)?$")
+_MARGINAL_COMMENT = re.compile(r"#([ \t]|$|begin |end )")
+_INNER_COMMENT = re.compile(r"#\s*[^\s=]+\s*=")
+_FEW_ROWS = 100  # the first ones, looked at for what a file is
 
 
 @dataclass(frozen=True)
@@ -27,149 +34,219 @@ class Layout:
 
     path: Path
     encoding: str
-    separator: str  # "tab" or "whitespace"
+    separator: str  # a name in `SEPARATORS`
     width: int
     first_line: int
     has_ids: bool
     word_column: int
     names: tuple[str, ...]  # empty unless the file names its columns or is CoNLL-U
+    header_line: int = 0  # of the row that names the columns
+    sentence_column: int | None = None  # whose value changes where a sentence begins
+    quoted: bool = False  # fields stand in double quotes, as spreadsheets write them
 
     @property
     def is_conllu(self) -> bool:
         """Ten columns with an id first."""
         return self.names == CONLLU_COLUMNS
 
+    @property
+    def delimiter(self) -> str:
+        """The character between columns."""
+        return SEPARATORS[self.separator]
+
 
 @dataclass
 class Block:
-    """Rows between two blank lines, on consecutive lines from `first_line` on, and the comments before them."""
+    """Rows between two blank lines, and the comments before and between them; a last block may have comments only."""
 
     first_line: int = 0
     rows: list[list[str]] = field(default_factory=list)
     comments: list[tuple[int, str]] = field(default_factory=list)
     new_document: bool = False
 
-
-def read_lines(path: Path, encoding: str) -> Iterator[str]:
-    """The lines of a text file without their ends (LF or CR LF); a byte order mark is dropped.
-
-    Raises:
-        InputError: no such file, no such encoding, or bytes that the encoding does not know.
-    """
-    codec = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
-    try:
-        with path.open(encoding=codec, newline="\n") as file:
-            for line in file:
-                yield line.rstrip("\r\n")
-    except UnicodeError as error:
-        raise _encoding_error(path, codec, error) from None
-    except LookupError:
-        raise InputError(f"no encoding is called {encoding!r}", path=path, fix="Try 'utf-8' or 'latin-1'.") from None
-    except FileNotFoundError:
-        raise InputError("no such file", path=path, fix="Check the path.") from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path=path, fix="Give a readable file.") from None
+    @property
+    def lines(self) -> Sequence[int]:
+        """The line of each row."""
+        if not self.comments or not self.rows:
+            return range(self.first_line, self.first_line + len(self.rows))
+        inner = {line for line, _ in self.comments if line > self.first_line}
+        after = range(self.first_line, self.first_line + len(self.rows) + len(inner))
+        return [line for line in after if line not in inner]
 
 
-def _encoding_error(path: Path, codec: str, error: UnicodeError) -> InputError:
-    """Find the line and the byte of a decoding error, which a text file reports within its own buffer only."""
-    offset = 0
-    fix = "Convert the file to UTF-8, or name its encoding, such as encoding='latin-1'."
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if b"\0" in line:
-                return _binary(path, number, line.index(b"\0") + 1)
-            try:
-                line.decode(codec)
-            except UnicodeDecodeError as inner:
-                byte = f"byte 0x{line[inner.start]:02x} at offset {offset + inner.start}"
-                name = codec.removesuffix("-sig")
-                return InputError(f"{byte} is not {name}", path=path, line=number, column=inner.start + 1, fix=fix)
-            except UnicodeError:
-                break
-            offset += len(line)
-    return InputError(f"is not {codec}: {error}", path=path, fix=fix)
+@dataclass
+class _Lines:
+    """What the lines of a file are like."""
+
+    rows: int = 0
+    tabs: int = 0
+    first_tab: int = 0
+    first_space: int = 0
+    first: list[tuple[int, str]] = field(default_factory=list)  # rows, by their line
+    comments: list[str] = field(default_factory=list)
+    ids: IdEvidence = field(default_factory=IdEvidence)
 
 
-def _binary(path: Path, line: int, column: int) -> InputError:
-    fix = "Give a text file, or name its encoding if it is UTF-16."
-    return InputError("a NUL character: a binary file", path=path, line=line, column=column, fix=fix)
-
-
-def survey_layout(path: Path, encoding: str, separator: str) -> Layout:
+def survey_layout(path: Path, options: ReadingOptions = ReadingOptions()) -> Layout:  # noqa: B008
     """Read a file once for its layout.
 
     Args:
         path: a column file.
-        encoding: its encoding.
-        separator: `tab`, `whitespace`, or `auto`: tab if every row has one, whitespace if none has.
+        options: how to read it.
 
     Raises:
-        InputError: an empty, binary or wrongly encoded file, no row, or tabs in some rows only.
+        InputError: an empty, binary or wrongly encoded file, one in another format, no row, or tabs in some rows only.
     """
-    tabs, spaces, first_tab, first_space, digits = 0, 0, 0, 0, 0
-    first_row, first_line, named, number = "", 0, "", 0
+    refuse_foreign(path, options.encoding)
+    lines = _survey_lines(path, options.encoding)
+    separator = options.separator
+    if separator == "auto":
+        if lines.tabs and lines.tabs < lines.rows:
+            raise _mixed(path, lines)
+        separator = "tab" if lines.tabs else "whitespace"
+        _refuse_others(path, separator, lines)
+    return _columns(path, options, separator, lines)
+
+
+def _survey_lines(path: Path, encoding: str) -> _Lines:
+    found, number = _Lines(), 0
     for number, line in enumerate(read_lines(path, encoding), 1):
         if "\0" in line:
-            raise _binary(path, number, line.index("\0") + 1)
+            raise binary_file(path, number, line.index("\0") + 1)
         if "\r" in line:
             fix = "End lines with a line feed."
-            raise InputError(
-                "a carriage return inside a line", path=path, line=number, column=line.index("\r") + 1, fix=fix
-            )
+            at = line.index("\r") + 1
+            raise InputError("a carriage return inside a line", path=path, line=number, column=at, fix=fix)
         if not line or line[0] == "#" or line.startswith(DOCUMENT_MARK) or not line.strip(" \t"):
-            if line.startswith("# global.columns"):
-                named = line
+            if line.startswith("#") and len(found.comments) < _FEW_ROWS:
+                found.comments.append(line)
             continue
+        found.rows += 1
         if "\t" in line:
-            tabs += 1
-            first_tab = first_tab or number
+            found.tabs += 1
+            found.first_tab = found.first_tab or number
         else:
-            spaces += 1
-            first_space = first_space or number
-        digits += "0" <= line[0] <= "9"
-        if not first_line:
-            first_row, first_line = line, number
-    if not first_line:
+            found.first_space = found.first_space or number
+        if "0" <= line[0] <= "9":
+            found.ids.add(line, number)
+        if found.rows <= _FEW_ROWS:
+            found.first.append((number, line))
+    if not found.rows:
         what = "holds no row of words and tags" if number else "is empty"
         raise InputError(f"the file {what}", path=path, fix="Give a file with one word and its tag a line.")
-    if separator == "auto":
-        if tabs and spaces:
-            raise _mixed(path, tabs, spaces, first_tab, first_space)
-        separator = "tab" if tabs else "whitespace"
-    return _columns(path, encoding, separator, first_row, first_line, named, digits / (tabs + spaces))
+    return found
 
 
-def _mixed(path: Path, tabs: int, spaces: int, first_tab: int, first_space: int) -> InputError:
-    if tabs <= spaces:
-        message, line = f"a tab, where {spaces:,} other rows have spaces only", first_tab
-        fix = "Replace the tab by a space, or give separator='whitespace' to allow both."
+def _mixed(path: Path, lines: _Lines) -> InputError:
+    wish = option("separator", "whitespace")
+    spaces = lines.rows - lines.tabs
+    if lines.tabs <= spaces:
+        message, line = f"a tab, where {spaces:,} other rows have spaces only", lines.first_tab
+        fix = f"Replace the tab by a space, or pass {wish} to allow both."
     else:
-        message, line = f"no tab, where {tabs:,} other rows have one", first_space
-        fix = "Separate the columns by a tab, or give separator='whitespace' to allow both."
+        message, line = f"no tab, where {lines.tabs:,} other rows have one", lines.first_space
+        fix = f"Separate the columns by a tab, or pass {wish} to allow both."
     return InputError(message, path=path, line=line, fix=fix)
 
 
-def _columns(
-    path: Path, encoding: str, separator: str, first_row: str, first_line: int, named: str, digits: float
-) -> Layout:
+def _refuse_others(path: Path, separator: str, lines: _Lines) -> None:
+    """See whether commas and the like separate the columns, or nothing does."""
+    rows = [split_row(line, separator) for _, line in lines.first]
+    if separator == "tab" or (
+        len({len(row) for row in rows}) == 1 and len(rows[0]) > 1 and rows[0][0][-1] not in ",;|"
+    ):
+        return
+    first_line, first = lines.first[0]
+    for name in ("comma", "semicolon", "pipe"):
+        widths = {len(split_row(line, name)) for _, line in lines.first}
+        if (len(widths) == 1 and widths != {1}) or all(SEPARATORS[name] in line for _, line in lines.first):
+            message = f"this file looks as if {name}s separate its columns: {first[:40]!r}"
+            raise InputError(message, path=path, line=first_line, fix=f"Pass {option('separator', name)}.")
+    refuse_running_text(path, first_line, rows)
+
+
+def _columns(path: Path, options: ReadingOptions, separator: str, lines: _Lines) -> Layout:
+    first_line, first_row = lines.first[0]
     first = split_row(first_row, separator)
     width = len(first)
+    named = next((line for line in reversed(lines.comments) if line.startswith("# global.columns")), "")
     names = tuple(named.partition("=")[2].lower().split())
-    has_ids = width > 2 and digits > 0.5 and _FIRST_ID.match(first[0]) is not None
-    if names:
-        if len(names) != width:
-            message = f"{width} columns, and '# global.columns' names {len(names)}"
-            raise InputError(message, path=path, line=first_line, fix="Name every column.")
-        has_ids = names[0] == "id"
-    elif has_ids and width == len(CONLLU_COLUMNS):
+    header = () if names else header_names(first)
+    rows = [split_row(line, separator) for _, line in lines.first[bool(header) :]]
+    rows = [row for row in rows if len(row) == width]
+    if header and not rows:
+        raise InputError("the file names its columns and has no rows", path=path, line=first_line, fix="Add rows.")
+    if named and len(names) != width:
+        message = f"{width} columns, and '# global.columns' names {len(names)}"
+        raise InputError(message, path=path, line=first_line, fix="Name every column.")
+    has_ids = names[0] == "id" if names else _has_ids(path, options, lines, rows, bool(header))
+    if has_ids and not names and not header and width == len(CONLLU_COLUMNS):
         names = CONLLU_COLUMNS
-    word = names.index("form") if "form" in names else int(has_ids)
-    return Layout(path, encoding, separator, width, first_line, has_ids, word, names)
+    names = names or header
+    word = names.index("form") if "form" in names else word_name(names) if header else int(has_ids)
+    column = int(has_ids) if word is None else word
+    quoted = separator not in ("tab", "whitespace") or (separator == "tab" and _are_quoted(rows, column))
+    layout = Layout(
+        path,
+        options.encoding,
+        separator,
+        width,
+        lines.first[1][0] if header else first_line,
+        has_ids,
+        column,
+        names,
+        first_line if header else 0,
+        sentence_name(header) if header else None,
+        quoted,
+    )
+    _refuse_brackets(layout, options, lines)
+    return layout
 
 
-def split_row(line: str, separator: str) -> list[str]:
-    """The fields of a row. Only spaces and tabs separate: a no-break space may be part of a word."""
+def _are_quoted(rows: list[list[str]], column: int) -> bool:
+    """Whether all words stand in double quotes; a word that is a quote itself has another beside it then."""
+    words = [row[column] for row in rows]
+    return bool(words) and all(len(word) > 2 and word[0] == word[-1] == '"' for word in words)
+
+
+def _has_ids(path: Path, options: ReadingOptions, lines: _Lines, rows: list[list[str]], header: bool) -> bool:
+    """Whether the first column holds word ids; a column of words that is named decides what is in doubt."""
+    if not rows or len(rows[0]) < 3 or options.word_column == 0:
+        return False
+    commented = any(_KNOWN_COMMENT.match(line) for line in lines.comments)
+    ids = lines.ids.holds_ids(lines.rows - header, rows, commented)
+    if ids is None:
+        if options.word_column is None and not header:
+            raise in_doubt(path, *lines.first[0])
+        return lines.ids.rows > 0.8 * lines.rows
+    return ids
+
+
+def _refuse_brackets(layout: Layout, options: ReadingOptions, lines: _Lines) -> None:
+    """CoNLL-2012 has words in its fourth column, and names in brackets over several."""
+    if (
+        layout.width > 7
+        and options.word_column is None
+        and any(line.startswith("#begin doc") for line in lines.comments)
+    ):
+        message = "this file looks like CoNLL-2012 (OntoNotes): '#begin document'"
+        fix = (
+            "Write its names as B-PERSON, I-PERSON and O instead of brackets; then pass "
+            f"{option('word_column', 3)} and {option('tag_column', 'N')} for the column N of the names."
+        )
+        raise InputError(message, path=layout.path, line=1, fix=fix)
+
+
+def split_row(line: str, separator: str, quoted: bool = False) -> list[str]:
+    """The fields of a row. Of white space only spaces and tabs separate: a no-break space may be part of a word.
+
+    Fields between commas, semicolons or pipes, and others where `quoted` says so, may stand in double quotes.
+    """
+    if quoted or separator not in ("tab", "whitespace"):
+        try:
+            return next(csv.reader([line], delimiter=SEPARATORS[separator], skipinitialspace=True))
+        except csv.Error:
+            return [line]
     if separator == "tab":
         return line.split("\t")
     return [part for part in line.replace("\t", " ").split(" ") if part]
@@ -178,16 +255,17 @@ def split_row(line: str, separator: str) -> list[str]:
 def read_blocks(layout: Layout) -> Iterator[Block]:
     """The blocks of a file: its sentences, as rows of fields.
 
-    A document mark and a `# newdoc` comment begin a document. Comments with no rows after them are not yielded.
+    A document mark and a `# newdoc` comment begin a document. Comments after the last row are a block without rows.
 
     Raises:
         InputError: a row with more or fewer columns than the first, or a comment between two rows.
     """
-    width, tab = layout.width, layout.separator == "tab"
-    blank = "\t" if tab else " "
-    block = Block()
+    width, tab, quoted = layout.width, layout.separator == "tab", layout.quoted
+    blank, blanks = layout.delimiter, " \t" + layout.delimiter
+    marks = layout.sentence_column
+    block, sentence = Block(), ""
     for number, line in enumerate(read_lines(layout.path, layout.encoding), 1):
-        if not line or not line.strip(" \t"):
+        if not line or not line.strip(blanks):
             if block.rows:
                 yield block
                 block = Block()
@@ -202,15 +280,21 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
                 block = Block()
             block.new_document = True
             continue
+        if number == layout.header_line:
+            continue
         fields = line.split(blank)
-        if len(fields) != width or (not tab and ("" in fields or "\t" in line)):
-            fields = split_row(line, layout.separator)
+        if len(fields) != width or quoted or (not tab and ("" in fields or "\t" in line)):
+            fields = split_row(line, layout.separator, quoted)
             if len(fields) != width:
                 raise _ragged(layout, number, fields)
+        if marks is not None and block.rows and fields[marks] not in ("", sentence):
+            yield block
+            block = Block()
         if not block.rows:
             block.first_line = number
+            sentence = fields[marks] if marks is not None else ""
         block.rows.append(fields)
-    if block.rows:
+    if block.rows or block.comments:
         yield block
 
 
@@ -221,14 +305,14 @@ def _is_comment(line: str, layout: Layout, block: Block, number: int) -> bool:
             fix = "Put a blank line between sentences; comments stand before a sentence's rows."
             raise InputError("a comment inside a sentence", path=layout.path, line=number, fix=fix)
         return True
-    if block.rows:
-        return False
-    if _KNOWN_COMMENT.match(line):
-        return True
     fields = split_row(line, layout.separator)
     if len(fields) != layout.width:
-        return _MARGINAL_COMMENT.match(line) is not None
-    return "=" in fields[-1] and fields[0] == "#"
+        if not block.rows and (_KNOWN_COMMENT.match(line) or _MARGINAL_COMMENT.match(line)):
+            return True
+        return _INNER_COMMENT.match(line) is not None or (layout.separator == "tab" and line.startswith("# "))
+    if not block.rows and (_KNOWN_COMMENT.match(line) or header_names([fields[0].lstrip("# "), *fields[1:]])):
+        return True
+    return fields[0] == "#" and (("=" in fields[-1] and not block.rows) or any("://" in field for field in fields))
 
 
 def _ragged(layout: Layout, number: int, fields: list[str]) -> InputError:
@@ -237,4 +321,6 @@ def _ragged(layout: Layout, number: int, fields: list[str]) -> InputError:
     fix = "Give every row the same columns, and every word its tag."
     if layout.separator == "whitespace" and len(fields) > layout.width:
         fix = "Give every row the same columns; words that hold spaces need tabs between the columns."
+    elif layout.separator not in ("tab", "whitespace"):
+        fix = "Give every row the same columns; a word that holds the separator or a quote needs double quotes."
     return InputError(message, path=layout.path, line=number, column=min(len(fields), layout.width) + 1, fix=fix)

@@ -26,6 +26,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report
+from tagsmith.training.data.rereadable import rereadable
 from tagsmith.training.data.tagged_datasets import convert_dataset
 
 Corpus: TypeAlias = DatasetDict | IterableDatasetDict
@@ -123,9 +124,9 @@ def _data_files(path: str | Path) -> DataFilesList:
     path = Path(path)
     if not path.exists():
         raise InputError("no such file", path=path, fix="Check the path; a data set's id on the Hub is 'owner/name'.")
-    if not path.is_file():
+    if path.is_dir():
         raise InputError("not a file", path=path, fix="Give one file a split.")
-    status = path.stat()
+    status = rereadable(path).stat()
     return DataFilesList([str(path.absolute())], [(str(status.st_mtime_ns), str(status.st_size))])
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.tag_schemes import SchemeDetector
-from tagsmith.training.data.column_layout import read_lines
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
+from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey
+from tagsmith.training.data.text_lines import read_lines
 from tagsmith.training.data.word_alignment import align_words, join_units
 
 _DEFAULT = ReadingOptions()
@@ -40,16 +40,18 @@ def read_json_lines(
     """
     report = Report() if report is None else report
     report.path, report.encoding = str(path), options.encoding
-    detector = SchemeDetector()
+    survey = TagSurvey(path)
     rows = 0
     for number, row in _objects(Path(path), options.encoding):
         rows += 1
-        detector.add(_strings(row, "tags", path, number))
+        tags = _strings(row, "tags", path, number)
+        survey.add(tags, [number] * len(tags))
     if not rows:
         raise InputError("the file is empty", path=path, fix=_FIX)
-    if detector.words:
-        report.scheme = detector.result() if options.scheme == "auto" else options.scheme
-    return _sentences(Path(path), options.encoding, options.on_error, report)
+    spelling = survey.spelling(options) if survey.first else TagSpelling("")
+    report.scheme = spelling.scheme
+    spelling.report_to(report, options.on_error)
+    return _sentences(Path(path), options, spelling, report)
 
 
 def _objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -84,9 +86,9 @@ def _strings(row: dict[str, Any], key: str, path: str | Path, line: int) -> list
     return values
 
 
-def _sentences(path: Path, encoding: str, on_error: str, report: Report) -> Iterator[Sentence]:
-    document, name = -1, None
-    for line, row in _objects(path, encoding):
+def _sentences(path: Path, options: ReadingOptions, spelling: TagSpelling, report: Report) -> Iterator[Sentence]:
+    document, name, on_error = -1, None, options.on_error
+    for line, row in _objects(path, options.encoding):
         if document < 0 or row.get("document") is None or row["document"] != name:
             document, name = document + 1, row.get("document")
         for key in row.keys() - _KEYS:
@@ -106,7 +108,7 @@ def _sentences(path: Path, encoding: str, on_error: str, report: Report) -> Iter
         ends: list[int] = []
         if tokens:
             text, raw, starts, ends = _place(text, tokens, given is not None, line, on_error, report)
-            tags, spans = read_tags(tags, starts, ends, [line] * len(tags), None, on_error, report)
+            tags, spans = read_tags(spelling.read(tags), starts, ends, [line] * len(tags), None, on_error, report)
             if given is not None and given != spans:
                 fix = "Correct one of them, or leave one out."
                 raise InputError(f"spans {given} and tags {spans} disagree", path=path, line=line, fix=fix)

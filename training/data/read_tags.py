@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import find_violations, spans_to_tags, split_tag, tags_to_spans
+from tagsmith.training.data.reading_options import option
 from tagsmith.training.data.reading_report import Report
 
 
@@ -45,15 +46,19 @@ def read_tags(
         violations = find_violations(tags, scheme)
     except InputError as error:
         position = next(i for i, tag in enumerate(tags) if not _is_known(tag))
-        fix = error.fix if column is None else f"{error.fix} Or give another tag column."
+        fix = (
+            "A tag is O or one of B- I- E- S- L- U- and a label, as in B-LOC. Correct it, or pass "
+            f"{option('scheme', 'plain')} for a tag for each word, or {option('tag_column', 2)} for another column."
+        )
         raise InputError(error.message, path=report.path, line=lines[position], column=at, fix=fix) from None
     for position, readable, kind, found in violations:
         if readable and on_error == "convert":
             report.add_irregularity(f"{kind} ({scheme})", lines[position], found)
             continue
-        fix = f"Correct the tag, or name another scheme than {scheme}."
+        others = " or ".join(name for name in ("IOB1", "IOB2", "BIOES", "BILOU") if name != scheme)
+        fix = f"The file is read as {scheme}. Correct the tag, or name its scheme with --scheme (scheme=): {others}."
         if readable:
-            fix = "Correct the tag, or read it as conlleval does with on_error='convert'."
+            fix = f"Correct the tag, or pass {option('on_error', 'convert')} to read it as conlleval does."
         raise InputError(f"{found}; {scheme} forbids it", path=report.path, line=lines[position], column=at, fix=fix)
     spans = tags_to_spans(tags, scheme)
     if violations or scheme != "IOB2":

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import canonical_scheme
 
-_CHOICES = {"on_error": ("convert", "raise"), "separator": ("auto", "tab", "whitespace")}
+SEPARATORS = {"tab": "\t", "whitespace": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
+
+_CHOICES = {"on_error": ("convert", "raise"), "separator": ("auto", *SEPARATORS)}
 
 
 @dataclass(frozen=True)
@@ -17,14 +19,20 @@ class ReadingOptions:
 
     Attributes:
         tag_column: of a column file: a 0-based number (ids count as a column), negative from the end, or a name: one
-            of CoNLL-U's ten, or of those that `# global.columns =` gives. By default the last column; in CoNLL-U
-            `upos`; in other files with ids the first column after the words that holds span tags. Of a data set, the
-            column's name.
+            of CoNLL-U's ten, or of those that a header row or `# global.columns =` gives. By default the last column;
+            in CoNLL-U `upos`; in other files with ids the first column after the words that holds span tags. Of a
+            data set, the column's name.
+        word_column: of a column file, likewise; by default the first, or the one after the ids.
         encoding: of the file; a byte order mark is skipped.
-        scheme: the tags' scheme, or `auto`.
+        scheme: the tags' scheme, `auto`, or `IO`: bare labels (`PER PER O`), of which equal neighbours are one span.
         on_error: what to do with slips whose meaning is clear (an `I-` that opens a span, a raw text that does not
-            hold the words): `convert` reads and counts them, `raise` makes them errors.
-        separator: of a column file; `auto` is tab if every row has one and whitespace if none has.
+            hold the words, tags in quotes): `convert` reads and counts them, `raise` makes them errors.
+        separator: of a column file: `tab`, `whitespace`, `comma`, `semicolon` or `pipe`; `auto` is tab if every row
+            has one and whitespace if none has.
+        outside: how words outside spans are tagged, where that is not `O`.
+        untyped_label: the label of spans whose tags have none (`B I O`).
+        sentence_end: words that end a sentence, with blanks between them, or `auto` for full stops, question and
+            exclamation marks of many scripts: for files without blank lines. No span is split.
 
     Raises:
         InputError: a value that is not one of the choices.
@@ -35,13 +43,27 @@ class ReadingOptions:
     scheme: str = "auto"
     on_error: str = "convert"
     separator: str = "auto"
+    word_column: int | str | None = None
+    outside: str = ""
+    untyped_label: str = ""
+    sentence_end: str = ""
 
     def __post_init__(self) -> None:
         """Check the choices, and take a number for one."""
         for name, allowed in _CHOICES.items():
             if (value := getattr(self, name)) not in allowed:
                 raise InputError(f"{name}={value!r}", fix=f"Use {' or '.join(map(repr, allowed))}.")
-        if self.scheme != "auto":
+            object.__setattr__(self, name, str(value))  # of the command line's own kind of string
+        if self.scheme.upper() == "IO":
+            object.__setattr__(self, "scheme", "IO")
+        elif self.scheme != "auto":
             object.__setattr__(self, "scheme", canonical_scheme(self.scheme))
-        if isinstance(self.tag_column, str) and re.fullmatch(r"-?\d+", self.tag_column):
-            object.__setattr__(self, "tag_column", int(self.tag_column))
+        for name in ("tag_column", "word_column"):
+            if isinstance(value := getattr(self, name), str) and re.fullmatch(r"-?\d{1,9}", value):
+                object.__setattr__(self, name, int(value))
+
+
+def option(name: str, value: object) -> str:
+    """How a message names a choice, for the command line and for Python: `--tag-column 2` (`tag_column=2`)."""
+    shown = f"'{value}'" if value in ("", " ", "_", "-", "*") or " " in str(value) else value
+    return f"--{name.replace('_', '-')} {shown} ({name}={value!r})"

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
+from tagsmith.tokenization.input_error import InputError
+
 
 class Sentence(NamedTuple):
     """One sentence of a corpus.
@@ -63,23 +65,31 @@ class Report:
         """Spans of all labels; for plain tags, the words."""
         return self.labels.total()
 
-    def add_irregularity(self, kind: str, line: int, found: str) -> None:
+    def add_irregularity(self, kind: str, line: int, found: str, count: int = 1) -> None:
         """Count something that breaks the format or scheme and was read all the same."""
-        self._add(self.irregular, kind, line, found)
+        self._add(self.irregular, kind, line, found, count)
 
     def add_note(self, kind: str, line: int, found: str) -> None:
         """Count something that the format allows and that was left aside or settled."""
         self._add(self.notes, kind, line, found)
 
     @staticmethod
-    def _add(findings: dict[str, Finding], kind: str, line: int, found: str) -> None:
+    def _add(findings: dict[str, Finding], kind: str, line: int, found: str, count: int = 1) -> None:
         if kind in findings:
-            findings[kind].count += 1
+            findings[kind].count += count
         else:
-            findings[kind] = Finding(1, line, found)
+            findings[kind] = Finding(count, line, found)
 
     def add_sentence(self, sentence: Sentence) -> None:
-        """Count one sentence."""
+        """Count one sentence.
+
+        Raises:
+            InputError: its words, offsets and tags are not equally many, a mistake of the reader.
+        """
+        words = len(sentence.tokens)
+        if not words == len(sentence.starts) == len(sentence.ends) == len(sentence.tags):
+            message = f"{words} words, {len(sentence.starts)} offsets and {len(sentence.tags)} tags were read"
+            raise InputError(message, path=self.path, line=sentence.line, fix="Please report this with the file.")
         self.documents = sentence.document + 1
         self.sentences += 1
         self.tokens += len(sentence.tokens)

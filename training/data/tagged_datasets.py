@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.tag_schemes import SchemeDetector
 from tagsmith.training.data.read_tags import read_tags
-from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.data.reading_options import ReadingOptions, option
 from tagsmith.training.data.reading_report import Report, Sentence
+from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey
 from tagsmith.training.data.word_alignment import align_words, join_units
 
 TAG_COLUMNS = ("ner_tags", "tags", "chunk_tags", "pos_tags", "upos")
+PLAIN_COLUMNS = ("pos_tags", "upos", "xpos", "pos")  # hold a plain tag for each word without question
 
 
 def convert_dataset(
@@ -50,9 +52,10 @@ def _convert(
         return data
     column = _tag_column(columns, options.tag_column, split)
     names = _names(data, column, split)
-    found = options.scheme if options.scheme != "auto" else _detect(data, column, names)
-    report = Report(path=f"split {split!r}", scheme=found, column_name=column)
-    convert = partial(_rows, column=column, names=names, on_error=options.on_error, report=report)
+    spelling = _spelling(data, column, names, options, f"split {split!r}")
+    report = Report(path=f"split {split!r}", scheme=spelling.scheme, column_name=column)
+    spelling.report_to(report, options.on_error)
+    convert = partial(_rows, column=column, names=names, spelling=spelling, on_error=options.on_error, report=report)
     settings = {"batched": True, "with_indices": True, "remove_columns": columns, "features": features}
     if isinstance(data, IterableDataset):
         return data.map(convert, **settings)
@@ -70,7 +73,7 @@ def _tag_column(columns: Sequence[str], wanted: int | str | None, split: str) ->
         wanted = next((name for name in TAG_COLUMNS if name in columns), None)
     if wanted not in columns:
         message = f"split {split!r} has no tag column, only {', '.join(columns)}"
-        raise InputError(message, fix="Name the tag column.")
+        raise InputError(message, fix=f"Name the tag column, as {option('tag_column', columns[-1])}.")
     return str(wanted)
 
 
@@ -86,15 +89,20 @@ def _names(data: Dataset | IterableDataset, column: str, split: str) -> list[str
     raise InputError(message, fix="Cast the column to List(ClassLabel(names=…)).")
 
 
-def _detect(data: Dataset | IterableDataset, column: str, names: list[str] | None) -> str:
-    """The scheme, from all rows of a data set, and from the names or first rows of a stream."""
-    detector = SchemeDetector()
+def _spelling(
+    data: Dataset | IterableDataset, column: str, names: list[str] | None, options: ReadingOptions, path: str
+) -> TagSpelling:
+    """How tags read, from all rows of a data set, and from the names or first rows of a stream."""
+    survey = TagSurvey(path)
+    plain = column in PLAIN_COLUMNS
     if isinstance(data, IterableDataset) and names is not None:
-        detector.add(list(chain.from_iterable((None, name) for name in names)))
-        return "IOB2" if detector.result() == "IOB1" else detector.result()
-    for tags in _column(data, column):
-        detector.add(tags if names is None else [names[tag] for tag in tags])
-    return detector.result()
+        for name in names:
+            survey.add([name], [1])  # by itself: in which order tags follow each other is not known yet
+        spelling = survey.spelling(options, plain)
+        return replace(spelling, scheme="IOB2") if spelling.scheme == "IOB1" and options.scheme == "auto" else spelling
+    for number, tags in enumerate(_column(data, column), 1):
+        survey.add(tags if names is None else [names[tag] for tag in tags], [number] * len(tags))
+    return survey.spelling(options, plain)
 
 
 def _column(data: Dataset | IterableDataset, column: str) -> Iterator[Any]:
@@ -111,6 +119,7 @@ def _rows(
     *,
     column: str,
     names: list[str] | None,
+    spelling: TagSpelling,
     on_error: str,
     report: Report,
 ) -> dict[str, list[Any]]:
@@ -123,7 +132,7 @@ def _rows(
         tags = tags if names is None else [names[tag] for tag in tags]
         text, raw, starts, ends = _place(batch, offset, words)
         lines = [index + 1] * len(words)
-        tags, spans = read_tags(tags, starts, ends, lines, None, on_error, report)
+        tags, spans = read_tags(spelling.read(tags), starts, ends, lines, None, on_error, report)
         sentence = Sentence(_document(batch, offset, index), text, raw, words, starts, ends, tags, spans, index + 1)
         report.add_sentence(sentence)
         rows.append(sentence)

@@ -13,8 +13,8 @@ import torch
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import UNK_ID, HierarchicalTaggerTokenizer
-from tagsmith.training.data.column_layout import read_lines
-from tagsmith.training.pictures.figures import (
+from tagsmith.training.data.text_lines import read_lines
+from tagsmith.training.figures import (
     FEWEST_POINTS,
     check_output,
     check_packages,

@@ -25,6 +25,7 @@ _KNOWN_COMMENT = re.compile(
 )
 _MARGINAL_COMMENT = re.compile(r"#([ \t]|$|begin |end )")
 _INNER_COMMENT = re.compile(r"#\s*[^\s=]+\s*=")
+_MANY_ROWS = 5_000  # the first ones with a number, which tell whether it is a word id
 _FEW_ROWS = 100  # the first ones, looked at for what a file is
 
 
@@ -67,24 +68,24 @@ class Block:
     @property
     def lines(self) -> Sequence[int]:
         """The line of each row."""
-        if not self.comments or not self.rows:
+        if not self.comments or self.comments[-1][0] < self.first_line or not self.rows:
             return range(self.first_line, self.first_line + len(self.rows))
         inner = {line for line, _ in self.comments if line > self.first_line}
         after = range(self.first_line, self.first_line + len(self.rows) + len(inner))
         return [line for line in after if line not in inner]
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Lines:
     """What the lines of a file are like."""
 
-    rows: int = 0
-    tabs: int = 0
-    first_tab: int = 0
-    first_space: int = 0
-    first: list[tuple[int, str]] = field(default_factory=list)  # rows, by their line
-    comments: list[str] = field(default_factory=list)
-    ids: IdEvidence = field(default_factory=IdEvidence)
+    rows: int
+    tabs: int
+    first_tab: int
+    first_space: int
+    first: list[tuple[int, str]]  # rows, by their line
+    comments: list[str]
+    ids: IdEvidence
 
 
 def survey_layout(path: Path, options: ReadingOptions = ReadingOptions()) -> Layout:  # noqa: B008
@@ -109,7 +110,8 @@ def survey_layout(path: Path, options: ReadingOptions = ReadingOptions()) -> Lay
 
 
 def _survey_lines(path: Path, encoding: str) -> _Lines:
-    found, number = _Lines(), 0
+    ids, first, comments = IdEvidence(), [], []
+    rows, tabs, digits, first_tab, first_space, number = 0, 0, 0, 0, 0, 0
     for number, line in enumerate(read_lines(path, encoding), 1):
         if "\0" in line:
             raise binary_file(path, number, line.index("\0") + 1)
@@ -118,23 +120,26 @@ def _survey_lines(path: Path, encoding: str) -> _Lines:
             at = line.index("\r") + 1
             raise InputError("a carriage return inside a line", path=path, line=number, column=at, fix=fix)
         if not line or line[0] == "#" or line.startswith(DOCUMENT_MARK) or not line.strip(" \t"):
-            if line.startswith("#") and len(found.comments) < _FEW_ROWS:
-                found.comments.append(line)
+            if line.startswith("#") and len(comments) < _FEW_ROWS:
+                comments.append(line)
             continue
-        found.rows += 1
+        if rows < _FEW_ROWS:
+            first.append((number, line))
+        rows += 1
         if "\t" in line:
-            found.tabs += 1
-            found.first_tab = found.first_tab or number
+            tabs += 1
+            first_tab = first_tab or number
         else:
-            found.first_space = found.first_space or number
+            first_space = first_space or number
         if "0" <= line[0] <= "9":
-            found.ids.add(line, number)
-        if found.rows <= _FEW_ROWS:
-            found.first.append((number, line))
-    if not found.rows:
+            digits += 1
+            if digits <= _MANY_ROWS:
+                ids.add(line, number)
+    if not rows:
         what = "holds no row of words and tags" if number else "is empty"
         raise InputError(f"the file {what}", path=path, fix="Give a file with one word and its tag a line.")
-    return found
+    ids.rows += max(digits - _MANY_ROWS, 0)
+    return _Lines(rows, tabs, first_tab, first_space, first, comments, ids)
 
 
 def _mixed(path: Path, lines: _Lines) -> InputError:
@@ -261,8 +266,8 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
         InputError: a row with more or fewer columns than the first, or a comment between two rows.
     """
     width, tab, quoted = layout.width, layout.separator == "tab", layout.quoted
-    blank, blanks = layout.delimiter, " \t" + layout.delimiter
-    marks = layout.sentence_column
+    blank, blanks = layout.delimiter, " \t" if tab else " \t" + layout.delimiter
+    marks, header_line = layout.sentence_column, layout.header_line
     block, sentence = Block(), ""
     for number, line in enumerate(read_lines(layout.path, layout.encoding), 1):
         if not line or not line.strip(blanks):
@@ -280,7 +285,7 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
                 block = Block()
             block.new_document = True
             continue
-        if number == layout.header_line:
+        if number == header_line:
             continue
         fields = line.split(blank)
         if len(fields) != width or quoted or (not tab and ("" in fields or "\t" in line)):
@@ -296,6 +301,13 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
         block.rows.append(fields)
     if block.rows or block.comments:
         yield block
+
+
+def word_lines(block: Block, rows: Sequence[list[str]]) -> Sequence[int]:
+    """The lines of the rows that are words: all of a block's, or those with the ids of words."""
+    if len(rows) == len(block.rows):
+        return block.lines
+    return [line for line, row in zip(block.lines, block.rows, strict=True) if row[0].isdecimal()]
 
 
 def _is_comment(line: str, layout: Layout, block: Block, number: int) -> bool:

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.data.column_layout import Block, Layout, read_blocks, survey_layout
+from tagsmith.training.data.column_layout import Block, Layout, read_blocks, survey_layout, word_lines
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions, option
 from tagsmith.training.data.reading_report import Report, Sentence
 from tagsmith.training.data.sentence_ends import end_words, note_long_sentences, split_sentence
 from tagsmith.training.data.tag_columns import Columns, choose_columns
 from tagsmith.training.data.word_alignment import Unit, align_units, join_units
-from tagsmith.training.data.word_ids import is_word_id, read_ids
+from tagsmith.training.data.word_ids import read_ids
 
 _DEFAULT = ReadingOptions()
 _RAW_TEXT = re.compile(r"#\s*text\s*=(.*)")
@@ -69,13 +69,12 @@ def _sentences(columns: Columns, options: ReadingOptions, report: Report) -> Ite
         _note_comments(layout, block, report)
         if not block.rows:
             continue
-        rows, lines = block.rows, block.lines
-        units = None
+        rows, units = block.rows, None
         if layout.has_ids:
-            units = read_ids(rows, block.first_line, layout.word_column, misc, layout.path, report)
+            units = read_ids(block.rows, block.first_line, layout.word_column, misc, layout.path, report)
         if units is not None:
-            lines = [line for line, row in zip(lines, rows, strict=True) if is_word_id(row[0])]
-            rows = [row for row in rows if is_word_id(row[0])]
+            rows = [row for row in rows if row[0].isdecimal()]
+        lines = word_lines(block, rows)
         words = [row[layout.word_column] for row in rows]
         tags = [row[columns.tags] for row in rows]
         if "" in words or "" in tags or (layout.is_conllu and "_" in tags and "_" not in columns.spelling.known):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
-from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey
+from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, same_line
 from tagsmith.training.data.text_lines import read_lines
 from tagsmith.training.data.word_alignment import align_words, join_units
 
@@ -45,7 +46,7 @@ def read_json_lines(
     for number, row in _objects(Path(path), options.encoding):
         rows += 1
         tags = _strings(row, "tags", path, number)
-        survey.add(tags, [number] * len(tags))
+        survey.add(tags, partial(same_line, number, len(tags)))
     if not rows:
         raise InputError("the file is empty", path=path, fix=_FIX)
     spelling = survey.spelling(options) if survey.first else TagSpelling("")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.data.column_layout import Layout, read_blocks
+from tagsmith.training.data.column_layout import Layout, read_blocks, word_lines
 from tagsmith.training.data.header_row import is_plain_name, tag_name
 from tagsmith.training.data.reading_options import ReadingOptions, option
 from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, holds_numbers, span_share, tag_share
-from tagsmith.training.data.word_ids import is_word_id
 
 _SAMPLE = 300  # blocks that are looked at for what the other columns hold
 
@@ -104,11 +104,8 @@ def _survey(layout: Layout, column: int) -> tuple[TagSurvey, bool]:
     misc = layout.names.index("misc") if layout.has_ids and "misc" in layout.names else None
     has_spacing = False
     for block in read_blocks(layout):
-        rows, lines = block.rows, block.lines
-        if layout.has_ids:
-            lines = [line for line, row in zip(lines, rows, strict=True) if is_word_id(row[0])]
-            rows = [row for row in rows if is_word_id(row[0])]
-        survey.add([row[column] for row in rows], lines)
+        rows = [row for row in block.rows if row[0].isdecimal()] if layout.has_ids else block.rows
+        survey.add([row[column] for row in rows], partial(word_lines, block, rows))
         if misc is not None and not has_spacing:
             has_spacing = any("SpaceAfter=No" in row[misc] for row in block.rows)
     return survey, has_spacing
@@ -118,7 +115,7 @@ def _counts(layout: Layout, blocks: int | None = None) -> list[Counter[str]]:
     """What each column holds, in all blocks or the first ones."""
     counts: list[Counter[str]] = [Counter() for _ in range(layout.width)]
     for block in islice(read_blocks(layout), blocks):
-        rows = [row for row in block.rows if is_word_id(row[0])] if layout.has_ids else block.rows
+        rows = [row for row in block.rows if row[0].isdecimal()] if layout.has_ids else block.rows
         for number, values in enumerate(zip(*rows, strict=True)):
             counts[number].update(values)
     return counts

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,15 +79,18 @@ class TagSurvey:
         self.path, self.column = path, column
         self.counts: Counter[str] = Counter()
         self.first: dict[str, int] = {}
+        self._seen: set[str] = set()
         self._pairs: Counter[tuple[str, str]] = Counter()
         self._detector = SchemeDetector()
 
-    def add(self, tags: list[str], lines: Sequence[int]) -> None:
-        """Take in one sentence's tags, and the line of each."""
+    def add(self, tags: list[str], lines: Callable[[], Sequence[int]]) -> None:
+        """Take in one sentence's tags; the line of each is asked for where one is new."""
         self._pairs.update(zip(("O", *tags), (*tags, SchemeDetector.END), strict=True))
-        for tag in set(tags).difference(self.first):
-            if len(self.first) < _MANY_TAGS:
-                self.first[tag] = lines[tags.index(tag)]
+        if not self._seen.issuperset(tags) and len(self._seen) < _MANY_TAGS:
+            where = lines()
+            for tag in set(tags) - self._seen:
+                self.first[tag] = where[tags.index(tag)]
+            self._seen.update(tags)
         if len(self._pairs) > _MANY_TAGS:
             self._count()
             self._detector.add_pairs(self._pairs)
@@ -141,6 +144,11 @@ class _Doubt(Exception):
     def __init__(self, message: str, tag: str, fix: str) -> None:
         super().__init__(message)
         self.message, self.tag, self.fix = message, tag, fix
+
+
+def same_line(line: int, tags: int) -> list[int]:
+    """The lines of tags that all stand on one."""
+    return [line] * tags
 
 
 def tag_share(counts: Mapping[str, int]) -> float:

@@ -15,7 +15,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions, option
 from tagsmith.training.data.reading_report import Report, Sentence
-from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey
+from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, same_line
 from tagsmith.training.data.word_alignment import align_words, join_units
 
 TAG_COLUMNS = ("ner_tags", "tags", "chunk_tags", "pos_tags", "upos")
@@ -97,11 +97,11 @@ def _spelling(
     plain = column in PLAIN_COLUMNS
     if isinstance(data, IterableDataset) and names is not None:
         for name in names:
-            survey.add([name], [1])  # by itself: in which order tags follow each other is not known yet
+            survey.add([name], lambda: [1])  # by itself: in which order tags follow each other is not known yet
         spelling = survey.spelling(options, plain)
         return replace(spelling, scheme="IOB2") if spelling.scheme == "IOB1" and options.scheme == "auto" else spelling
     for number, tags in enumerate(_column(data, column), 1):
-        survey.add(tags if names is None else [names[tag] for tag in tags], [number] * len(tags))
+        survey.add(tags if names is None else [names[tag] for tag in tags], partial(same_line, number, len(tags)))
     return survey.spelling(options, plain)
 
 

@@ -13,6 +13,7 @@ from tagsmith.training.data.reading_report import Report
 from tagsmith.training.data.word_alignment import Unit
 
 _NUMBER = re.compile(r"(\d{1,9})([-.]\d{1,9})?(?=[\t ,;|]|$)")
+_AFTER = frozenset("\t ,;|")
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})$")
 _EMPTY_NODE = re.compile(r"\d{1,9}\.\d{1,9}$")
 _COUNTED = [str(number) for number in range(1, 1000)]
@@ -28,9 +29,17 @@ class IdEvidence:
         self._steps = 0  # from a number to the one in the next row
         self._rising = 0  # of these by one
         self._last, self._line = 0, -1
+        self._next = "1"
 
     def add(self, line: str, number: int) -> None:
         """Take in one row, which stands on the line of that number."""
+        if number == self._line + 1 and line.startswith(self._next) and line[len(self._next) :][:1] in _AFTER:
+            self.rows += 1
+            self._steps += 1
+            self._rising += 1
+            self._last += 1
+            self._line, self._next = number, str(self._last + 1)
+            return
         match = _NUMBER.match(line)
         if match is None:
             return
@@ -44,7 +53,7 @@ class IdEvidence:
         if number == self._line + 1:
             self._steps += 1
             self._rising += here == self._last + 1
-        self._last, self._line = here, number
+        self._last, self._line, self._next = here, number, str(here + 1)
 
     def holds_ids(self, rows: int, first_rows: Sequence[Sequence[str]], commented: bool) -> bool | None:
         """Whether the column holds ids; None where it may hold words as well.
@@ -72,11 +81,6 @@ def in_doubt(path: Path, line: int, found: str) -> InputError:
     fix = f"Pass {option('word_column', 1)} if they are ids, {option('word_column', 0)} if they are words."
     message = f"the first column holds numbers, which may be word ids or words: {found[:40]!r}"
     return InputError(message, path=path, line=line, column=1, fix=fix)
-
-
-def is_word_id(field: str) -> bool:
-    """Whether the id of a row is that of a word, not of a range or an empty node."""
-    return field.isdecimal()
 
 
 def read_ids(

@@ -110,7 +110,9 @@ def survey_layout(path: Path, options: ReadingOptions = ReadingOptions()) -> Lay
 
 
 def _survey_lines(path: Path, encoding: str) -> _Lines:
-    ids, first, comments = IdEvidence(), [], []
+    ids = IdEvidence()
+    first: list[tuple[int, str]] = []
+    comments: list[str] = []
     rows, tabs, digits, first_tab, first_space, number = 0, 0, 0, 0, 0, 0
     for number, line in enumerate(read_lines(path, encoding), 1):
         if "\0" in line:

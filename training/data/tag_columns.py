@@ -43,13 +43,14 @@ def choose_columns(layout: Layout, options: ReadingOptions) -> Columns:
         column, layout, findings = _last_column(layout, options)
     survey, has_spacing = _survey(layout, column)
     name = layout.names[column] if layout.names else ""
-    spelling = survey.spelling(options, plain=is_plain_name(name))
-    if (
-        spelling.scheme == "plain"
-        and options.scheme == "auto"
-        and options.tag_column is None
-        and not is_plain_name(name)
-    ):
+    asked = options.scheme == "auto" and options.tag_column is None and not is_plain_name(name)
+    try:
+        spelling = survey.spelling(options, plain=is_plain_name(name))
+    except InputError:
+        if asked:
+            _ask_about_others(layout, column)
+        raise
+    if asked and spelling.scheme == "plain":
         _ask_about_others(layout, column)
     return Columns(layout, column, spelling, has_spacing, findings)
 
@@ -173,7 +174,7 @@ def _ask_about_others(layout: Layout, column: int) -> None:
     """See that no other column holds span tags where the chosen one holds plain tags."""
     others = [number for number, found in enumerate(_counts(layout, _SAMPLE)) if number != column and _is_spans(found)]
     if others:
-        message = f"column {column} holds a plain tag for each word, but column {others[0]} holds span tags"
+        message = f"column {column} holds no span tags, but column {others[0]} does"
         first = option("tag_column", others[0])
         if others[0] == layout.word_column:
             first += f" with {option('word_column', column)}"

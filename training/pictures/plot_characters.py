@@ -14,7 +14,7 @@ import torch
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import UNK_ID, HierarchicalTaggerTokenizer
 from tagsmith.training.data.text_lines import read_lines
-from tagsmith.training.figures import (
+from tagsmith.training.pictures.figures import (
     FEWEST_POINTS,
     check_output,
     check_packages,

@@ -158,18 +158,23 @@ def _mixed(path: Path, lines: _Lines) -> InputError:
 
 def _refuse_others(path: Path, separator: str, lines: _Lines) -> None:
     """See whether commas and the like separate the columns, or nothing does."""
-    rows = [split_row(line, separator) for _, line in lines.first]
-    if separator == "tab" or (
-        len({len(row) for row in rows}) == 1 and len(rows[0]) > 1 and rows[0][0][-1] not in ",;|"
-    ):
+    if separator == "tab":
         return
+    rows = [split_row(line, separator) for _, line in lines.first]
+    even = len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
     first_line, first = lines.first[0]
     for name in ("comma", "semicolon", "pipe"):
-        widths = {len(split_row(line, name)) for _, line in lines.first}
-        if (len(widths) == 1 and widths != {1}) or all(SEPARATORS[name] in line for _, line in lines.first):
+        mark = SEPARATORS[name]
+        if even:  # `Tessa, B-PER`: one such word is a word, but not all of them
+            found = len(rows) > 2 and all(len(row[0]) > 1 and row[0].endswith(mark) for row in rows)
+        else:
+            widths = {len(split_row(line, name)) for _, line in lines.first}
+            found = (len(widths) == 1 and widths != {1}) or all(mark in line for _, line in lines.first)
+        if found:
             message = f"this file looks as if {name}s separate its columns: {first[:40]!r}"
             raise InputError(message, path=path, line=first_line, fix=f"Pass {option('separator', name)}.")
-    refuse_running_text(path, first_line, rows)
+    if not even:
+        refuse_running_text(path, first_line, rows)
 
 
 def _columns(path: Path, options: ReadingOptions, separator: str, lines: _Lines) -> Layout:

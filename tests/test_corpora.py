@@ -42,6 +42,7 @@ class TestFiles:
         assert corpus["train"][1] == {
             "document": 0,
             "text": "Paris Rome",
+            "after": "\n",
             "raw": False,
             "tokens": ["Paris", "Rome"],
             "starts": [0, 6],

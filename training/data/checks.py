@@ -108,7 +108,7 @@ def check_files(
 
 def _look_at(sentence: Sentence, kept: _Contents, max_span_bytes: int) -> None:
     text, tokens, line = sentence.text, sentence.tokens, sentence.line
-    words = " ".join(tokens) if tokens else text
+    words = " ".join(tokens) if tokens else text.strip("\r\n")
     key = hash(words)
     kept.repeated += key in kept.sentences
     kept.sentences.add(key)
@@ -130,7 +130,7 @@ def _look_at(sentence: Sentence, kept: _Contents, max_span_bytes: int) -> None:
     for start, end, label in sentence.spans:
         surface = text[start:end]
         kept.entities.add(hash(surface if plain else (surface, label)))
-        if surface != surface.strip():
+        if surface != surface.strip() and end <= len(text):
             kept.find("spans with whitespace at an end", line, repr(surface[:40]))
         if (end - start) * 4 > max_span_bytes and len(surface.encode("utf-8", "replace")) > max_span_bytes:
             what = "words" if plain else "spans"

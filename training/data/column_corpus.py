@@ -22,6 +22,7 @@ FEATURES = Features(
     {
         "document": Value("int64"),
         "text": Value("string"),
+        "after": Value("string"),
         "raw": Value("bool"),
         "tokens": List(Value("string")),
         "starts": List(Value("int32")),

@@ -1,7 +1,7 @@
 """Corpora as `datasets`: from column files, JSON lines, the Hub, or a data set in memory, all with the same columns.
 
-A row is a sentence: its document's number, its text and whether that is the file's own, tokens with character offsets,
-tags (IOB2, or plain tags as they are) and character spans. Everything is backed by Arrow files, or streamed.
+A row is a sentence: its document's number, its text, what stands after it in its document, whether the text is the
+file's own, tokens with character offsets, tags (IOB2, or plain tags as they are) and character spans. Everything is backed by Arrow files, or streamed.
 """
 
 from __future__ import annotations

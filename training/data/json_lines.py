@@ -2,7 +2,8 @@
 
 `{"text": "Ada Lovelace", "spans": [{"start": 0, "end": 12, "label": "PER"}]}` and
 `{"tokens": ["Ada", "Lovelace"], "tags": ["B-PER", "I-PER"]}` say the same. Lines with equal `document` values that
-follow each other are one document; without that key each line is its own.
+follow each other are one document; without that key each line is its own. A text of several lines is a sentence a
+line, as it is when it is tagged.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tagsmith.training.data.column_layout import read_lines
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
+from tagsmith.training.data.text_lines import split_lines
 from tagsmith.training.data.word_alignment import align_words, join_units
 
 _DEFAULT = ReadingOptions()
@@ -113,9 +115,10 @@ def _sentences(path: Path, encoding: str, on_error: str, report: Report) -> Iter
         else:
             spans = given or []
         _check_spans(spans, len(text or ""), path, line)
-        sentence = Sentence(document, text or "", raw, tokens, starts, ends, tags, spans, line)
-        report.add_sentence(sentence)
-        yield sentence
+        whole = Sentence(document, text or "", raw, tokens, starts, ends, tags, spans, line)
+        for sentence in split_lines(whole, report):
+            report.add_sentence(sentence)
+            yield sentence
 
 
 def _place(

@@ -11,7 +11,8 @@ class Sentence(NamedTuple):
     """One sentence of a corpus.
 
     `text[starts[i]:ends[i]] == tokens[i]`, save for the words of a multiword token that do not spell it: they share
-    its offsets. A row known only as text and spans has no tokens.
+    its offsets. A row known only as text and spans has no tokens. A span that crosses a line end
+    ends beyond the text (see `split_lines`).
     """
 
     document: int
@@ -23,6 +24,7 @@ class Sentence(NamedTuple):
     tags: list[str]  # IOB2, or plain tags as they are
     spans: list[tuple[int, int, str]]  # characters; for plain tags every word is one
     line: int  # of the file, where the sentence begins
+    after: str = "\n"  # what stands between the text and the next one of its document
 
 
 @dataclass

@@ -15,6 +15,7 @@ from tagsmith.tokenization.tag_schemes import SchemeDetector
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
+from tagsmith.training.data.text_lines import split_lines
 from tagsmith.training.data.word_alignment import align_words, join_units
 
 TAG_COLUMNS = ("ner_tags", "tags", "chunk_tags", "pos_tags", "upos")
@@ -46,7 +47,7 @@ def _convert(
     options: ReadingOptions,
 ) -> Dataset | IterableDataset:
     columns = list(data.column_names or next(iter(data), {}))
-    if set(features) <= set(columns):
+    if set(features) - {"after"} <= set(columns):
         return data
     column = _tag_column(columns, options.tag_column, split)
     names = _names(data, column, split)
@@ -124,9 +125,10 @@ def _rows(
         text, raw, starts, ends = _place(batch, offset, words)
         lines = [index + 1] * len(words)
         tags, spans = read_tags(tags, starts, ends, lines, None, on_error, report)
-        sentence = Sentence(_document(batch, offset, index), text, raw, words, starts, ends, tags, spans, index + 1)
-        report.add_sentence(sentence)
-        rows.append(sentence)
+        whole = Sentence(_document(batch, offset, index), text, raw, words, starts, ends, tags, spans, index + 1)
+        for sentence in split_lines(whole, report):
+            report.add_sentence(sentence)
+            rows.append(sentence)
     values = dict(zip(Sentence._fields, map(list, zip(*rows, strict=True)), strict=True))
     del values["line"]
     values["spans"] = [

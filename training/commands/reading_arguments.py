@@ -25,6 +25,14 @@ OPTIONS: dict[str, Any] = {
     "tag_column": Annotated[
         str | None, typer.Option(help="Column of the tags: a number from 0, from the end if negative, or a name.")
     ],
+    "map": Annotated[
+        str | None,
+        typer.Option(
+            metavar="OLD=NEW,...",
+            help="Read labels under other names: PERSON=PER,OTH= (an empty one drops the label), or the path of a YAML "
+            "file with OLD: NEW on each line.",
+        ),
+    ],
     "encoding": Annotated[str, typer.Option(help="Encoding of the files.")],
     "scheme": Annotated[str, typer.Option(help="Tag scheme: auto, IOB1, IOB2, BIOES, BILOU or plain.")],
     "on_error": Annotated[

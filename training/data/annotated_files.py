@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tagsmith.training.data.column_reader import read_sentences
 from tagsmith.training.data.json_lines import read_json_lines
+from tagsmith.training.data.label_map import map_labels
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
 
@@ -17,6 +18,7 @@ def open_sentences(
     path: str | Path, options: ReadingOptions = _DEFAULT, report: Report | None = None
 ) -> Iterator[Sentence]:
     """The sentences of a file: JSON lines if its name ends in `.jsonl`, else columns; see `read_sentences`."""
-    if Path(path).suffix.lower() in (".jsonl", ".ndjson"):
-        return read_json_lines(path, options, report)
-    return read_sentences(path, options, report)
+    report = Report() if report is None else report
+    read = read_json_lines if Path(path).suffix.lower() in (".jsonl", ".ndjson") else read_sentences
+    sentences = read(path, options, report)
+    return map_labels(sentences, dict(options.map), report) if isinstance(options.map, Mapping) else sentences

@@ -6,12 +6,14 @@ Files are streamed; what is kept of the training file are hashes of its sentence
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.annotated_files import open_sentences
+from tagsmith.training.data.label_map import check_map, similar_labels
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Finding, Report, Sentence
 
@@ -83,7 +85,7 @@ def check_files(
         max_span_bytes: longer spans do not fit into a byte window.
         rare: labels with fewer spans in the training file are named.
     """
-    named = dict(files) if isinstance(files, Mapping) else {str(path): path for path in files}
+    named = dict(files) if isinstance(files, Mapping) else _named(files)
     result = CheckResult()
     contents: dict[str, _Contents] = {}
     for name, path in named.items():
@@ -97,6 +99,12 @@ def check_files(
         contents[name] = kept
         result.reports[name] = kept.report
         _judge(kept, result)
+    try:
+        check_map(result.reports.values())
+    except InputError as error:
+        result.errors.append(str(error))
+    counts = sum((report.labels for report in result.reports.values()), Counter())
+    result.warnings += similar_labels(counts)
     training = "train" if "train" in named else next(iter(named), "")
     if training in contents:
         _judge_labels(contents[training], result, rare)
@@ -104,6 +112,15 @@ def check_files(
             if name != training:
                 _compare(contents[training], kept, result)
     return result
+
+
+def _named(files: Sequence[str | Path]) -> dict[str, str | Path]:
+    """Files by their paths; one that is given again is a file of its own."""
+    named: dict[str, str | Path] = {}
+    for path in files:
+        again = sum(Path(path) == Path(other) for other in named.values())
+        named[f"{path} ({again + 1})" if again else str(path)] = path
+    return named
 
 
 def _look_at(sentence: Sentence, kept: _Contents, max_span_bytes: int) -> None:

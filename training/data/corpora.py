@@ -1,7 +1,8 @@
 """Corpora as `datasets`: from column files, JSON lines, the Hub, or a data set in memory, all with the same columns.
 
 A row is a sentence: its document's number, its text, what stands after it in its document, whether the text is the
-file's own, tokens with character offsets, tags (IOB2, or plain tags as they are) and character spans. Everything is backed by Arrow files, or streamed.
+file's own, tokens with character offsets, tags (IOB2, or plain tags as they are) and character spans. Everything is
+backed by Arrow files, or streamed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import datasets
 import pyarrow as pa
@@ -24,11 +25,13 @@ from datasets.exceptions import DatasetGenerationError
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus
+from tagsmith.training.data.label_map import check_map
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report
 from tagsmith.training.data.tagged_datasets import convert_dataset
 
 Corpus: TypeAlias = DatasetDict | IterableDatasetDict
+_Key = TypeVar("_Key")
 
 # What the data that a checkpoint is chosen on are called elsewhere; here they are "dev".
 _DEV_NAMES = ("dev", "validation", "valid", "val", "testa", "eval", "development")
@@ -45,7 +48,7 @@ def load_corpus(
     options: ReadingOptions | None = None,
     **reading: Any,
 ) -> Corpus:
-    """Load a corpus in one call.
+    """Load a corpus in one call; see `load_corpora` for several.
 
     Args:
         files: a file for each split (`{"train": "train.conll", "dev": "dev.jsonl"}`), one file (the split `train`), a
@@ -60,9 +63,29 @@ def load_corpus(
         **reading: the same by keyword, fields of `ReadingOptions`, as `tag_column=2, encoding="latin-1"`.
 
     Raises:
-        InputError: bad input, with its place; a streamed corpus raises while iterating.
+        InputError: bad input, with its place; a label to be mapped that does not occur. A streamed corpus raises while
+            iterating, and does not look for labels.
     """
     options = replace(options or ReadingOptions(), **reading)
+    corpus = _load(files, options, streaming, revision, cache_dir)
+    check_map(reading_reports(corpus).values())
+    return corpus
+
+
+def load_corpora(files: Mapping[_Key, tuple[Any, ReadingOptions]]) -> dict[_Key, Any]:
+    """Load several corpora, each with its options; a label to be mapped may occur in any of them.
+
+    Raises:
+        InputError: as `load_corpus` does.
+    """
+    corpora = {name: _load(own, options, False, None, None) for name, (own, options) in files.items()}
+    check_map(report for corpus in corpora.values() for report in reading_reports(corpus).values())
+    return corpora
+
+
+def _load(
+    files: Any, options: ReadingOptions, streaming: bool, revision: str | None, cache_dir: str | Path | None
+) -> Any:
     if isinstance(files, (DatasetDict, IterableDatasetDict)):
         return convert_dataset(with_dev(files), FEATURES, options)
     if isinstance(files, (Dataset, IterableDataset)):

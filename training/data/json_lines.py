@@ -20,11 +20,13 @@ from tagsmith.training.data.column_layout import read_lines
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
+from tagsmith.training.data.strict_parsing import parse_json
 from tagsmith.training.data.text_lines import split_lines
 from tagsmith.training.data.word_alignment import align_words, join_units
 
 _DEFAULT = ReadingOptions()
 _KEYS = frozenset({"text", "spans", "tokens", "tags", "document"})
+_SPAN_KEYS = frozenset({"start", "end", "label"})
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _FIX = 'Each line is {"text": …, "spans": [{"start": 0, "end": 3, "label": "LOC"}]} or {"tokens": […], "tags": […]}.'
 
@@ -58,11 +60,7 @@ def _objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(read_lines(path, encoding), 1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            message = f"no JSON: {error.msg}"
-            raise InputError(message, path=path, line=number, column=error.colno, fix=_FIX) from None
+        row = parse_json(line, path, number, _FIX)
         if not isinstance(row, dict):
             raise InputError(f"{type(row).__name__}, not an object", path=path, line=number, fix=_FIX)
         if (half := _SURROGATE.search(line)) and not _encodes(row):
@@ -94,7 +92,7 @@ def _sentences(path: Path, encoding: str, on_error: str, report: Report) -> Iter
         for key in row.keys() - _KEYS:
             report.add_note(f"key {key!r} left aside", line, str(row[key])[:40])
         tokens, tags = _strings(row, "tokens", path, line), _strings(row, "tags", path, line)
-        given = _spans(row, path, line) if row.get("spans") is not None else None
+        given = _spans(row, path, line, report) if row.get("spans") is not None else None
         text = row.get("text")
         if text is not None and not isinstance(text, str):
             raise InputError("'text' is not a string", path=path, line=line, fix=_FIX)
@@ -137,11 +135,14 @@ def _place(
     return joined, False, starts, ends
 
 
-def _spans(row: dict[str, Any], path: Path, line: int) -> list[tuple[int, int, str]]:
+def _spans(row: dict[str, Any], path: Path, line: int, report: Report) -> list[tuple[int, int, str]]:
     try:
         spans = [(span["start"], span["end"], span["label"]) for span in row["spans"]]
     except (TypeError, KeyError):
         raise InputError("'spans' is not a list of start, end and label", path=path, line=line, fix=_FIX) from None
+    for span in row["spans"]:
+        for key in span.keys() - _SPAN_KEYS:
+            report.add_note(f"key {key!r} of spans left aside", line, str(span[key])[:40])
     for start, end, label in spans:
         if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label:
             found = f"{start!r}, {end!r}, {label!r}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import canonical_scheme
+from tagsmith.training.data.label_map import read_map
 
 _CHOICES = {"on_error": ("convert", "raise"), "separator": ("auto", "tab", "whitespace")}
 
@@ -24,6 +27,8 @@ class ReadingOptions:
         scheme: the tags' scheme, or `auto`.
         on_error: what to do with slips whose meaning is clear (an `I-` that opens a span, a raw text that does not
             hold the words): `convert` reads and counts them, `raise` makes them errors.
+        map: new names of labels: `{"PERSON": "PER", "OTH": ""}`, where an empty one drops a label (see `read_map`); the
+            same as text, `PERSON=PER,OTH=`, or as the path of a YAML file.
         separator: of a column file; `auto` is tab if every row has one and whitespace if none has.
 
     Raises:
@@ -35,12 +40,15 @@ class ReadingOptions:
     scheme: str = "auto"
     on_error: str = "convert"
     separator: str = "auto"
+    map: str | Path | Mapping[str, str | None] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         """Check the choices, and take a number for one."""
         for name, allowed in _CHOICES.items():
             if (value := getattr(self, name)) not in allowed:
                 raise InputError(f"{name}={value!r}", fix=f"Use {' or '.join(map(repr, allowed))}.")
+        if self.map is not None:
+            object.__setattr__(self, "map", read_map(self.map))
         if self.scheme != "auto":
             object.__setattr__(self, "scheme", canonical_scheme(self.scheme))
         if isinstance(self.tag_column, str) and re.fullmatch(r"-?\d+", self.tag_column):

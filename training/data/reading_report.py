@@ -42,6 +42,7 @@ class Report:
 
     `irregular` holds what breaks the format or the scheme but could be read without doubt; `notes` what the format
     allows and the reader left aside or had to settle (comments, empty nodes, multiword tokens). Columns are 0-based.
+    `labels` are counted as they are read, after `ReadingOptions.map`; `mapped` counts those that it names.
     """
 
     path: str = ""
@@ -57,6 +58,7 @@ class Report:
     tokens: int = 0
     raw_texts: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+    mapped: dict[str, int] = field(default_factory=dict)
     irregular: dict[str, Finding] = field(default_factory=dict)
     notes: dict[str, Finding] = field(default_factory=dict)
 
@@ -98,6 +100,8 @@ class Report:
             f"{self.documents:,} document{'s' * (self.documents != 1)}{raw}",
             "  labels: " + (", ".join(f"{label} {n:,}" for label, n in self.labels.most_common()) or "none"),
         ]
+        if self.mapped:
+            lines.append("  mapped: " + ", ".join(f"{label} {n:,}" for label, n in self.mapped.items()))
         for findings, manner in ((self.irregular, "irregular"), (self.notes, "note")):
             for kind, finding in findings.items():
                 place = f"{self.path}:{finding.line}"

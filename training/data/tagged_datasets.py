@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -12,6 +12,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import SchemeDetector
+from tagsmith.training.data.label_map import map_report, map_sentence
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
@@ -48,17 +49,23 @@ def _convert(
 ) -> Dataset | IterableDataset:
     columns = list(data.column_names or next(iter(data), {}))
     if set(features) - {"after"} <= set(columns):
+        if options.map:
+            fix = "Give the map where its files are read."
+            raise InputError(f"split {split!r} is a corpus that is read already, and is not mapped", fix=fix)
         return data
     column = _tag_column(columns, options.tag_column, split)
     names = _names(data, column, split)
     found = options.scheme if options.scheme != "auto" else _detect(data, column, names)
     report = Report(path=f"split {split!r}", scheme=found, column_name=column)
-    convert = partial(_rows, column=column, names=names, on_error=options.on_error, report=report)
+    names_map = dict(options.map) if isinstance(options.map, Mapping) else {}
+    convert = partial(_rows, column=column, names=names, on_error=options.on_error, names_map=names_map, report=report)
     settings = {"batched": True, "with_indices": True, "remove_columns": columns, "features": features}
     if isinstance(data, IterableDataset):
         return data.map(convert, **settings)
     # Not from the cache: the report is filled by the conversion itself.
     converted = data.map(convert, load_from_cache_file=False, desc=f"Reading {split}", **settings)
+    if names_map:
+        map_report(report, names_map)
     converted.info.description = json.dumps({split: report.to_dict()})
     return converted
 
@@ -113,6 +120,7 @@ def _rows(
     column: str,
     names: list[str] | None,
     on_error: str,
+    names_map: Mapping[str, str],
     report: Report,
 ) -> dict[str, list[Any]]:
     rows = []
@@ -128,7 +136,7 @@ def _rows(
         whole = Sentence(_document(batch, offset, index), text, raw, words, starts, ends, tags, spans, index + 1)
         for sentence in split_lines(whole, report):
             report.add_sentence(sentence)
-            rows.append(sentence)
+            rows.append(map_sentence(sentence, names_map, report) if names_map else sentence)
     values = dict(zip(Sentence._fields, map(list, zip(*rows, strict=True)), strict=True))
     del values["line"]
     values["spans"] = [

@@ -1,4 +1,4 @@
-"""A text of several lines as one sentence a line, by the rule by which texts are tagged: LF, CR LF and CR end a line."""
+"""A text of several lines as a sentence a line, by the rule of tagging: LF, CR LF and CR end a line."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def split_lines(sentence: Sentence, report: Report) -> Iterator[Sentence]:
             starts=token_starts,
             ends=token_ends,
             tags=tags,
-            spans=[tuple(span) for span in spans],
+            spans=[(span.start, span.end, span.label) for span in spans],
             after=after,
         )
 
@@ -78,8 +78,12 @@ def _without_breaks(sentence: Sentence, report: Report) -> Sentence:
         return sentence
     for _ in range(len(sentence.tokens) - len(kept)):
         report.add_note("tokens of line ends alone, left aside", sentence.line, sentence.text[:40])
-    columns = {name: [getattr(sentence, name)[i] for i in kept] for name in ("tokens", "starts", "ends", "tags")}
-    return sentence._replace(**columns)
+    return sentence._replace(
+        tokens=[sentence.tokens[number] for number in kept],
+        starts=[sentence.starts[number] for number in kept],
+        ends=[sentence.ends[number] for number in kept],
+        tags=[sentence.tags[number] for number in kept],
+    )
 
 
 def _tags(spans: list[Span], starts: list[int], ends: list[int]) -> list[str]:

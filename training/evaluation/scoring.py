@@ -115,8 +115,8 @@ def score_documents(
 ) -> dict[str, Any]:
     """Tag the documents of a corpus by a byte-to-span tagger and compare with its gold spans, as `score_tagger` does.
 
-    Documents are the rows' texts, joined by what stood between them. Of plain tags each word is a span, and a word is right if a
-    span with its tag covers just that word.
+    Documents are the rows' texts, joined by what stood between them. Of plain tags each word is a span, and a word is
+    right if a span with its tag covers just that word.
 
     Args:
         pipeline: a `ByteSpanTaggingPipeline`.

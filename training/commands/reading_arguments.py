@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from tagsmith.training.data.offsets import KINDS
 from tagsmith.training.data.reading_options import ReadingOptions
 
 
@@ -29,9 +30,15 @@ OPTIONS: dict[str, Any] = {
         str | None,
         typer.Option(
             metavar="OLD=NEW,...",
-            help="Read labels under other names: PERSON=PER,OTH= (an empty one drops the label), or the path of a YAML "
-            "file with OLD: NEW on each line.",
+            help="Read labels under other names: PERSON=PER,OTH= (an empty one drops the label), or the path of a "
+            "YAML file with OLD: NEW on each line.",
         ),
+    ],
+    "offsets": Annotated[
+        str, typer.Option(help=f"What the spans of JSON lines count: {', '.join(KINDS)}.", show_default=True)
+    ],
+    "inside_words": Annotated[
+        bool, typer.Option("--inside-words", help="Read files where over a tenth of the spans cut words.")
     ],
     "encoding": Annotated[str, typer.Option(help="Encoding of the files.")],
     "scheme": Annotated[str, typer.Option(help="Tag scheme: auto, IOB1, IOB2, BIOES, BILOU or plain.")],

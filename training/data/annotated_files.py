@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from tagsmith.training.data.column_reader import read_sentences
@@ -21,4 +21,4 @@ def open_sentences(
     report = Report() if report is None else report
     read = read_json_lines if Path(path).suffix.lower() in (".jsonl", ".ndjson") else read_sentences
     sentences = read(path, options, report)
-    return map_labels(sentences, dict(options.map), report) if isinstance(options.map, Mapping) else sentences
+    return map_labels(sentences, options.names, report) if options.names else sentences

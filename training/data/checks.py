@@ -14,6 +14,7 @@ from pathlib import Path
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.annotated_files import open_sentences
 from tagsmith.training.data.label_map import check_map, similar_labels
+from tagsmith.training.data.offsets import INSIDE_WORDS, check_borders
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Finding, Report, Sentence
 
@@ -93,9 +94,12 @@ def check_files(
         try:
             for sentence in open_sentences(path, options, kept.report):
                 _look_at(sentence, kept, max_span_bytes)
+            if not options.inside_words:
+                check_borders(kept.report)
         except InputError as error:
             result.errors.append(str(error))
-            continue
+            if INSIDE_WORDS not in kept.report.irregular:
+                continue
         contents[name] = kept
         result.reports[name] = kept.report
         _judge(kept, result)

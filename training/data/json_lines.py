@@ -17,6 +17,7 @@ from typing import Any
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import SchemeDetector
 from tagsmith.training.data.column_layout import read_lines
+from tagsmith.training.data.offsets import CHARACTERS, KINDS, BorderCheck, Offsets
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
@@ -53,7 +54,7 @@ def read_json_lines(
         raise InputError("the file is empty", path=path, fix=_FIX)
     if detector.words:
         report.scheme = detector.result() if options.scheme == "auto" else options.scheme
-    return _sentences(Path(path), options.encoding, options.on_error, report)
+    return _sentences(Path(path), options, report)
 
 
 def _objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -84,9 +85,10 @@ def _strings(row: dict[str, Any], key: str, path: str | Path, line: int) -> list
     return values
 
 
-def _sentences(path: Path, encoding: str, on_error: str, report: Report) -> Iterator[Sentence]:
+def _sentences(path: Path, options: ReadingOptions, report: Report) -> Iterator[Sentence]:
     document, name = -1, None
-    for line, row in _objects(path, encoding):
+    borders = BorderCheck(report, options.offsets)
+    for line, row in _objects(path, options.encoding):
         if document < 0 or row.get("document") is None or row["document"] != name:
             document, name = document + 1, row.get("document")
         for key in row.keys() - _KEYS:
@@ -101,22 +103,27 @@ def _sentences(path: Path, encoding: str, on_error: str, report: Report) -> Iter
         if len(tokens) != len(tags):
             fix = "Give each token its tag."
             raise InputError(f"{len(tokens)} tokens and {len(tags)} tags", path=path, line=line, fix=fix)
-        raw = text is not None
+        raw, offsets, as_given = text is not None, Offsets(text or ""), given or []
+        if given and text is not None:
+            given = _in_characters(given, offsets, options.offsets, path, line)
         starts: list[int] = []
         ends: list[int] = []
         if tokens:
-            text, raw, starts, ends = _place(text, tokens, given is not None, line, on_error, report)
-            tags, spans = read_tags(tags, starts, ends, [line] * len(tags), None, on_error, report)
+            text, raw, starts, ends = _place(text, tokens, given is not None, line, options.on_error, report)
+            tags, spans = read_tags(tags, starts, ends, [line] * len(tags), None, options.on_error, report)
             if given is not None and given != spans:
                 fix = "Correct one of them, or leave one out."
                 raise InputError(f"spans {given} and tags {spans} disagree", path=path, line=line, fix=fix)
         else:
             spans = given or []
-        _check_spans(spans, len(text or ""), path, line)
+        _check_overlaps(spans, path, line)
+        if not tokens:
+            borders.add(offsets, as_given, spans, line)
         whole = Sentence(document, text or "", raw, tokens, starts, ends, tags, spans, line)
         for sentence in split_lines(whole, report):
             report.add_sentence(sentence)
             yield sentence
+    borders.finish()
 
 
 def _place(
@@ -150,12 +157,30 @@ def _spans(row: dict[str, Any], path: Path, line: int, report: Report) -> list[t
     return sorted(spans)
 
 
-def _check_spans(spans: list[tuple[int, int, str]], length: int, path: Path, line: int) -> None:
+def _in_characters(
+    spans: list[tuple[int, int, str]], offsets: Offsets, kind: str, path: Path, line: int
+) -> list[tuple[int, int, str]]:
+    """Spans by what their offsets count, in characters."""
+    found = []
+    for start, end, label in spans:
+        place = offsets.to_characters(start, end, kind)
+        if place is None:
+            named = f"{str(start)[:20]}-{str(end)[:20]} {label[:40]}"
+            message = f"the span {named} is empty or outside a text of {len(offsets.text)} characters"
+            if kind != CHARACTERS:
+                message = f"the span {named} is empty, outside the text, or cuts a character, as {KINDS[kind]}"
+            guess = offsets.guess(start, end)
+            fix = f"Offsets count {KINDS[kind]}."
+            if guess:
+                fix = f"These look like {KINDS[guess]}: read them with --offsets {guess}."
+            raise InputError(message, path=path, line=line, fix=fix)
+        found.append((*place, label))
+    return found
+
+
+def _check_overlaps(spans: list[tuple[int, int, str]], path: Path, line: int) -> None:
     last = 0
     for start, end, label in spans:
-        if not 0 <= start < end <= length:
-            message = f"the span {start}-{end} {label} is empty or outside a text of {length} characters"
-            raise InputError(message, path=path, line=line, fix="Offsets count characters, end exclusive.")
         if start < last:
             message = f"the span {start}-{end} {label} overlaps the one before it, which ends at {last}"
             raise InputError(message, path=path, line=line, fix="Keep one of them.")

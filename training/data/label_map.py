@@ -130,7 +130,7 @@ def check_map(reports: Iterable[Report]) -> None:
 
 
 def similar_labels(labels: Mapping[str, int]) -> list[str]:
-    """What there is to say of labels that differ only by case, Unicode form or surrounding blanks, and how to join them.
+    """What to say of labels that differ only by case, Unicode form or surrounding blanks, and how to join them.
 
     Args:
         labels: how often each occurs.

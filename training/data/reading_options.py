@@ -10,8 +10,9 @@ from pathlib import Path
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import canonical_scheme
 from tagsmith.training.data.label_map import read_map
+from tagsmith.training.data.offsets import CHARACTERS, KINDS
 
-_CHOICES = {"on_error": ("convert", "raise"), "separator": ("auto", "tab", "whitespace")}
+_CHOICES = {"on_error": ("convert", "raise"), "offsets": tuple(KINDS), "separator": ("auto", "tab", "whitespace")}
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,12 @@ class ReadingOptions:
         scheme: the tags' scheme, or `auto`.
         on_error: what to do with slips whose meaning is clear (an `I-` that opens a span, a raw text that does not
             hold the words): `convert` reads and counts them, `raise` makes them errors.
-        map: new names of labels: `{"PERSON": "PER", "OTH": ""}`, where an empty one drops a label (see `read_map`); the
-            same as text, `PERSON=PER,OTH=`, or as the path of a YAML file.
+        map: new names of labels: `{"PERSON": "PER", "OTH": ""}`, where an empty one drops a label (see `read_map`);
+            the same as text, `PERSON=PER,OTH=`, or as the path of a YAML file.
+        offsets: what the spans of JSON lines count: `characters`, `utf-16` (as JavaScript does), `bytes` (of UTF-8),
+            `inclusive` (characters, and the end is the last one of the span), `one-based` (the same from 1), or
+            `one-based-exclusive`.
+        inside_words: read files where more than a tenth of the spans begin or end inside a word.
         separator: of a column file; `auto` is tab if every row has one and whitespace if none has.
 
     Raises:
@@ -41,6 +46,13 @@ class ReadingOptions:
     on_error: str = "convert"
     separator: str = "auto"
     map: str | Path | Mapping[str, str | None] | None = field(default=None, hash=False)
+    offsets: str = CHARACTERS
+    inside_words: bool = False
+
+    @property
+    def names(self) -> dict[str, str]:
+        """New names by old ones, empty where a label is dropped."""
+        return {old: new or "" for old, new in self.map.items()} if isinstance(self.map, Mapping) else {}
 
     def __post_init__(self) -> None:
         """Check the choices, and take a number for one."""

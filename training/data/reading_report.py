@@ -58,6 +58,7 @@ class Report:
     tokens: int = 0
     raw_texts: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+    word_spans: int = 0  # of texts without tokens, which were compared with the borders of words
     mapped: dict[str, int] = field(default_factory=dict)
     irregular: dict[str, Finding] = field(default_factory=dict)
     notes: dict[str, Finding] = field(default_factory=dict)

@@ -47,8 +47,7 @@ def parse_json(text: str, path: str | Path | None = None, line: int | None = Non
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
         raise InputError(f"the key {twice[:80]!r} is given twice", fix="Keep one of them.")
     return content
 

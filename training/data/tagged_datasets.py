@@ -57,7 +57,7 @@ def _convert(
     names = _names(data, column, split)
     found = options.scheme if options.scheme != "auto" else _detect(data, column, names)
     report = Report(path=f"split {split!r}", scheme=found, column_name=column)
-    names_map = dict(options.map) if isinstance(options.map, Mapping) else {}
+    names_map = options.names
     convert = partial(_rows, column=column, names=names, on_error=options.on_error, names_map=names_map, report=report)
     settings = {"batched": True, "with_indices": True, "remove_columns": columns, "features": features}
     if isinstance(data, IterableDataset):

@@ -24,6 +24,7 @@ from tagsmith.training.commands.command_options import (
     prepare_torch,
     print_scores,
     report_reading,
+    report_shared,
     say,
 )
 from tagsmith.training.commands.evaluate_command import evaluate
@@ -93,6 +94,7 @@ def train(
     corpora = load_corpora({name: (files, chosen_columns[name]) for name, files in named.items()})
     for name, corpus in corpora.items():
         report_reading(corpus, name)
+        report_shared(corpus, chosen_columns[name], name)
     if isinstance(chosen, ByteRecipe):
         from tagsmith.training.runs.byte_run import train_byte_tagger
 

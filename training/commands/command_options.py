@@ -7,6 +7,7 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.machine.processes import is_main_process
 
 messages = Console(stderr=True, quiet=not is_main_process())
@@ -156,6 +158,24 @@ def report_reading(corpus: Any, name: str = "") -> None:
     counts = sum((report.labels for report in reports.values()), Counter())
     for warning in similar_labels(counts):
         say(f"warning: {warning}", style="yellow")
+
+
+def report_shared(corpus: Any, options: ReadingOptions, name: str = "") -> None:
+    """Warn of data that share sentences with the training data."""
+    from tagsmith.training.data.annotated_files import open_sentences
+    from tagsmith.training.data.corpora import reading_reports, said, texts
+    from tagsmith.training.data.shared_sentences import Sentences
+
+    if len(corpus) < 2:
+        return
+    training, reports = Sentences.of(texts(corpus["train"])), reading_reports(corpus)
+    for split in corpus:
+        if split == "train" or not (overlap := Sentences.of(texts(corpus[split])).overlap(training)):
+            continue
+        path = reports[split].path
+        first = next(islice(open_sentences(path, options), overlap.place, None))
+        message = f"warning: {said(name)}{path}:{first.line}: {overlap} are in {reports['train'].path} too, this one"
+        say(f"{message} first; scores on it will flatter", style="yellow")
 
 
 def load_pipeline(model: str, threads: int, int8: bool = False) -> Any:

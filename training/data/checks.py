@@ -17,6 +17,7 @@ from tagsmith.training.data.label_map import check_map, similar_labels
 from tagsmith.training.data.offsets import INSIDE_WORDS, check_borders
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Finding, Report, Sentence
+from tagsmith.training.data.shared_sentences import Sentences
 
 _DEFAULT = ReadingOptions()
 
@@ -57,7 +58,7 @@ class _Contents:
     """What is kept of one file: its report, hashes, and findings by kind."""
 
     report: Report = field(default_factory=Report)
-    sentences: set[int] = field(default_factory=set)
+    sentences: Sentences = field(default_factory=Sentences)
     repeated: int = 0
     entities: set[int] = field(default_factory=set)
     findings: dict[str, Finding] = field(default_factory=dict)
@@ -130,9 +131,7 @@ def _named(files: Sequence[str | Path]) -> dict[str, str | Path]:
 def _look_at(sentence: Sentence, kept: _Contents, max_span_bytes: int) -> None:
     text, tokens, line = sentence.text, sentence.tokens, sentence.line
     words = " ".join(tokens) if tokens else text.strip("\r\n")
-    key = hash(words)
-    kept.repeated += key in kept.sentences
-    kept.sentences.add(key)
+    kept.repeated += kept.sentences.add(words, line)
     if not text.strip():
         kept.find("empty sentences", line, repr(text))
     if "\ufffd" in words:
@@ -194,12 +193,12 @@ def _compare(training: _Contents, other: _Contents, result: CheckResult) -> None
     if missing:
         names = ", ".join(f"{label} ({other.report.labels[label]})" for label in missing)
         result.warnings.append(f"{path}: labels that {first} does not have: {names}")
-    sentences = len(other.sentences & training.sentences) / max(len(other.sentences), 1)
+    sentences = other.sentences.share_in(training.sentences)
     what = "words" if other.report.scheme == "plain" else "entities"
     entities = len(other.entities & training.entities) / max(len(other.entities), 1)
     result.facts.append(
         f"{path}: {sentences:.1%} of its distinct sentences and {entities:.1%} of its distinct {what} are in {first}"
     )
-    if sentences > 0.1:
-        message = f"{path}: {sentences:.1%} of its distinct sentences are in {first} too; scores on it will flatter"
+    if overlap := other.sentences.overlap(training.sentences):
+        message = f"{path}:{overlap.place}: {overlap} are in {first} too, this one first; scores on it will flatter"
         result.warnings.append(message)

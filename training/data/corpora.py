@@ -216,6 +216,12 @@ def reading_reports(corpus: Corpus) -> dict[str, Report]:
     return reports
 
 
+def texts(dataset: Dataset) -> Iterator[str]:
+    """The text of each row."""
+    for array in _arrays(dataset, "text"):
+        yield from array.to_pylist()
+
+
 def label_names(dataset: Dataset | IterableDataset) -> list[str]:
     """The distinct labels of a corpus' spans, sorted."""
     if isinstance(dataset, IterableDataset):

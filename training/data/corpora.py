@@ -57,8 +57,8 @@ def load_corpus(
             `development` too. Data sets have `tokens` and `ner_tags`, `tags`, `chunk_tags`, `pos_tags` or `upos`.
         streaming: read while iterating instead of building an Arrow file first.
         revision: of a data set on the Hub.
-        cache_dir: where Arrow files go; by default the usual cache of `datasets`, where a file that has not changed is
-            found again.
+        cache_dir: where Arrow files go; by default the usual cache of `datasets`, where the same content
+            is found again.
         options: how files and data sets are read.
         **reading: the same by keyword, fields of `ReadingOptions`, as `tag_column=2, encoding="latin-1"`.
 
@@ -142,14 +142,15 @@ def by_name(corpora: DatasetDict | Mapping[str, DatasetDict]) -> dict[str, Datas
 
 
 def _data_files(path: str | Path) -> DataFilesList:
-    """One file with what tells its versions apart, so that an edited file is read anew."""
+    """One file with a hash of its content, so that an edited file is read again whatever its time and size say."""
     path = Path(path)
     if not path.exists():
         raise InputError("no such file", path=path, fix="Check the path; a data set's id on the Hub is 'owner/name'.")
     if not path.is_file():
         raise InputError("not a file", path=path, fix="Give one file a split.")
-    status = path.stat()
-    return DataFilesList([str(path.absolute())], [(str(status.st_mtime_ns), str(status.st_size))])
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return DataFilesList([str(path.absolute())], [(digest,)])
 
 
 def _is_hub_id(name: str) -> bool:

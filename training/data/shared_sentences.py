@@ -18,13 +18,13 @@ _SHORT = 0.1  # share of short ones, where a file has no others
 class Overlap(NamedTuple):
     """How many distinct sentences of a file are in the training data, of how many, and where the first one stands."""
 
-    count: int
+    shared: int
     of: int
     place: int
 
     def __str__(self) -> str:
         """As a message says it."""
-        return f"{self.count / self.of:.1%} of its distinct sentences ({self.count:,} of {self.of:,})"
+        return f"{self.shared / self.of:.1%} of its distinct sentences ({self.shared:,} of {self.of:,})"
 
 
 @dataclass

@@ -45,7 +45,7 @@ def test_numbers_in_files_and_settings(tmp_path: Path) -> None:
     assert recipe.training == {"learning_rate": 0.001, "eval_strategy": "no", "weight_decay": 0.02}
     path.write_text(recipe.to_yaml())
     assert read_recipe(path) == recipe
-    with pytest.raises(InputError, match="the value of the setting 'epoch_decay=.nan': .nan is not a finite number"):
+    with pytest.raises(InputError, match=r"the setting 'epoch_decay=\.nan': \.nan is not a finite number"):
         read_recipe(path, ["epoch_decay=.nan"])
     with pytest.raises(InputError, match="epoch_decay is 'soon', and must be a number"):
         read_recipe(path, ["epoch_decay=soon"])

@@ -42,6 +42,7 @@ class TestFiles:
         assert corpus["train"][1] == {
             "document": 0,
             "text": "Paris Rome",
+            "after": "\n",
             "raw": False,
             "tokens": ["Paris", "Rome"],
             "starts": [0, 6],
@@ -192,3 +193,14 @@ def test_other_names_of_dev(files: dict[str, Path], cache: str, name: str) -> No
 def test_two_splits_that_mean_dev(files: dict[str, Path]) -> None:
     with pytest.raises(InputError, match="'validation', 'dev' mean the same"):
         load_corpus({"train": files["train"], "validation": files["dev"], "dev": files["dev"]})
+
+
+def test_a_file_that_changed_within_its_time_and_size_is_read_again(tmp_path: Path, cache: str) -> None:
+    path = tmp_path / "data.conll"
+    path.write_text("Milo B-PER\n")
+    before = path.stat()
+    assert load_corpus(path, cache_dir=cache)["train"]["tokens"][0] == ["Milo"]
+    path.write_text("Tess B-PER\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_mtime_ns, path.stat().st_size) == (before.st_mtime_ns, before.st_size)
+    assert load_corpus(path, cache_dir=cache)["train"]["tokens"][0] == ["Tess"]

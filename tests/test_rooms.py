@@ -16,7 +16,8 @@ ROOT = Path(tagsmith.__file__).parent
 FLOORS = [
     {"modeling", "tokenization"},
     {"training/machine"},
-    {"training/data", "training/tagging"},
+    {"training/data"},
+    {"training/tagging"},
     {"training/batches", "training/cards"},
     {"training/evaluation"},
     {"training/trainers", "training/pictures"},

@@ -355,3 +355,23 @@ def test_an_interrupt_gives_the_cursor_back(
     with pytest.raises(KeyboardInterrupt):
         train_tagger(SPANS, make_corpus(), tmp_path, console=Console(file=said, force_terminal=True))
     assert said.getvalue().rindex("\x1b[?25h") > said.getvalue().rindex("\x1b[?25l")
+
+
+def test_texts_of_several_lines_score_after_training_as_in_training(tmp_path: Path) -> None:
+    rows = []
+    for name in ("Tessa", "Milo", "Ruiz", "Vantor") * 8:
+        text = f"Yesterday {name}\nleft.\r\nThen {name} came\rback."
+        start = text.rindex(name)
+        spans = [{"start": 10, "end": 10 + len(name) + 5, "label": "PER"}]  # across the line's end
+        spans.append({"start": start, "end": start + len(name), "label": "PER"})
+        rows.append(json.dumps({"text": text, "spans": spans}))
+    path = tmp_path / "lines.jsonl"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    corpus = load_corpus({"train": path, "dev": path}, cache_dir=tmp_path / "cache")
+    results = train_tagger(SPANS, corpus, tmp_path / "tagger", console=quiet())
+    assert results["train_sentences"] == 4 * len(rows)
+    pipeline = tagsmith.pipeline(str(tmp_path / "tagger"))
+    scores = score_tagger(pipeline, corpus["dev"])
+    assert scores["f1"] == pytest.approx(results["dev"]["f1"], abs=1e-4)
+    assert scores["labels"]["PER"]["support"] == 2 * len(rows)
+    assert 0 < scores["recall"] <= 0.5  # what crosses a line's end is missed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, groupby
+from sys import maxsize
 from typing import Any
 
 import numpy as np
@@ -26,20 +27,20 @@ class Document:
 
 
 def documents(rows: Iterable[Mapping[str, Any]], plain: bool = False, by_line: bool = False) -> Iterator[Document]:
-    """The documents of a corpus: the texts of consecutive rows of one document, joined by line feeds.
+    """The documents of a corpus: the texts of consecutive rows of one document, joined by what stood between them.
 
     Args:
         rows: corpus rows (see `load_corpus`).
         plain: whether each word bears a plain tag. The words of a multiword token ("du" as "de" and "le") share their
             place; no span can lie there twice, and the first one's tag stands.
-        by_line: give each row as a document of its own.
+        by_line: give each row as a document of its own; spans that cross a line end lie partly outside of it.
 
     Raises:
         InputError: spans that overlap, in other corpora.
     """
     numbers = count()
     for _, group in groupby(rows, key=lambda row: next(numbers) if by_line else row["document"]):
-        texts: list[str] = []
+        parts: list[str] = []
         spans: list[Span] = []
         starts: list[int] = []
         shared = offset = 0
@@ -49,13 +50,14 @@ def documents(rows: Iterable[Mapping[str, Any]], plain: bool = False, by_line: b
                 kept = _first_of_each_place(row)
                 shared += len(found) - len(kept)
                 found = kept
-            else:
-                _check(found, row)
             spans += [Span(start + offset, end + offset, label) for start, end, label in found]
             starts += [start + offset for start in row["starts"]]
-            texts.append(row["text"])
-            offset += len(row["text"]) + 1
-        yield Document("\n".join(texts), spans, starts, plain, shared)
+            parts += [row["text"], row.get("after", "\n")]
+            offset += len(parts[-2]) + len(parts[-1])
+        text = "".join(parts[:-1])
+        if not plain:
+            _check(spans, text, maxsize if by_line else len(text))
+        yield Document(text, spans, starts, plain, shared)
 
 
 def _first_of_each_place(row: Mapping[str, Any]) -> list[Span]:
@@ -66,11 +68,11 @@ def _first_of_each_place(row: Mapping[str, Any]) -> list[Span]:
     return kept
 
 
-def _check(spans: list[Span], row: Mapping[str, Any]) -> None:
+def _check(spans: list[Span], text: str, length: int) -> None:
     try:
-        check_spans(spans, len(row["text"]), "characters of the text")
+        check_spans(spans, length, "characters of the text")
     except InputError as error:
-        raise InputError(f"{error}, in the text {row['text'][:60]!r}") from error
+        raise InputError(f"{error}, in the text {text[:60]!r}") from error
 
 
 @dataclass

@@ -32,7 +32,8 @@ def prepare_sentence(row: Mapping[str, Any], splitter: str, scheme: str) -> Prep
     """A corpus row as words and tags.
 
     Where the raw text is known, it is split as it will be at tagging, and the spans are projected onto the words. A
-    corpus given only as tokens, and one of plain tags, is used as given.
+    corpus given only as tokens, and one of plain tags, is used as given. A span that crosses a line end is left out:
+    lines are tagged apart.
 
     Args:
         row: a row of a corpus (see `load_corpus`).
@@ -46,7 +47,9 @@ def prepare_sentence(row: Mapping[str, Any], splitter: str, scheme: str) -> Prep
         return PreparedSentence(list(row["tokens"]), spans_to_tags(spans, len(row["tokens"]), scheme), 0)
     words = split_words(row["text"], splitter)
     spans, misaligned = project_spans(
-        sorted(Span(span["start"], span["end"], span["label"]) for span in row["spans"]),
+        sorted(
+            Span(span["start"], span["end"], span["label"]) for span in row["spans"] if span["end"] <= len(row["text"])
+        ),
         [word.start for word in words],
         [word.end for word in words],
     )

@@ -86,16 +86,18 @@ def card(
 
 
 def _read_data(given: dict[str, list[str]], reading: ReadingOptions) -> Iterator[_Data]:
-    from tagsmith.training.data.corpora import load_corpus
+    from tagsmith.training.data.corpora import load_corpora
 
-    seen = set()
+    files: dict[tuple[str, str], Path] = {}
     for split, arguments in given.items():
         for argument in arguments:
             name, file = named_file(argument)
-            if (split, name) in seen:
+            if (split, name) in files:
                 raise InputError(f"--{split} is given twice{f' for {name!r}' if name else ''}", fix="Name them apart.")
-            seen.add((split, name))
-            yield _Data(split, name, file, load_corpus({split: file}, options=reading)[split])
+            files[split, name] = file
+    corpora = load_corpora({key: ({key[0]: file}, reading) for key, file in files.items()})
+    for (split, name), corpus in corpora.items():
+        yield _Data(split, name, files[split, name], corpus[split])
 
 
 def _head(config: Any, part: _Data) -> str | None:

@@ -7,6 +7,7 @@ imported inside the commands, so that help and typing errors come at once.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Annotated
@@ -23,6 +24,7 @@ from tagsmith.training.commands.command_options import (
     prepare_torch,
     print_scores,
     report_reading,
+    report_shared,
     say,
 )
 from tagsmith.training.commands.evaluate_command import evaluate
@@ -77,7 +79,7 @@ def train(
 ) -> None:
     """Train a tagger by a recipe."""
     from tagsmith.training.cards.card_text import scores_by_name
-    from tagsmith.training.data.corpora import load_corpus
+    from tagsmith.training.data.corpora import load_corpora
     from tagsmith.training.runs.recipe import ByteRecipe, Recipe, read_recipe
 
     prepare_torch(threads)
@@ -88,10 +90,11 @@ def train(
 
         check_heads(chosen, list(named))
     columns = _columns(tag_column or [], named)
-    corpora = {}
-    for name, files in named.items():
-        corpora[name] = load_corpus(files, options=reading, tag_column=columns[name])
-        report_reading(corpora[name], name)
+    chosen_columns = {name: replace(reading, tag_column=columns[name]) for name in named}
+    corpora = load_corpora({name: (files, chosen_columns[name]) for name, files in named.items()})
+    for name, corpus in corpora.items():
+        report_reading(corpus, name)
+        report_shared(corpus, chosen_columns[name], name)
     if isinstance(chosen, ByteRecipe):
         from tagsmith.training.runs.byte_run import train_byte_tagger
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.machine.processes import is_main_process
 
 messages = Console(stderr=True, quiet=not is_main_process())
@@ -106,29 +111,71 @@ def check_head(pipeline: Any, head: str | None, place: str | Path, fix: str | No
 
 
 def check_kind(pipeline: Any, rows: Any, file: Path, head: str | None) -> None:
-    """A tagger of spans is not scored on plain tags, nor the other way round."""
+    """See that a file has what a tagger gives; labels that the tagger does not have are said.
+
+    Raises:
+        InputError: plain tags where the tagger gives spans, or the other way round; no label that both have.
+    """
     from tagsmith.training.data.corpora import is_plain, label_names
 
-    fix = "Name the column of the tags with --tag-column."
-    if reads_bytes(pipeline):  # whether it knows of words does not show
-        known, labels = pipeline.model.config.span_labels, label_names(rows)
-        if labels and not set(labels) & set(known):
-            found = f"{', '.join(labels[:5])}, none of which the tagger knows ({', '.join(known[:5])})"
-            raise InputError(f"this file has the labels {found}", path=file, fix=fix)
-        return
-    plain = pipeline.model.config.head(head).tag_scheme == "plain"
-    if is_plain(rows) != plain:
-        kinds = ("spans", "a plain tag for each word")
-        raise InputError(f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}", path=file, fix=fix)
+    fix = "Name the column of the tags with --tag-column"
+    if not reads_bytes(pipeline):  # whether a byte-to-span tagger knows of words does not show
+        plain = pipeline.model.config.head(head).tag_scheme == "plain"
+        if is_plain(rows) != plain and label_names(rows):
+            kinds = ("spans", "a plain tag for each word")
+            found = f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}"
+            raise InputError(found, path=file, fix=f"{fix}.")
+    known = list(pipeline.model.config.span_labels if reads_bytes(pipeline) else pipeline.model.head(head).span_labels)
+    labels = label_names(rows)
+    missing = [label for label in labels if label not in known]
+    if labels and len(missing) == len(labels):
+        found = f"{_listed(labels)}, none of which the tagger knows ({_listed(known)})"
+        fix = f"{fix}, or map labels with --map {shlex.quote(f'{labels[0]}={known[0]}')}." if known else f"{fix}."
+        raise InputError(f"this file has the labels {found}", path=file, fix=fix)
+    if missing:
+        others = [label for label in known if label not in labels]
+        beside = f"; of the tagger's own, the file does not have {_listed(others)}" if others else ""
+        say(
+            f"warning: {file}: the tagger does not have the labels {_listed(missing)}, so all of those are missed"
+            f"{beside}. --map OLD=NEW,OLD= maps or drops labels",
+            style="yellow",
+        )
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:20]) + (f" and {len(labels) - 20} more" if len(labels) > 20 else "")
 
 
 def report_reading(corpus: Any, name: str = "") -> None:
     """Say once what was read, and what was irregular in it."""
     from tagsmith.training.data.corpora import reading_reports
+    from tagsmith.training.data.label_map import similar_labels
 
-    for split, report in reading_reports(corpus).items():
+    reports = reading_reports(corpus)
+    for split, report in reports.items():
         for line in report.lines():
             say(f"{name} {split}: {line}".strip(), style="dim")
+    counts = sum((report.labels for report in reports.values()), Counter())
+    for warning in similar_labels(counts):
+        say(f"warning: {warning}", style="yellow")
+
+
+def report_shared(corpus: Any, options: ReadingOptions, name: str = "") -> None:
+    """Warn of data that share sentences with the training data."""
+    from tagsmith.training.data.annotated_files import open_sentences
+    from tagsmith.training.data.corpora import reading_reports, said, texts
+    from tagsmith.training.data.shared_sentences import Sentences
+
+    if len(corpus) < 2:
+        return
+    training, reports = Sentences.of(texts(corpus["train"])), reading_reports(corpus)
+    for split in corpus:
+        if split == "train" or not (overlap := Sentences.of(texts(corpus[split])).overlap(training)):
+            continue
+        path = reports[split].path
+        first = next(islice(open_sentences(path, options), overlap.place, None))
+        message = f"warning: {said(name)}{path}:{first.line}: {overlap} are in {reports['train'].path} too, this one"
+        say(f"{message} first; scores on it will flatter", style="yellow")
 
 
 def load_pipeline(model: str, threads: int, int8: bool = False) -> Any:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from tagsmith.training.data.offsets import KINDS
 from tagsmith.training.data.reading_options import ReadingOptions
 
 
@@ -40,6 +41,20 @@ OPTIONS: dict[str, Any] = {
         str | None, typer.Option(help="Column of the words: a number from 0, from the end if negative, or a name.")
     ],
     "separator": Annotated[Separator, typer.Option(help="What stands between columns.")],
+    "map": Annotated[
+        str | None,
+        typer.Option(
+            metavar="OLD=NEW,...",
+            help="Read labels under other names: PERSON=PER,OTH= (an empty one drops the label), or the path of a "
+            "YAML file with OLD: NEW on each line.",
+        ),
+    ],
+    "offsets": Annotated[
+        str, typer.Option(help=f"What the spans of JSON lines count: {', '.join(KINDS)}.", show_default=True)
+    ],
+    "inside_words": Annotated[
+        bool, typer.Option("--inside-words", help="Read files where over a tenth of the spans cut words.")
+    ],
     "encoding": Annotated[str, typer.Option(help="Encoding of the files.")],
     "scheme": Annotated[
         str,

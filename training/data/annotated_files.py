@@ -8,6 +8,7 @@ from pathlib import Path
 from tagsmith.training.data.column_reader import read_sentences
 from tagsmith.training.data.foreign_formats import is_json_lines
 from tagsmith.training.data.json_lines import read_json_lines
+from tagsmith.training.data.label_map import map_labels
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
 
@@ -21,6 +22,7 @@ def open_sentences(
 
     See `read_sentences`.
     """
-    if Path(path).suffix.lower() in (".jsonl", ".ndjson") or is_json_lines(Path(path), options.encoding):
-        return read_json_lines(path, options, report)
-    return read_sentences(path, options, report)
+    report = Report() if report is None else report
+    json_lines = Path(path).suffix.lower() in (".jsonl", ".ndjson") or is_json_lines(Path(path), options.encoding)
+    sentences = (read_json_lines if json_lines else read_sentences)(path, options, report)
+    return map_labels(sentences, options.names, report) if options.names else sentences

@@ -6,14 +6,18 @@ Files are streamed; what is kept of the training file are hashes of its sentence
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.annotated_files import open_sentences
+from tagsmith.training.data.label_map import check_map, similar_labels
+from tagsmith.training.data.offsets import INSIDE_WORDS, check_borders
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Finding, Report, Sentence
+from tagsmith.training.data.shared_sentences import Sentences
 
 _DEFAULT = ReadingOptions()
 
@@ -54,7 +58,7 @@ class _Contents:
     """What is kept of one file: its report, hashes, and findings by kind."""
 
     report: Report = field(default_factory=Report)
-    sentences: set[int] = field(default_factory=set)
+    sentences: Sentences = field(default_factory=Sentences)
     repeated: int = 0
     entities: set[int] = field(default_factory=set)
     findings: dict[str, Finding] = field(default_factory=dict)
@@ -83,7 +87,7 @@ def check_files(
         max_span_bytes: longer spans do not fit into a byte window.
         rare: labels with fewer spans in the training file are named.
     """
-    named = dict(files) if isinstance(files, Mapping) else {str(path): path for path in files}
+    named = dict(files) if isinstance(files, Mapping) else _named(files)
     result = CheckResult()
     contents: dict[str, _Contents] = {}
     for name, path in named.items():
@@ -91,12 +95,21 @@ def check_files(
         try:
             for sentence in open_sentences(path, options, kept.report):
                 _look_at(sentence, kept, max_span_bytes)
+            if not options.inside_words:
+                check_borders(kept.report)
         except InputError as error:
             result.errors.append(str(error))
-            continue
+            if INSIDE_WORDS not in kept.report.irregular:
+                continue
         contents[name] = kept
         result.reports[name] = kept.report
         _judge(kept, result)
+    try:
+        check_map(result.reports.values())
+    except InputError as error:
+        result.errors.append(str(error))
+    counts = sum((report.labels for report in result.reports.values()), Counter())
+    result.warnings += similar_labels(counts)
     training = "train" if "train" in named else next(iter(named), "")
     if training in contents:
         _judge_labels(contents[training], result, rare)
@@ -106,12 +119,19 @@ def check_files(
     return result
 
 
+def _named(files: Sequence[str | Path]) -> dict[str, str | Path]:
+    """Files by their paths; one that is given again is a file of its own."""
+    named: dict[str, str | Path] = {}
+    for path in files:
+        again = sum(Path(path) == Path(other) for other in named.values())
+        named[f"{path} ({again + 1})" if again else str(path)] = path
+    return named
+
+
 def _look_at(sentence: Sentence, kept: _Contents, max_span_bytes: int) -> None:
     text, tokens, line = sentence.text, sentence.tokens, sentence.line
-    words = " ".join(tokens) if tokens else text
-    key = hash(words)
-    kept.repeated += key in kept.sentences
-    kept.sentences.add(key)
+    words = " ".join(tokens) if tokens else text.strip("\r\n")
+    kept.repeated += kept.sentences.add(words, line)
     if not text.strip():
         kept.find("empty sentences", line, repr(text))
     if "\ufffd" in words:
@@ -130,7 +150,7 @@ def _look_at(sentence: Sentence, kept: _Contents, max_span_bytes: int) -> None:
     for start, end, label in sentence.spans:
         surface = text[start:end]
         kept.entities.add(hash(surface if plain else (surface, label)))
-        if surface != surface.strip():
+        if surface != surface.strip() and end <= len(text):
             kept.find("spans with whitespace at an end", line, repr(surface[:40]))
         if (end - start) * 4 > max_span_bytes and len(surface.encode("utf-8", "replace")) > max_span_bytes:
             what = "words" if plain else "spans"
@@ -173,12 +193,12 @@ def _compare(training: _Contents, other: _Contents, result: CheckResult) -> None
     if missing:
         names = ", ".join(f"{label} ({other.report.labels[label]})" for label in missing)
         result.warnings.append(f"{path}: labels that {first} does not have: {names}")
-    sentences = len(other.sentences & training.sentences) / max(len(other.sentences), 1)
+    sentences = other.sentences.share_in(training.sentences)
     what = "words" if other.report.scheme == "plain" else "entities"
     entities = len(other.entities & training.entities) / max(len(other.entities), 1)
     result.facts.append(
         f"{path}: {sentences:.1%} of its distinct sentences and {entities:.1%} of its distinct {what} are in {first}"
     )
-    if sentences > 0.1:
-        message = f"{path}: {sentences:.1%} of its distinct sentences are in {first} too; scores on it will flatter"
+    if overlap := other.sentences.overlap(training.sentences):
+        message = f"{path}:{overlap.place}: {overlap} are in {first} too, this one first; scores on it will flatter"
         result.warnings.append(message)

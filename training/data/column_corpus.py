@@ -15,6 +15,7 @@ from datasets import Features, List, Value
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.annotated_files import open_sentences
+from tagsmith.training.data.offsets import check_borders
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
 
@@ -22,6 +23,7 @@ FEATURES = Features(
     {
         "document": Value("int64"),
         "text": Value("string"),
+        "after": Value("string"),
         "raw": Value("bool"),
         "tokens": List(Value("string")),
         "starts": List(Value("int32")),
@@ -69,6 +71,8 @@ class ColumnCorpus(datasets.GeneratorBasedBuilder):
         report = Report()
         for number, sentence in enumerate(open_sentences(paths[0], self.config.options, report)):
             yield number, sentence_row(sentence)
+        if not self.config.options.inside_words:
+            check_borders(report)
         # The description is what the cache keeps beside the data and hands back with it.
         self._reports[split] = report.to_dict()
         self.info.description = json.dumps(self._reports)

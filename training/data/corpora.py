@@ -1,7 +1,8 @@
 """Corpora as `datasets`: from column files, JSON lines, the Hub, or a data set in memory, all with the same columns.
 
-A row is a sentence: its document's number, its text and whether that is the file's own, tokens with character offsets,
-tags (IOB2, or plain tags as they are) and character spans. Everything is backed by Arrow files, or streamed.
+A row is a sentence: its document's number, its text, what stands after it in its document, whether the text is the
+file's own, tokens with character offsets, tags (IOB2, or plain tags as they are) and character spans. Everything is
+backed by Arrow files, or streamed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import datasets
 import pyarrow as pa
@@ -24,12 +25,14 @@ from datasets.exceptions import DatasetGenerationError
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus
+from tagsmith.training.data.label_map import check_map
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report
 from tagsmith.training.data.rereadable import rereadable
 from tagsmith.training.data.tagged_datasets import convert_dataset
 
 Corpus: TypeAlias = DatasetDict | IterableDatasetDict
+_Key = TypeVar("_Key")
 
 # What the data that a checkpoint is chosen on are called elsewhere; here they are "dev".
 _DEV_NAMES = ("dev", "validation", "valid", "val", "testa", "eval", "development")
@@ -46,7 +49,7 @@ def load_corpus(
     options: ReadingOptions | None = None,
     **reading: Any,
 ) -> Corpus:
-    """Load a corpus in one call.
+    """Load a corpus in one call; see `load_corpora` for several.
 
     Args:
         files: a file for each split (`{"train": "train.conll", "dev": "dev.jsonl"}`), one file (the split `train`), a
@@ -55,15 +58,35 @@ def load_corpus(
             `development` too. Data sets have `tokens` and `ner_tags`, `tags`, `chunk_tags`, `pos_tags` or `upos`.
         streaming: read while iterating instead of building an Arrow file first.
         revision: of a data set on the Hub.
-        cache_dir: where Arrow files go; by default the usual cache of `datasets`, where a file that has not changed is
-            found again.
+        cache_dir: where Arrow files go; by default the usual cache of `datasets`, where the same content
+            is found again.
         options: how files and data sets are read.
         **reading: the same by keyword, fields of `ReadingOptions`, as `tag_column=2, encoding="latin-1"`.
 
     Raises:
-        InputError: bad input, with its place; a streamed corpus raises while iterating.
+        InputError: bad input, with its place; a label to be mapped that does not occur. A streamed corpus raises while
+            iterating, and does not look for labels.
     """
     options = replace(options or ReadingOptions(), **reading)
+    corpus = _load(files, options, streaming, revision, cache_dir)
+    check_map(reading_reports(corpus).values())
+    return corpus
+
+
+def load_corpora(files: Mapping[_Key, tuple[Any, ReadingOptions]]) -> dict[_Key, Any]:
+    """Load several corpora, each with its options; a label to be mapped may occur in any of them.
+
+    Raises:
+        InputError: as `load_corpus` does.
+    """
+    corpora = {name: _load(own, options, False, None, None) for name, (own, options) in files.items()}
+    check_map(report for corpus in corpora.values() for report in reading_reports(corpus).values())
+    return corpora
+
+
+def _load(
+    files: Any, options: ReadingOptions, streaming: bool, revision: str | None, cache_dir: str | Path | None
+) -> Any:
     if isinstance(files, (DatasetDict, IterableDatasetDict)):
         return convert_dataset(with_dev(files), FEATURES, options)
     if isinstance(files, (Dataset, IterableDataset)):
@@ -120,14 +143,15 @@ def by_name(corpora: DatasetDict | Mapping[str, DatasetDict]) -> dict[str, Datas
 
 
 def _data_files(path: str | Path) -> DataFilesList:
-    """One file with what tells its versions apart, so that an edited file is read anew."""
+    """One file with a hash of its content, so that an edited file is read again whatever its time and size say."""
     path = Path(path)
     if not path.exists():
         raise InputError("no such file", path=path, fix="Check the path; a data set's id on the Hub is 'owner/name'.")
     if path.is_dir():
         raise InputError("not a file", path=path, fix="Give one file a split.")
-    status = rereadable(path).stat()
-    return DataFilesList([str(path.absolute())], [(str(status.st_mtime_ns), str(status.st_size))])
+    with rereadable(path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return DataFilesList([str(path.absolute())], [(digest,)])
 
 
 def _is_hub_id(name: str) -> bool:
@@ -192,6 +216,12 @@ def reading_reports(corpus: Corpus) -> dict[str, Report]:
         if split in values:
             reports[split] = Report.from_dict(values[split])
     return reports
+
+
+def texts(dataset: Dataset) -> Iterator[str]:
+    """The text of each row."""
+    for array in _arrays(dataset, "text"):
+        yield from array.to_pylist()
 
 
 def label_names(dataset: Dataset | IterableDataset) -> list[str]:

@@ -2,7 +2,8 @@
 
 `{"text": "Ada Lovelace", "spans": [{"start": 0, "end": 12, "label": "PER"}]}` and
 `{"tokens": ["Ada", "Lovelace"], "tags": ["B-PER", "I-PER"]}` say the same. Lines with equal `document` values that
-follow each other are one document; without that key each line is its own.
+follow each other are one document; without that key each line is its own. A text of several lines is a sentence a
+line, as it is when it is tagged.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.line_sentences import split_lines
+from tagsmith.training.data.offsets import CHARACTERS, KINDS, BorderCheck, Offsets
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
+from tagsmith.training.data.strict_parsing import parse_json
 from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, same_line
 from tagsmith.training.data.text_lines import read_lines
 from tagsmith.training.data.word_alignment import align_words, join_units
 
 _DEFAULT = ReadingOptions()
 _KEYS = frozenset({"text", "spans", "tokens", "tags", "document"})
+_SPAN_KEYS = frozenset({"start", "end", "label"})
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _FIX = 'Each line is {"text": …, "spans": [{"start": 0, "end": 3, "label": "LOC"}]} or {"tokens": […], "tags": […]}.'
 
@@ -59,11 +64,7 @@ def _objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(read_lines(path, encoding), 1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            message = f"no JSON: {error.msg}"
-            raise InputError(message, path=path, line=number, column=error.colno, fix=_FIX) from None
+        row = parse_json(line, path, number, _FIX)
         if not isinstance(row, dict):
             raise InputError(f"{type(row).__name__}, not an object", path=path, line=number, fix=_FIX)
         if (half := _SURROGATE.search(line)) and not _encodes(row):
@@ -89,13 +90,14 @@ def _strings(row: dict[str, Any], key: str, path: str | Path, line: int) -> list
 
 def _sentences(path: Path, options: ReadingOptions, spelling: TagSpelling, report: Report) -> Iterator[Sentence]:
     document, name, on_error = -1, None, options.on_error
+    borders = BorderCheck(report, options.offsets)
     for line, row in _objects(path, options.encoding):
         if document < 0 or row.get("document") is None or row["document"] != name:
             document, name = document + 1, row.get("document")
         for key in row.keys() - _KEYS:
             report.add_note(f"key {key!r} left aside", line, str(row[key])[:40])
         tokens, tags = _strings(row, "tokens", path, line), _strings(row, "tags", path, line)
-        given = _spans(row, path, line) if row.get("spans") is not None else None
+        given = _spans(row, path, line, report) if row.get("spans") is not None else None
         text = row.get("text")
         if text is not None and not isinstance(text, str):
             raise InputError("'text' is not a string", path=path, line=line, fix=_FIX)
@@ -104,7 +106,9 @@ def _sentences(path: Path, options: ReadingOptions, spelling: TagSpelling, repor
         if len(tokens) != len(tags):
             fix = "Give each token its tag."
             raise InputError(f"{len(tokens)} tokens and {len(tags)} tags", path=path, line=line, fix=fix)
-        raw = text is not None
+        raw, offsets, as_given = text is not None, Offsets(text or ""), given or []
+        if given and text is not None:
+            given = _in_characters(given, offsets, options.offsets, path, line)
         starts: list[int] = []
         ends: list[int] = []
         if tokens:
@@ -115,10 +119,14 @@ def _sentences(path: Path, options: ReadingOptions, spelling: TagSpelling, repor
                 raise InputError(f"spans {given} and tags {spans} disagree", path=path, line=line, fix=fix)
         else:
             spans = given or []
-        _check_spans(spans, len(text or ""), path, line)
-        sentence = Sentence(document, text or "", raw, tokens, starts, ends, tags, spans, line)
-        report.add_sentence(sentence)
-        yield sentence
+        _check_overlaps(spans, path, line)
+        if not tokens:
+            borders.add(offsets, as_given, spans, line)
+        whole = Sentence(document, text or "", raw, tokens, starts, ends, tags, spans, line)
+        for sentence in split_lines(whole, report):
+            report.add_sentence(sentence)
+            yield sentence
+    borders.finish()
 
 
 def _place(
@@ -137,11 +145,14 @@ def _place(
     return joined, False, starts, ends
 
 
-def _spans(row: dict[str, Any], path: Path, line: int) -> list[tuple[int, int, str]]:
+def _spans(row: dict[str, Any], path: Path, line: int, report: Report) -> list[tuple[int, int, str]]:
     try:
         spans = [(span["start"], span["end"], span["label"]) for span in row["spans"]]
     except (TypeError, KeyError):
         raise InputError("'spans' is not a list of start, end and label", path=path, line=line, fix=_FIX) from None
+    for span in row["spans"]:
+        for key in span.keys() - _SPAN_KEYS:
+            report.add_note(f"key {key!r} of spans left aside", line, str(span[key])[:40])
     for start, end, label in spans:
         if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label:
             found = f"{start!r}, {end!r}, {label!r}"
@@ -149,12 +160,30 @@ def _spans(row: dict[str, Any], path: Path, line: int) -> list[tuple[int, int, s
     return sorted(spans)
 
 
-def _check_spans(spans: list[tuple[int, int, str]], length: int, path: Path, line: int) -> None:
+def _in_characters(
+    spans: list[tuple[int, int, str]], offsets: Offsets, kind: str, path: Path, line: int
+) -> list[tuple[int, int, str]]:
+    """Spans by what their offsets count, in characters."""
+    found = []
+    for start, end, label in spans:
+        place = offsets.to_characters(start, end, kind)
+        if place is None:
+            named = f"{str(start)[:20]}-{str(end)[:20]} {label[:40]}"
+            message = f"the span {named} is empty or outside a text of {len(offsets.text)} characters"
+            if kind != CHARACTERS:
+                message = f"the span {named} is empty, outside the text, or cuts a character, as {KINDS[kind]}"
+            guess = offsets.guess(start, end)
+            fix = f"Offsets count {KINDS[kind]}."
+            if guess:
+                fix = f"These look like {KINDS[guess]}: read them with --offsets {guess}."
+            raise InputError(message, path=path, line=line, fix=fix)
+        found.append((*place, label))
+    return found
+
+
+def _check_overlaps(spans: list[tuple[int, int, str]], path: Path, line: int) -> None:
     last = 0
     for start, end, label in spans:
-        if not 0 <= start < end <= length:
-            message = f"the span {start}-{end} {label} is empty or outside a text of {length} characters"
-            raise InputError(message, path=path, line=line, fix="Offsets count characters, end exclusive.")
         if start < last:
             message = f"the span {start}-{end} {label} overlaps the one before it, which ends at {last}"
             raise InputError(message, path=path, line=line, fix="Keep one of them.")

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import canonical_scheme
+from tagsmith.training.data.label_map import read_map
+from tagsmith.training.data.offsets import CHARACTERS, KINDS
 
 SEPARATORS = {"tab": "\t", "whitespace": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 
-_CHOICES = {"on_error": ("convert", "raise"), "separator": ("auto", *SEPARATORS)}
+_CHOICES = {
+    "on_error": ("convert", "raise"),
+    "offsets": tuple(KINDS),
+    "separator": ("auto", *SEPARATORS),
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,12 @@ class ReadingOptions:
         scheme: the tags' scheme, `auto`, or `IO`: bare labels (`PER PER O`), of which equal neighbours are one span.
         on_error: what to do with slips whose meaning is clear (an `I-` that opens a span, a raw text that does not
             hold the words, tags in quotes): `convert` reads and counts them, `raise` makes them errors.
+        map: new names of labels: `{"PERSON": "PER", "OTH": ""}`, where an empty one drops a label (see `read_map`);
+            the same as text, `PERSON=PER,OTH=`, or as the path of a YAML file.
+        offsets: what the spans of JSON lines count: `characters`, `utf-16` (as JavaScript does), `bytes` (of UTF-8),
+            `inclusive` (characters, and the end is the last one of the span), `one-based` (the same from 1), or
+            `one-based-exclusive`.
+        inside_words: read files where more than a tenth of the spans begin or end inside a word.
         separator: of a column file: `tab`, `whitespace`, `comma`, `semicolon` or `pipe`; `auto` is tab if every row
             has one and whitespace if none has.
         outside: how words outside spans are tagged, where that is not `O`.
@@ -47,6 +61,14 @@ class ReadingOptions:
     outside: str = ""
     untyped_label: str = ""
     sentence_end: str = ""
+    map: str | Path | Mapping[str, str | None] | None = field(default=None, hash=False)
+    offsets: str = CHARACTERS
+    inside_words: bool = False
+
+    @property
+    def names(self) -> dict[str, str]:
+        """New names by old ones, empty where a label is dropped."""
+        return {old: new or "" for old, new in self.map.items()} if isinstance(self.map, Mapping) else {}
 
     def __post_init__(self) -> None:
         """Check the choices, and take a number for one."""
@@ -54,6 +76,8 @@ class ReadingOptions:
             if (value := getattr(self, name)) not in allowed:
                 raise InputError(f"{name}={value!r}", fix=f"Use {' or '.join(map(repr, allowed))}.")
             object.__setattr__(self, name, str(value))  # of the command line's own kind of string
+        if self.map is not None:
+            object.__setattr__(self, "map", read_map(self.map))
         if self.scheme.upper() == "IO":
             object.__setattr__(self, "scheme", "IO")
         elif self.scheme != "auto":

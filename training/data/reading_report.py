@@ -13,7 +13,8 @@ class Sentence(NamedTuple):
     """One sentence of a corpus.
 
     `text[starts[i]:ends[i]] == tokens[i]`, save for the words of a multiword token that do not spell it: they share
-    its offsets. A row known only as text and spans has no tokens.
+    its offsets. A row known only as text and spans has no tokens. A span that crosses a line end
+    ends beyond the text (see `split_lines`).
     """
 
     document: int
@@ -25,6 +26,7 @@ class Sentence(NamedTuple):
     tags: list[str]  # IOB2, or plain tags as they are
     spans: list[tuple[int, int, str]]  # characters; for plain tags every word is one
     line: int  # of the file, where the sentence begins
+    after: str = "\n"  # what stands between the text and the next one of its document
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Report:
 
     `irregular` holds what breaks the format or the scheme but could be read without doubt; `notes` what the format
     allows and the reader left aside or had to settle (comments, empty nodes, multiword tokens). Columns are 0-based.
+    `labels` are counted as they are read, after `ReadingOptions.map`; `mapped` counts those that it names.
     """
 
     path: str = ""
@@ -57,6 +60,8 @@ class Report:
     tokens: int = 0
     raw_texts: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+    word_spans: int = 0  # of texts without tokens, which were compared with the borders of words
+    mapped: dict[str, int] = field(default_factory=dict)
     irregular: dict[str, Finding] = field(default_factory=dict)
     notes: dict[str, Finding] = field(default_factory=dict)
 
@@ -106,6 +111,8 @@ class Report:
             f"{self.documents:,} document{'s' * (self.documents != 1)}{raw}",
             "  labels: " + (", ".join(f"{label} {n:,}" for label, n in self.labels.most_common()) or "none"),
         ]
+        if self.mapped:
+            lines.append("  mapped: " + ", ".join(f"{label} {n:,}" for label, n in self.mapped.items()))
         for findings, manner in ((self.irregular, "irregular"), (self.notes, "note")):
             for kind, finding in findings.items():
                 place = f"{self.path}:{finding.line}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -12,6 +12,8 @@ from typing import Any
 from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.label_map import map_report, map_sentence
+from tagsmith.training.data.line_sentences import split_lines
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions, option
 from tagsmith.training.data.reading_report import Report, Sentence
@@ -48,19 +50,33 @@ def _convert(
     options: ReadingOptions,
 ) -> Dataset | IterableDataset:
     columns = list(data.column_names or next(iter(data), {}))
-    if set(features) <= set(columns):
+    if set(features) - {"after"} <= set(columns):
+        if options.map:
+            fix = "Give the map where its files are read."
+            raise InputError(f"split {split!r} is a corpus that is read already, and is not mapped", fix=fix)
         return data
     column = _tag_column(columns, options.tag_column, split)
     names = _names(data, column, split)
     spelling = _spelling(data, column, names, options, f"split {split!r}")
     report = Report(path=f"split {split!r}", scheme=spelling.scheme, column_name=column)
     spelling.report_to(report, options.on_error)
-    convert = partial(_rows, column=column, names=names, spelling=spelling, on_error=options.on_error, report=report)
+    names_map = options.names
+    convert = partial(
+        _rows,
+        column=column,
+        names=names,
+        spelling=spelling,
+        on_error=options.on_error,
+        names_map=names_map,
+        report=report,
+    )
     settings = {"batched": True, "with_indices": True, "remove_columns": columns, "features": features}
     if isinstance(data, IterableDataset):
         return data.map(convert, **settings)
     # Not from the cache: the report is filled by the conversion itself.
     converted = data.map(convert, load_from_cache_file=False, desc=f"Reading {split}", **settings)
+    if names_map:
+        map_report(report, names_map)
     converted.info.description = json.dumps({split: report.to_dict()})
     return converted
 
@@ -121,6 +137,7 @@ def _rows(
     names: list[str] | None,
     spelling: TagSpelling,
     on_error: str,
+    names_map: Mapping[str, str],
     report: Report,
 ) -> dict[str, list[Any]]:
     rows = []
@@ -133,9 +150,10 @@ def _rows(
         text, raw, starts, ends = _place(batch, offset, words)
         lines = [index + 1] * len(words)
         tags, spans = read_tags(spelling.read(tags), starts, ends, lines, None, on_error, report)
-        sentence = Sentence(_document(batch, offset, index), text, raw, words, starts, ends, tags, spans, index + 1)
-        report.add_sentence(sentence)
-        rows.append(sentence)
+        whole = Sentence(_document(batch, offset, index), text, raw, words, starts, ends, tags, spans, index + 1)
+        for sentence in split_lines(whole, report):
+            report.add_sentence(sentence)
+            rows.append(map_sentence(sentence, names_map, report) if names_map else sentence)
     values = dict(zip(Sentence._fields, map(list, zip(*rows, strict=True)), strict=True))
     del values["line"]
     values["spans"] = [

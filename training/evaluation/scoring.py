@@ -25,7 +25,8 @@ def score_tagger(
 ) -> dict[str, Any]:
     """Tag a corpus and compare with its gold spans, character by character.
 
-    Raw text is tagged as raw text, so a gold span that the tagger's words cannot meet is a miss; a corpus given only
+    Raw text is tagged as raw text, so a gold span that the tagger's words cannot meet, or that crosses the end of a
+    line that is tagged by itself, is a miss; a corpus given only
     as tokens, or one of plain tags, is tagged in its own tokens. Memory does not grow with the corpus.
 
     Args:
@@ -114,8 +115,8 @@ def score_documents(
 ) -> dict[str, Any]:
     """Tag the documents of a corpus by a byte-to-span tagger and compare with its gold spans, as `score_tagger` does.
 
-    Documents are the rows' texts joined by line feeds. Of plain tags each word is a span, and a word is right if a
-    span with its tag covers just that word.
+    Documents are the rows' texts, joined by what stood between them. Of plain tags each word is a span, and a word is
+    right if a span with its tag covers just that word.
 
     Args:
         pipeline: a `ByteSpanTaggingPipeline`.

@@ -6,17 +6,18 @@ A recipe may begin with `base: NAME`, a bundled recipe or the path of one, and t
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from transformers import TrainingArguments
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.strict_parsing import dump_yaml, parse_yaml
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -93,7 +94,7 @@ class RunRecipe:
 
     def to_yaml(self) -> str:
         """The recipe as YAML, that `read_recipe` reads back."""
-        return yaml.safe_dump(dataclasses.asdict(self), sort_keys=False, allow_unicode=True, width=100)
+        return dump_yaml(dataclasses.asdict(self))
 
 
 @dataclass
@@ -164,14 +165,35 @@ def read_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] 
     Raises:
         InputError: no such recipe, a file that is not YAML, an unknown key, a value of the wrong kind.
     """
-    content, path = _read(name_or_path, ())
+    content, places = _read(name_or_path, ())
     for setting in settings:
-        _set(content, setting)
-    return _recipe(content, path)
+        places.forget(_set(content, setting))
+    return _recipe(content, places)
 
 
-def _read(name_or_path: Any, users: tuple[Path, ...]) -> tuple[dict[str, Any], Path]:
-    """A recipe's mapping laid over its base's; `users` are the recipes that this one is a base of."""
+class _Places:
+    """Where each value of a recipe was written: in its file, or in one of its bases."""
+
+    def __init__(self, path: Path, lines: Mapping[str, int]) -> None:
+        self.path = path
+        self._places = {key: (path, line) for key, line in lines.items()}
+
+    def lay_over(self, base: _Places) -> None:
+        """Keep a base's places of what is not written again."""
+        self._places = {**base._places, **self._places}
+
+    def forget(self, key: str) -> None:
+        """A value that was set from outside."""
+        self._places.pop(key, None)
+
+    def of(self, key: str) -> dict[str, Any]:
+        """Path and line for an error about a key."""
+        path, line = self._places.get(key, (self.path, None))
+        return {"path": path, "line": line}
+
+
+def _read(name_or_path: Any, users: tuple[Path, ...]) -> tuple[dict[str, Any], _Places]:
+    """A recipe's mapping laid over its base's, with places; `users` are the recipes that this one is a base of."""
     bundled = bundled_recipes()
     path = bundled.get(str(name_or_path), Path(str(name_or_path)))
     if users and str(name_or_path) not in bundled:
@@ -185,19 +207,18 @@ def _read(name_or_path: Any, users: tuple[Path, ...]) -> tuple[dict[str, Any], P
     if path in users:
         raise InputError("this recipe is its own base", path=path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        raise InputError(
-            f"this is not YAML: {getattr(error, 'problem', None) or error}", path=path, line=line, column=column
-        ) from error
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"this is not YAML: {error}", path=path) from error
+    content, lines = parse_yaml(text, path)
     if not isinstance(content, dict):
         raise InputError("a recipe is a mapping of keys to values", path=path, fix="Begin with 'description: ...'.")
+    places = _Places(path, lines)
     if "base" in content:
-        base, _ = _read(content.pop("base"), (*users, path))
+        base, below = _read(content.pop("base"), (*users, path))
         content = _laid_over(base, content)
-    return content, path
+        places.lay_over(below)
+    return content, places
 
 
 def _laid_over(base: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
@@ -208,7 +229,8 @@ def _laid_over(base: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _set(content: dict[str, Any], setting: str) -> None:
+def _set(content: dict[str, Any], setting: str) -> str:
+    """Set a value, and give its key."""
     key, equals, value = setting.partition("=")
     if not equals or not key:
         raise InputError(f"the setting {setting!r} is not key=value", fix="Write it like model.hidden_size=200.")
@@ -219,62 +241,67 @@ def _set(content: dict[str, Any], setting: str) -> None:
             raise InputError(f"the setting {setting!r} reaches into {name!r}, which is a value")
         content = inner
     try:
-        content[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"the value of the setting {setting!r} is not YAML") from error
+        content[last], _ = parse_yaml(value)
+    except InputError as error:
+        raise InputError(f"the value of the setting {setting[:80]!r}: {error.message}", fix=error.fix) from error
+    return key
 
 
-def _recipe(content: dict[str, Any], path: Path) -> RunRecipe:
+def _recipe(content: dict[str, Any], places: _Places) -> RunRecipe:
     family = content.get("model_type", HierarchicalTaggerConfig.model_type)
     if family not in _FAMILIES:
-        raise InputError(f"model_type is {family!r}", path=path, fix=f"Use one of {', '.join(_FAMILIES)}.")
+        raise InputError(
+            f"model_type is {family!r}", **places.of("model_type"), fix=f"Use one of {', '.join(_FAMILIES)}."
+        )
     config, kind = _FAMILIES[family]
-    recipe = _fill(kind, content, path, "")
-    _known(recipe.model, set(model_fields(config)), path, "model.")
-    recipe.training = _numbers(recipe.training, path)
+    recipe = _fill(kind, content, places, "")
+    _known(recipe.model, set(model_fields(config)), places, "model.")
+    _check_kinds(recipe.training, places)
     return recipe
 
 
-def _fill(cls: Any, content: Any, path: Path, prefix: str) -> Any:
+def _fill(cls: Any, content: Any, places: _Places, prefix: str) -> Any:
     """A dataclass out of a mapping, each value of its field's kind."""
     if not isinstance(content, dict):
-        raise InputError(f"{prefix.rstrip('.')} must be a mapping, and is {content!r}", path=path)
+        key = prefix.rstrip(".")
+        raise InputError(f"{key} must be a mapping, and is {content!r}", **places.of(key))
     fields = {item.name: item for item in dataclasses.fields(cls)}
-    _known(content, set(fields), path, prefix)
+    _known(content, set(fields), places, prefix)
     default, values = cls(), {}
     for name, value in content.items():
         start = getattr(default, name)
         if dataclasses.is_dataclass(start):
-            values[name] = _fill(type(start), value, path, f"{prefix}{name}.")
+            values[name] = _fill(type(start), value, places, f"{prefix}{name}.")
             continue
         kinds = (int, float) if isinstance(start, float) else str if start is None else type(start)
         kinds = fields[name].metadata.get("kinds", kinds)
         wrong_bool = isinstance(value, bool) and not isinstance(start, bool)
         if wrong_bool or not (isinstance(value, kinds) or (start is None and value is None)):
             expected = "number" if isinstance(start, float) else getattr(kinds, "__name__", "value")
-            raise InputError(f"{prefix}{name} is {value!r}, and must be a {expected}", path=path)
+            fix = "Write true or false." if isinstance(start, bool) else None
+            found = f"{prefix}{name} is {value!r}, and must be a {expected}"
+            raise InputError(found, **places.of(f"{prefix}{name}"), fix=fix)
         values[name] = value
     return cls(**values)
 
 
-def _numbers(training: dict[str, Any], path: Path) -> dict[str, Any]:
-    fields = {item.name: item for item in dataclasses.fields(TrainingArguments)}
-    _known(training, set(fields) - {"output_dir"}, path, "training.")
-    numbers = {}
+def _check_kinds(training: dict[str, Any], places: _Places) -> None:
+    """Training arguments that are text where they should be numbers, or true or false: transformers takes any."""
+    fields = {item.name: str(item.type) for item in dataclasses.fields(TrainingArguments)}
+    _known(training, set(fields) - {"output_dir"}, places, "training.")
     for name, value in training.items():
-        if isinstance(value, str) and "float" in str(fields[name].type) and "str" not in str(fields[name].type):
-            try:
-                value = float(value)  # YAML takes 1e-3 for text, since it has no point
-            except ValueError:
-                raise InputError(f"training.{name} is {value!r}, and must be a number", path=path) from None
-        numbers[name] = value
-    return numbers
+        if not isinstance(value, str) or "str" in fields[name]:
+            continue
+        for kind, expected in (("bool", "true or false"), ("float", "a number"), ("int", "a whole number")):
+            if kind in fields[name]:
+                found = f"training.{name} is {value!r}, and must be {expected}"
+                raise InputError(found, **places.of(f"training.{name}"))
 
 
-def _known(content: dict[str, Any], names: set[str], path: Path, prefix: str) -> None:
+def _known(content: dict[str, Any], names: set[str], places: _Places, prefix: str) -> None:
     for name in content:
         if name not in names:
             close = get_close_matches(str(name), names, n=3)
             fix = f"Did you mean {' or '.join(prefix + c for c in close)}?" if close else None
             fix = fix or (f"It has {', '.join(sorted(names))}." if len(names) < 15 else "Look it up in the README.")
-            raise InputError(f"a recipe has no {prefix}{name}", path=path, fix=fix)
+            raise InputError(f"a recipe has no {prefix}{name}", **places.of(f"{prefix}{name}"), fix=fix)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -17,6 +16,7 @@ from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.training.data.strict_parsing import parse_json
 from tagsmith.training.tagging.hub_errors import hub_error
 
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name; what else does not exist needs no network to say so
@@ -79,7 +79,7 @@ def _config_file(model: str) -> str:
 def _check_config(path: str, model: str) -> None:
     """See that this version knows the kind of model and all that its configuration says."""
     try:
-        content = dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        content = dict(parse_json(Path(path).read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise InputError(f"config.json cannot be read: {error}", path=model) from error
     kind = content.get("model_type")

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.runs.recipe import read_recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("training:\n  max_steps: 1\n  max_stpes: 2\n", r"r\.yaml:3: a recipe has no training\.max_stpes"),
+        ("average_decay: often\n", r"r\.yaml:1: average_decay is 'often', and must be a number"),
+        ("tokenizer:\n  lowercase: yes\n", r"r\.yaml:2: tokenizer\.lowercase is 'yes'.*Write true or false"),
+        ("training:\n  bf16: no\n", r"r\.yaml:2: training\.bf16 is 'no', and must be true or false"),
+        ("training:\n  learning_rate: 1:30\n", r"r\.yaml:2: training\.learning_rate is '1:30', and must be a number"),
+        ("training:\n  seed: 010\n", r"r\.yaml:2:9: 010 is octal to some"),
+        ("training:\n  seed: 1\ntraining:\n  seed: 2\n", r"r\.yaml:3:1: the key 'training' is given twice"),
+        ("model_type: none\n", r"r\.yaml:1: model_type is 'none'"),
+        ("average_decay: .inf\n", "not a finite number"),
+        ("tokenizer: 3\n", r"r\.yaml:1: tokenizer must be a mapping"),
+    ],
+)
+def test_errors_name_the_line(tmp_path: Path, text: str, found: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=found):
+        read_recipe(path)
+
+
+def test_an_error_in_a_base_names_the_base(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("description: a\nlabelling_rat: 1\n")
+    (tmp_path / "r.yaml").write_text("base: base.yaml\n\n\naverage_decay: 0.5\n")
+    with pytest.raises(InputError, match=r"base\.yaml:2: a recipe has no labelling_rat"):
+        read_recipe(tmp_path / "r.yaml")
+
+
+def test_numbers_in_files_and_settings(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("training:\n  learning_rate: 1e-3\n  eval_strategy: no\naverage_decay: 5e-1\nlanguages: {a: no}\n")
+    recipe = read_recipe(path, ["epoch_decay=1e-2", "training.weight_decay=2E-2"])
+    assert (recipe.average_decay, recipe.epoch_decay) == (0.5, 0.01)
+    assert recipe.training == {"learning_rate": 0.001, "eval_strategy": "no", "weight_decay": 0.02}
+    path.write_text(recipe.to_yaml())
+    assert read_recipe(path) == recipe
+    with pytest.raises(InputError, match=r"the setting 'epoch_decay=\.nan': \.nan is not a finite number"):
+        read_recipe(path, ["epoch_decay=.nan"])
+    with pytest.raises(InputError, match="epoch_decay is 'soon', and must be a number"):
+        read_recipe(path, ["epoch_decay=soon"])

@@ -378,6 +378,9 @@ class TestMarkup:
         expected = "".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in text)
         assert html.unescape(cell) == " ".join(expected.split()) and end == "end"
 
+    def test_code_has_no_control_characters(self) -> None:
+        assert as_code("a\x1b[31mb\x07\u202e\n\tc", "bash") == "```bash\na\ufffd[31mb\ufffd\ufffd\n\tc\n```"
+
     @given(st.text(alphabet="`~ab\n<!-"))
     def test_code_stays_within_its_fence(self, text: str) -> None:
         page = MarkdownIt("commonmark").render(f"{as_code(text)}\n\n# After")

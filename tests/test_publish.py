@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from loopback_hub import LoopbackHub, Repository
+from safetensors.torch import load_file, save_file
 from toys import with_content, without
 from transformers import AutoConfig, TrainingArguments
 from transformers.pipelines import pipeline
@@ -111,6 +112,13 @@ class TestPush:
         results = json.loads(tree["results.json"])
         assert results["files"] == ["train.conll"] and results["data"] == {"": {"train": {"words": 9}}}
         assert not any(b"Ada Private" in data for data in tree.values())
+        assert load_tagger(ID)(TEXT) == load_tagger(str(folder))(TEXT) != []
+
+    def test_the_head_of_the_weights_is_not_published(self, hub: LoopbackHub, folder: Path) -> None:
+        path = folder / "model.safetensors"
+        save_file(load_file(path), path, metadata={"format": "pt", "from": "/home/ada/data"})
+        publish_tagger(folder, ID)
+        assert b"/home/ada" not in hub.repositories[ID].tree()["model.safetensors"]
         assert load_tagger(ID)(TEXT) == load_tagger(str(folder))(TEXT) != []
 
     def test_nothing_new(self, hub: LoopbackHub, folder: Path, capsys: Any) -> None:

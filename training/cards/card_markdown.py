@@ -19,7 +19,10 @@ def as_text(value: object) -> str:
 
 
 def as_code(text: str, language: str = "") -> str:
-    """A block of code, fenced by more backticks than there are in it, and without the marks of a card's parts."""
+    """A block of code, fenced by more backticks than there are in it, without the marks of a card's parts
+    and without control characters.
+    """
+    text = "".join(letter if letter.isprintable() or letter in f"\n\t{_JOINERS}" else "\ufffd" for letter in text)
     text = text.replace("<!--", "<!- -")
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"

@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 import yaml
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.utils import HFValidationError, validate_repo_id
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig
 
 import tagsmith
@@ -24,7 +26,8 @@ from tagsmith.training.tagging.load_tagger import load_tagger
 
 # What is published as it lies in the folder, with the pictures that results.json names; configurations, code and
 # vocabulary are written again.
-_COPIED = ("model.safetensors", "generation_config.json")
+_WEIGHTS = "model.safetensors"
+_COPIED = ("generation_config.json",)
 # What would be taken for a part of the tagger, if an earlier push left it in the repository.
 _REPLACED = ("*.safetensors", "*.bin", "generation_config.json", "vocab.json", "gazetteer.json", "added_tokens.json")
 
@@ -109,6 +112,7 @@ def stage_tagger(folder: Path, staged: Path, repo_id: str) -> list[str]:
     pipeline = load_tagger(str(folder))
     pipeline.tokenizer.save_pretrained(staged)
     AutoConfig.from_pretrained(folder).save_pretrained(staged)
+    _copy_weights(folder / _WEIGHTS, staged / _WEIGHTS)
     results = shown_results(read_results(folder))
     for name in (*_COPIED, *picture_names(results)):
         if (folder / name).is_file():
@@ -132,6 +136,16 @@ def stage_tagger(folder: Path, staged: Path, repo_id: str) -> list[str]:
     if "/" in repo_id and (staged / "results.json").is_file():
         write_card(staged, name=repo_id)  # its snippets load the tagger by its name
     return list(dict.fromkeys(found))
+
+
+def _copy_weights(source: Path, target: Path) -> None:
+    """The file of weights, without what may have been written into its head."""
+    with safe_open(source, framework="pt") as file:
+        metadata = file.metadata() or {}
+    if metadata.items() <= {"format": "pt"}.items():
+        shutil.copyfile(source, target)
+    else:
+        save_file(load_file(source), target, metadata={"format": "pt"})
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

@@ -249,7 +249,8 @@ class TaggerTrainer(Trainer):
 
     def _publish(self, folder: str, message: str, token: str | None, revision: str | None) -> Future[Any]:
         staged = TemporaryDirectory()
-        stage_tagger(Path(folder), Path(staged.name), self.hub_model_id)
+        with torch.random.fork_rng(devices=[]):  # the check that it loads must not change what training draws
+            stage_tagger(Path(folder), Path(staged.name), self.hub_model_id)
         sent: Future[Any] = HfApi(library_name="tagsmith").upload_folder(
             repo_id=self.hub_model_id,
             folder_path=staged.name,

@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,10 +88,12 @@ def pipeline(model: Any = DEFAULT_TAGGER, **kwargs: Any) -> SpanTaggingPipeline:
         **kwargs: what `transformers.pipeline` takes, and the pipeline's own parameters.
 
     Raises:
-        InputError: a folder that lacks a file of a tagger.
+        InputError: what is wrong with the folder or the repository, or why the Hub does not give it.
     """
-    if isinstance(model, str | os.PathLike) and os.path.exists(model):
-        check_folder(model)
+    if isinstance(model, str | os.PathLike):
+        from tagsmith.training.tagging.load_tagger import load_tagger
+
+        return cast("SpanTaggingPipeline", load_tagger(model, **kwargs))
     from transformers import pipeline as transformers_pipeline
 
     return transformers_pipeline("span-tagging", model=model, **kwargs)

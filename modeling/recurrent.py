@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from transformers import initialization as init
 
 from .dropout import Dropout
+from .forked import one_thread_when_forked
 from .recurrent_cells import CELLS, Product
 
 
@@ -409,3 +410,6 @@ class RecurrentStack(nn.Module):
             finals.append(torch.stack(final))
         final_states = torch.stack(finals).permute(3, 0, 1, 2, 4).flatten(3)
         return packed, torch.empty_like(final_states).index_copy(0, order, final_states)
+
+
+one_thread_when_forked()

@@ -274,7 +274,10 @@ class TestLoading:
         expected = load_tagger(ID)(TEXT)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         assert load_tagger(ID)(TEXT) == expected  # out of the cache
-        with pytest.raises(InputError, match="ada/other: this is not in the cache, and HF_HUB_OFFLINE"):
+        with pytest.raises(
+            InputError,
+            match="ada/other: there is no such folder here, and this is not in the cache, and HF_HUB_OFFLINE",
+        ):
             load_tagger("ada/other")
 
     def test_without_a_network(self, hub: LoopbackHub, tiny_folder: Path) -> None:

@@ -23,6 +23,7 @@ from datasets import Dataset, DatasetDict
 
 import tagsmith
 from tagsmith.training.data.corpora import is_plain, reading_reports
+from tagsmith.training.data.hub_names import may_be_on_hub
 
 _EXAMPLES = 5  # of a label
 _LOOKED_AT = 20_000  # sentences, for examples
@@ -169,5 +170,4 @@ def base_name(path: str) -> str:
 
 def hub_name(start_from: str | None) -> str | None:
     """The name on the Hub of a tagger to start from; None for a folder."""
-    known = start_from and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", start_from) and not os.path.exists(start_from)
-    return start_from if known else None
+    return start_from if start_from and not os.path.exists(start_from) and may_be_on_hub(start_from) else None

@@ -6,6 +6,7 @@ imported inside the commands, so that help and typing errors come at once.
 
 from __future__ import annotations
 
+import io
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -212,6 +213,7 @@ def _columns(arguments: list[str], named: dict[str, dict[str, Path]]) -> dict[st
 
 def main() -> None:
     """The entry point: bad input ends as one line and exit code 2."""
+    _prepare_streams()
     try:
         app()
     except InputError as error:
@@ -228,6 +230,23 @@ def main() -> None:
         if not stop.code:
             end_launched_process()
         raise
+
+
+class _Closed(io.TextIOBase):
+    """Standard output where the shell has closed it."""
+
+    def write(self, text: str) -> int:
+        raise InputError("standard output is closed", fix="Redirect it to a file, or give --output.")
+
+
+def _prepare_streams() -> None:
+    """Data goes out as UTF-8 whatever the locale is, and no message fails for a character that it does not have."""
+    if sys.stdout is None:  # as after `>&-`
+        sys.stdout = _Closed()  # type: ignore[unreachable]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict", newline="\n")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str) -> None:

@@ -20,6 +20,7 @@ from tagsmith.training.commands.command_options import (
     reads_bytes,
     say,
 )
+from tagsmith.training.data.hub_names import is_file_name
 
 
 class TagFormat(StrEnum):
@@ -88,8 +89,11 @@ def _model_and_files(model: str | None, files: list[str]) -> tuple[str, list[str
     """The tagger and the texts: a first argument that is a file, or standard input, is no tagger."""
     if model is None:
         return tagsmith.DEFAULT_TAGGER, files or ["-"]
-    if model == "-" or Path(model).is_file():
+    path = Path(model)
+    if model == "-" or (path.exists() and not path.is_dir()):
         return tagsmith.DEFAULT_TAGGER, [model, *files]
+    if not path.exists() and is_file_name(model):
+        raise InputError("there is no such file", path=model)
     return model, files or ["-"]
 
 

@@ -25,6 +25,7 @@ from datasets.exceptions import DatasetGenerationError
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus
+from tagsmith.training.data.hub_names import may_be_on_hub
 from tagsmith.training.data.label_map import check_map
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report
@@ -91,7 +92,7 @@ def _load(
         return convert_dataset(with_dev(files), FEATURES, options)
     if isinstance(files, (Dataset, IterableDataset)):
         return convert_dataset(files, FEATURES, options)
-    if isinstance(files, (str, Path)) and not Path(files).exists() and _is_hub_id(str(files)):
+    if isinstance(files, (str, Path)) and not Path(files).exists() and may_be_on_hub(str(files)):
         hub = _load_from_hub(str(files), streaming, revision, cache_dir)
         return convert_dataset(with_dev(hub), FEATURES, options)
     files = {"train": files} if isinstance(files, (str, Path)) else with_dev(files)
@@ -152,27 +153,6 @@ def _data_files(path: str | Path) -> DataFilesList:
     with rereadable(path).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return DataFilesList([str(path.absolute())], [(digest,)])
-
-
-def _is_hub_id(name: str) -> bool:
-    """`owner/name`, and no file name of ours: a mistyped path must not be looked up on the network."""
-    owner, slash, rest = name.partition("/")
-    endings = {
-        ".conll",
-        ".conllu",
-        ".conllup",
-        ".iob",
-        ".iob2",
-        ".bio",
-        ".tsv",
-        ".txt",
-        ".jsonl",
-        ".ndjson",
-        ".json",
-        ".csv",
-    }
-    plain = bool(slash) and "/" not in rest and "\\" not in name and owner not in ("", ".", "..", "~") and bool(rest)
-    return plain and Path(rest).suffix.lower() not in endings
 
 
 def _load_from_hub(name: str, streaming: bool, revision: str | None, cache_dir: str | Path | None) -> Any:

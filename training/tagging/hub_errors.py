@@ -33,19 +33,28 @@ _STATUSES = {
 }
 
 
-def hub_error(error: BaseException, name: str) -> InputError | None:
-    """The clear error for one that comes from the Hub's client, or was raised because of one; None for any other."""
+def hub_error(error: BaseException, name: str, before: str = "") -> InputError | None:
+    """The clear error for one that comes from the Hub's client, or was raised because of one; None for any other.
+
+    Args:
+        error: as it was raised.
+        name: of the repository.
+        before: what to say first where it is not on the Hub, or the Hub gives no answer.
+    """
     chain = list(_chain(error))
     for cause in chain:
         if isinstance(cause, HfHubHTTPError):
-            return _of_answer(cause, name)
+            return _of_answer(cause, name, before)
         if isinstance(cause, HFValidationError):
             return InputError("this is no name of a repository", path=name, fix="Write it as owner/name.")
     if is_offline_mode() and any(isinstance(cause, OfflineModeIsEnabled | LocalEntryNotFoundError) for cause in chain):
         fix = "Unset HF_HUB_OFFLINE, or name a folder."
-        return InputError("this is not in the cache, and HF_HUB_OFFLINE forbids to fetch it", path=name, fix=fix)
+        found = f"{before}this is not in the cache, and HF_HUB_OFFLINE forbids to fetch it"
+        return InputError(found, path=name, fix=fix)
     if any(isinstance(cause, HTTPError | ConnectionError | LocalEntryNotFoundError) for cause in chain):
-        return InputError("the Hub cannot be reached", path=name, fix="Look at the network, and try again.")
+        return InputError(
+            f"{before}the Hub cannot be reached", path=name, fix="Look at the name and the network, and try again."
+        )
     return None
 
 
@@ -55,12 +64,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _of_answer(error: HfHubHTTPError, name: str) -> InputError:
+def _of_answer(error: HfHubHTTPError, name: str, before: str) -> InputError:
     """The error for an answer that the Hub gave."""
     if isinstance(error, GatedRepoError):
         return InputError("this repository asks for your consent", path=name, fix=f"Give it on its page. {LOG_IN}")
     if isinstance(error, RepositoryNotFoundError):
-        message = "there is no such repository on the Hub, or it is private and this token may not see it"
+        message = f"{before}there is no such repository on the Hub, or it is private and this token may not see it"
         return InputError(message, path=name, fix=f"Look at the name. {LOG_IN}")
     if isinstance(error, RevisionNotFoundError):
         return InputError("the repository has no such revision", path=name)

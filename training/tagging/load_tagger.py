@@ -7,72 +7,94 @@ import re
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download
-from safetensors import SafetensorError
-from transformers import AutoModelForTokenClassification, AutoTokenizer
+import torch
+from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from safetensors import SafetensorError, safe_open
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
+from transformers import pipeline as transformers_pipeline
 
 import tagsmith
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.training.data.hub_names import may_be_on_hub, say_shadowed
 from tagsmith.training.data.strict_parsing import parse_json
 from tagsmith.training.tagging.hub_errors import hub_error
 
-_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name; what else does not exist needs no network to say so
 _CONFIGS: dict[str, Any] = {config.model_type: config for config in (HierarchicalTaggerConfig, ByteToSpanConfig)}
 # Written by transformers and its Trainer beside the fields of a configuration.
 _BESIDE = re.compile(r"auto_map|custom_pipelines|torch_dtype|use_cache|\w+_token_id")
 _UPGRADE = "If a newer tagsmith has made it, upgrade: pip install --upgrade tagsmith."
+_SOURCE = ("revision", "token")  # which files of a repository, and by whose right
+_WEIGHTS = ("dtype", "torch_dtype", "device_map", "config")  # of `transformers.pipeline`, for the model it loads
+_LAYERS, _WIDTH = 100, 100_000  # what may stand in a configuration however small the weights are: fields not in use
 
 
-def load_tagger(model: str, int8: bool = False) -> Any:
+def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any) -> Any:
     """The pipeline of a tagger, of either family.
 
     Args:
         model: a folder, or a name on the Hub. Code that comes with it is not run.
         int8: tag with 8-bit weights, on the CPU.
+        **kwargs: what `transformers.pipeline` takes.
 
     Raises:
         InputError: what is wrong with the folder or the repository, or why the Hub does not give it.
     """
+    model = os.fspath(model)
+    source = {name: kwargs.pop(name) for name in _SOURCE if kwargs.get(name) is not None}
+    loading = {name: kwargs.pop(name) for name in _WEIGHTS if kwargs.get(name) is not None}
+    loading.update(kwargs.pop("model_kwargs", None) or {})
+    kwargs.pop("trust_remote_code", None)  # the code is here
+    given = kwargs.pop("tokenizer", None)
     try:
-        _check_config(_config_file(model), model)
-        # transformers fills what is missing or has another shape with random numbers, and only warns.
-        tagger, loading = AutoModelForTokenClassification.from_pretrained(
-            model, output_loading_info=True, ignore_mismatched_sizes=True, use_safetensors=True
-        )
-        if wrong := sorted([*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])]):
-            raise InputError(f"the weights do not fit config.json: {', '.join(wrong[:3])}", path=model)
-        tokenizer = AutoTokenizer.from_pretrained(model)
-        if (found := _word_ids(tokenizer)) != (wanted := _word_ids(tagger.config)):
-            sizes = f"{_listed(found)} ids, and config.json {_listed(wanted)}"
-            raise InputError(f"the files are of two taggers: the tokenizer's have {sizes}", path=model)
-        if getattr(tagger.config, "gazetteer_size", 0) and tokenizer.gazetteer is None:
-            raise InputError("this is not the whole folder of a tagger: gazetteer.json is missing", path=model)
-        return tagsmith.pipeline(tagger, tokenizer=tokenizer, **({"int8": True, "device": "cpu"} if int8 else {}))
+        _check_config(_config_file(model, **source), model)
+        if "config" not in loading:
+            _check_shapes(AutoConfig.from_pretrained(model, **source), model)
+        tagger = _load_weights(model, **source, **loading)
+        tokenizer = given
+        if given is None or isinstance(given, str):
+            tokenizer = AutoTokenizer.from_pretrained(given or model, **source)
+        _check_tokenizer(tokenizer, tagger.config, model)
+        if int8:
+            kwargs = {"device": "cpu", **kwargs, "int8": True}
+        return transformers_pipeline("span-tagging", model=tagger, tokenizer=tokenizer, **kwargs)
     except InputError:
         raise
     except SafetensorError as error:
         message = f"the tagger cannot be loaded: its weights are damaged ({error})"
         raise InputError(message, path=model, fix="Fetch it again.") from error
+    except TypeError as error:
+        if " parameter " in str(error) and str(error).startswith("span-tagging"):  # the caller's mistake
+            raise
+        raise _unclear(error, model) from error
     except Exception as error:  # whatever a broken folder makes the libraries raise
-        reason = " ".join(str(error).split())
-        unclear = InputError(f"the tagger cannot be loaded: {reason or type(error).__name__}", path=model)
-        raise hub_error(error, model) or unclear from error
+        raise hub_error(error, model, "there is no such folder here, and ") or _unclear(error, model) from error
 
 
-def _config_file(model: str) -> str:
+def _unclear(error: Exception, model: str) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(f"the tagger cannot be loaded: {reason or type(error).__name__}", path=model)
+
+
+def _config_file(model: str, **source: Any) -> str:
     """The path of a tagger's config.json, after a look whether its other files are there."""
     if os.path.exists(model):
         tagsmith.check_folder(model)
+        say_shadowed(model)
         return os.path.join(model, "config.json")
-    if not _HUB_NAME.fullmatch(model):
+    if not may_be_on_hub(model):
         fix = "Name the folder of a tagger, or one on the Hub as owner/name."
         raise InputError("there is no such folder", path=model, fix=fix)
-    path = hf_hub_download(model, "config.json")
+    if not isinstance(try_to_load_from_cache(model, "config.json", revision=source.get("revision")), str):
+        # Fails at once where the Hub cannot be reached: `hf_hub_download` goes on trying for half a minute.
+        get_hf_file_metadata(
+            hf_hub_url(model, "config.json", revision=source.get("revision")), token=source.get("token")
+        )
+    path = hf_hub_download(model, "config.json", **source)
     for name in ("tokenizer_config.json", "model.safetensors"):
-        hf_hub_download(model, name)
+        hf_hub_download(model, name, **source)
     return path
 
 
@@ -89,10 +111,80 @@ def _check_config(path: str, model: str) -> None:
     if unknown := [name for name in unknown if not _BESIDE.fullmatch(name)]:
         found = f"config.json has what tagsmith {tagsmith.__version__} does not know: {', '.join(unknown)}"
         raise InputError(found, path=model, fix=_UPGRADE)
+    weights = os.path.join(os.path.dirname(path), "model.safetensors")
+    if os.path.isfile(weights):
+        _check_sizes(content, stored_shapes(weights), model)
 
 
-def _word_ids(part: Any) -> dict[str | None, int]:
-    """How many ids a tokenizer gives, or a configuration expects, by language where each has its own words."""
+def stored_shapes(weights: str) -> dict[str, list[int]]:
+    """The tensors of a file of weights with their shapes, without reading these."""
+    with safe_open(weights, framework="pt") as file:
+        return {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 (it is no dict)
+
+
+def _check_sizes(content: dict[str, Any], stored: dict[str, list[int]], model: str) -> None:
+    """Refuse sizes that the weights cannot have: to build such a network could take all memory, or years."""
+    numbers = sum(torch.Size(shape).numel() for shape in stored.values())
+    for name, value in content.items():
+        if not isinstance(value, int | float) or not name.endswith(("size", "layers", "filters", "window")):
+            continue
+        if value > (max(len(stored), _LAYERS) if name.endswith("layers") else max(numbers, _WIDTH)):
+            found = f"config.json has {name} {value:,}, and the weights have {numbers:,} numbers in all"
+            raise InputError(f"the weights do not fit config.json: {found}", path=model)
+
+
+def _check_shapes(config: Any, model: str) -> None:
+    """Compare the tensors that the configuration calls for with those of the folder, before memory is taken."""
+    weights = os.path.join(model, "model.safetensors")
+    if not os.path.isfile(weights):
+        return
+    stored = stored_shapes(weights)
+    with torch.device("meta"):
+        wanted = AutoModelForTokenClassification.from_config(config).state_dict()
+    shapes = {name: list(tensor.shape) for name, tensor in wanted.items()}
+    wrong = sorted(name for name in {*shapes, *stored} if shapes.get(name) != stored.get(name))
+    if wrong:
+        raise InputError(f"the weights do not fit config.json: {', '.join(wrong[:3])}", path=model)
+
+
+def _load_weights(model: str, **options: Any) -> Any:
+    """The model, where its weights are all there, of the right shape, and numbers."""
+    # transformers fills what is missing or has another shape with random numbers, and only warns.
+    tagger, loading = AutoModelForTokenClassification.from_pretrained(
+        model, output_loading_info=True, ignore_mismatched_sizes=True, use_safetensors=True, **options
+    )
+    wrong = [*loading["missing_keys"], *loading["unexpected_keys"], *(key for key, *_ in loading["mismatched_keys"])]
+    if wrong:
+        raise InputError(f"the weights do not fit config.json: {', '.join(sorted(wrong)[:3])}", path=model)
+    for name, tensor in tagger.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise InputError(f"the weights are damaged: {name} holds what is no finite number", path=model)
+    return tagger
+
+
+def _check_tokenizer(tokenizer: Any, config: Any, model: str) -> None:
+    """See that words, characters, labels and gazetteer are those that the network was made for."""
+    if (found := _ids(tokenizer)) != (wanted := _ids(config)):
+        sizes = f"{_listed(found)} ids, and config.json {_listed(wanted)}"
+        raise InputError(f"the files are of two taggers: the tokenizer's have {sizes}", path=model)
+    if isinstance(config, ByteToSpanConfig):
+        if list(tokenizer.labels) != config.span_labels:
+            raise InputError("the files are of two taggers: their labels differ", path=model)
+        return
+    characters = (tokenizer.character_vocab_size, config.character_vocab_size)
+    if config.character_encoder != "none" and characters[0] != characters[1]:
+        sizes = "vocab.json has ids for {:,} characters, and config.json {:,}".format(*characters)
+        raise InputError(f"the files are of two taggers: {sizes}", path=model)
+    width = tokenizer.gazetteer.num_features if tokenizer.gazetteer is not None else 0
+    if config.gazetteer_size and not width:
+        raise InputError("this is not the whole folder of a tagger: gazetteer.json is missing", path=model)
+    if width != config.gazetteer_size:
+        sizes = f"gazetteer.json gives {width} features, and config.json has {config.gazetteer_size}"
+        raise InputError(f"the files are of two taggers: {sizes}", path=model)
+
+
+def _ids(part: Any) -> dict[str | None, int]:
+    """How many ids a tokenizer gives, or a configuration expects: of words, by language where each has its own."""
     if isinstance(part, HierarchicalTaggerConfig):
         return {name: size for name, (size, _) in part.vocabularies.items()}
     if isinstance(part, HierarchicalTaggerTokenizer):

@@ -170,7 +170,7 @@ def _manifest(pipeline: Any, files: Sequence[str], style: str, shards: int, opti
     import tagsmith
 
     for name in files:
-        check_file(name)
+        check_file(name, regular=True)
     status = [(name, os.stat(name)) for name in files]
     return {
         "version of tagsmith": tagsmith.__version__,

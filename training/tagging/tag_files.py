@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import secrets
 import sys
+import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -18,38 +23,106 @@ from tagsmith.training.tagging.rendering import html_page, to_conll, to_jsonl, t
 
 Tagged = tuple[str, Any]  # a text and its spans; where several heads tag it, those of each
 
+_GZIP = b"\x1f\x8b"
+_AHEAD = 4096  # lines of standard input that are read before they are wanted
+_MOMENT = 0.01  # seconds without another line, after which those that have come are tagged
 
-def read_texts(files: Iterable[str]) -> Iterator[str]:
+
+def read_texts(files: Iterable[str]) -> Iterator[str | None]:
     """The lines of text files, one at a time, without their ends; "-" is standard input.
+
+    None says that no more input waits at this moment. What gzip has made is read as what it was made of.
 
     Raises:
         InputError: a file is missing, unreadable, or not UTF-8; with its line.
     """
     for name in files:
         if name == "-":
-            yield from _lines(sys.stdin.buffer, "standard input")
+            yield from _lines(_standard_input(), "standard input")
             continue
         check_file(name)
         with open(name, "rb") as file:
-            yield from _lines(file, name)
+            yield from _lines(_unzipped(file), name)
 
 
-def check_file(name: str) -> None:
-    """See that there is a regular file of that name.
+def check_file(name: str, regular: bool = False) -> None:
+    """See that there is a file of that name, or a pipe.
+
+    Args:
+        name: its path.
+        regular: it must be a regular file and no gzip, so that it can be read from any place.
 
     Raises:
         InputError: there is none.
     """
-    if not Path(name).is_file():
-        raise InputError("there is no such file" if not Path(name).exists() else "this is no file", path=name)
+    if not os.path.exists(name) or os.path.isdir(name):
+        raise InputError("this is no file" if os.path.exists(name) else "there is no such file", path=name)
+    if not regular:
+        return
+    if not os.path.isfile(name):
+        raise InputError("a pipe cannot be cut into shards", path=name, fix="Leave out --shards, or give a file.")
+    with open(name, "rb") as file:
+        if file.read(2) == _GZIP:
+            raise InputError(
+                "a gzip file cannot be cut into shards", path=name, fix="Unpack it, or leave out --shards."
+            )
 
 
-def _lines(file: Any, name: str) -> Iterator[str]:
-    for number, line in enumerate(file, 1):
+def _unzipped(file: Any) -> Any:
+    """A file, or where it is of gzip what that holds."""
+    return gzip.open(file) if file.peek(2)[:2] == _GZIP else file
+
+
+def _standard_input() -> Iterator[bytes | None]:
+    """Lines of standard input; None where no other has come for a moment.
+
+    A thread reads them, which works on every system; the queue holds some thousands, so that tagging need not wait.
+    """
+    if sys.stdin is None:
+        raise InputError("standard input is closed", fix="Give the name of a file.")
+    try:
+        # Its own file: Python aborts at its end where a thread still reads sys.stdin.
+        stream = open(os.dup(sys.stdin.fileno()), "rb")  # noqa: SIM115 (closed with the process)
+    except io.UnsupportedOperation:  # no file of the system
+        yield from sys.stdin.buffer
+        return
+    lines: Queue[bytes | Exception | None] = Queue(_AHEAD)
+
+    def read() -> None:
         try:
+            for line in _unzipped(stream):
+                lines.put(line)
+            lines.put(None)
+        except Exception as error:  # raised again where the lines are wanted
+            lines.put(error)
+
+    Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=_MOMENT)
+        except Empty:
+            yield None
+            line = lines.get()
+        if isinstance(line, Exception):
+            raise line
+        if line is None:
+            return
+        yield line
+
+
+def _lines(file: Any, name: str) -> Iterator[str | None]:
+    number = 0
+    try:
+        for line in file:
+            if line is None:
+                yield None
+                continue
+            number += 1
             yield decode_line(line, first=number == 1)
-        except UnicodeDecodeError as error:
-            raise not_utf8(error, name, number) from error
+    except UnicodeDecodeError as error:
+        raise not_utf8(error, name, number) from error
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise InputError(f"the gzip file is damaged ({error})", path=name, fix="Fetch it again.") from error
 
 
 def decode_line(line: bytes, first: bool) -> str:
@@ -90,12 +163,14 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         part.unlink(missing_ok=True)
 
 
-def write_tagged(pipeline: Any, texts: Iterable[str], style: str, out: TextIO | None = None, **options: Any) -> None:
+def write_tagged(
+    pipeline: Any, texts: Iterable[str | None], style: str, out: TextIO | None = None, **options: Any
+) -> None:
     """Tag texts and write them as "text", "jsonl", "conll" or "html", in order, as they come.
 
     Args:
         pipeline: a `SpanTaggingPipeline`.
-        texts: the texts.
+        texts: the texts; None where those before are to be written at once.
         style: the format.
         out: a file, which gets no colours; standard output if None.
         **options: what the pipeline takes.
@@ -111,9 +186,9 @@ def write_tagged(pipeline: Any, texts: Iterable[str], style: str, out: TextIO | 
         scheme = "plain"
     if style == "conll" and scheme == "plain" and options.get("min_score"):
         raise InputError("columns need a tag for each word", fix="Leave out --min-score, or write another format.")
-    tagged = _tag(pipeline, texts, **options)
     plain: dict[str, Any] = {} if out is None else {"force_terminal": False, "color_system": None}
     out = out or sys.stdout
+    tagged = _tag(pipeline, texts, out.flush, **options)
     console = Console(file=out, soft_wrap=True, **plain)
     if style == "html":
         for piece in html_page(tagged, "tagsmith"):
@@ -132,14 +207,22 @@ def _write_line(out: TextIO, line: str) -> None:
     out.write(line if line.endswith("\n") else line + "\n")
 
 
-def _tag(pipeline: Any, texts: Iterable[str], **options: Any) -> Iterator[Tagged]:
-    """Each text with its spans; the texts still under way are all that is held."""
+def _tag(pipeline: Any, texts: Iterable[str | None], flush: Callable[[], Any], **options: Any) -> Iterator[Tagged]:
+    """Each text with its spans; the texts still under way are all that is held, and none where no input waits."""
+    rest = iter(texts)
     waiting: deque[str] = deque()
+    ended = False
 
-    def remember() -> Iterator[str]:
-        for text in texts:
+    def burst() -> Iterator[str]:
+        nonlocal ended
+        for text in rest:
+            if text is None:
+                return
             waiting.append(text)
             yield text
+        ended = True
 
-    for entities in pipeline(remember(), **options):
-        yield waiting.popleft(), entities
+    while not ended:
+        for entities in pipeline(burst(), **options):
+            yield waiting.popleft(), entities
+        flush()

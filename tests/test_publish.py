@@ -35,6 +35,7 @@ MODEL_CODE = {
     "configuration_hierarchical_tagger.py",
     "crf.py",
     "dropout.py",
+    "forked.py",
     "int8.py",
     "linear_recurrence.py",
     "modeling_hierarchical_tagger.py",

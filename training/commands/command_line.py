@@ -242,7 +242,7 @@ class _Closed(io.TextIOBase):
 def _prepare_streams() -> None:
     """Data goes out as UTF-8 whatever the locale is, and no message fails for a character that it does not have."""
     if sys.stdout is None:  # as after `>&-`
-        sys.stdout = _Closed()  # type: ignore[unreachable]
+        sys.stdout = _Closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="strict", newline="\n")
     if isinstance(sys.stderr, io.TextIOWrapper):

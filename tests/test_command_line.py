@@ -123,8 +123,8 @@ def test_demo(toys: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     shutil.copy(toys.recipe, tmp_path / "sample.yaml")
     monkeypatch.setattr(recipes, "FOLDER", tmp_path)
     monkeypatch.setattr(bundled_sample, "sample_files", lambda: {"train": toys.train, "dev": toys.dev})
-    for _ in range(2):  # and again, over the first one's folder
-        outcome = tagsmith("demo", "--output-dir", tmp_path / "out", "--text", "ab cbville\nmr ca ca")
+    for again in ([], ["--overwrite-output-dir"]):
+        outcome = tagsmith("demo", "--output-dir", tmp_path / "out", "--text", "ab cbville\nmr ca ca", *again)
         assert outcome.code == 0, outcome.err
         assert outcome.out.endswith("ab [cbville LOC]\nmr [ca ca PER]\n")
         assert "With yours:" in outcome.err

@@ -294,7 +294,7 @@ def test_an_order_that_heads_do_not_have(toys: Toys, tmp_path: Path) -> None:
         ("0", ["ner: labelling_rate is 0, and must be above 0"]),
         ("1.5", ["labelling_rate is 1.5"]),
         ("-0.1", ["labelling_rate is -0.1"]),
-        (".nan", ["labelling_rate is nan"]),
+        (".nan", [".nan is not a finite number"]),
         ("{pos: 0}", ["pos: labelling_rate is 0"]),
         ("{pos: half}", ["pos: labelling_rate is half"]),
         ("{nerd: 0.5}", ["labelling_rate names 'nerd', which is no data"]),

@@ -339,7 +339,7 @@ def test_train_and_dev_of_different_kinds(make_corpus: MakeCorpus, tmp_path: Pat
 
 def test_a_folder_that_cannot_be_written(make_corpus: MakeCorpus, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(InputError, match="this is a file"):
         train_tagger(SPANS, make_corpus(), tmp_path / "file", console=quiet())
 
 

@@ -20,6 +20,7 @@ import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.cards.card_text import card_text, scores_by_name
 from tagsmith.training.cards.run_facts import base_name
+from tagsmith.training.machine.whole_files import write_whole
 
 TEMPLATE = Path(__file__).parents[2] / "model_cards" / "card_template.md"
 BEGIN = "<!-- tagsmith wrote what follows, and will again; your own text stays above this line, or below the last. -->"
@@ -75,6 +76,8 @@ def write_card(
             if not re.fullmatch(pattern, value):
                 raise InputError(f"{value!r} cannot be a {kind}", fix=f"Name it as the Hub does, like {example}.")
     path = Path(folder, "README.md")
+    if path.is_symlink():
+        raise InputError("the card is a link, and what it leads to may be yours", path=path, fix="Put a file there.")
     tagsmith.check_folder(folder)
     config, results = read_config(folder), shown_results(read_results(folder))
     card = _read_card(path)
@@ -84,7 +87,7 @@ def write_card(
     text = card_text(Path(folder), config, results, data)
     made = ModelCard.from_template(data, template_path=str(TEMPLATE), begin=BEGIN, end=END, **text)
     made.text = f"{card.before}{_tidy(made.text)}{card.after}"
-    made.save(path)
+    write_whole(path, str(made))
     return path
 
 
@@ -140,7 +143,7 @@ def picture_names(results: Mapping[str, Any]) -> list[str]:
 def write_results(folder: str | Path, results: Mapping[str, Any]) -> None:
     """Write `results.json`."""
     text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
-    Path(folder, "results.json").write_text(text, encoding="utf-8")
+    write_whole(Path(folder, "results.json"), text)
 
 
 def _read_card(path: Path) -> _Card:

@@ -10,8 +10,7 @@ import io
 import sys
 from dataclasses import replace
 from pathlib import Path
-from shutil import rmtree
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,6 +34,10 @@ from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.commands.tag_command import tag
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.machine.processes import end_launched_process
+
+OverwriteOutputDir = Annotated[
+    bool, typer.Option("--overwrite-output-dir", help="Replace a tagger in the folder, or files by its files' names.")
+]
 
 app = typer.Typer(
     help="Compact sequence taggers from scratch: train them, score them, tag text with them.",
@@ -66,6 +69,7 @@ def train(
         list[str] | None, typer.Option("--set", help="A change to the recipe, like model.hidden_size=200; repeatable.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder.")] = False,
+    overwrite_output_dir: OverwriteOutputDir = False,
     tag_column: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,7 +86,9 @@ def train(
     from tagsmith.training.cards.card_text import scores_by_name
     from tagsmith.training.data.corpora import load_corpora
     from tagsmith.training.runs.recipe import ByteRecipe, Recipe, read_recipe
+    from tagsmith.training.runs.run_folder import check_folder_is_free
 
+    check_folder_is_free(output_dir, resume=resume, overwrite=overwrite_output_dir)
     prepare_torch(threads)
     chosen = read_recipe(recipe, set_ or [])
     named = named_files(train, dev or [])
@@ -96,15 +102,16 @@ def train(
     for name, corpus in corpora.items():
         report_reading(corpus, name)
         report_shared(corpus, chosen_columns[name], name)
+    how: Any = {"resume": resume, "overwrite_output_dir": overwrite_output_dir, "console": messages}
     if isinstance(chosen, ByteRecipe):
         from tagsmith.training.runs.byte_run import train_byte_tagger
 
-        results = train_byte_tagger(chosen, corpora, output_dir, resume=resume, console=messages)
+        results = train_byte_tagger(chosen, corpora, output_dir, **how)
     else:
         from tagsmith.training.runs.hierarchical_run import train_tagger
 
         assert isinstance(chosen, Recipe)
-        results = train_tagger(chosen, corpora, output_dir, resume=resume, console=messages)
+        results = train_tagger(chosen, corpora, output_dir, **how)
     for name, score in scores_by_name(results, "dev").items():
         print_scores(score, name)
     say(f"{results['minutes']:.1f} minutes; the tagger is in {output_dir}")
@@ -154,20 +161,28 @@ def demo(
         "Dronning Margrethe besøgte København i går.\n"
         "O presidente do Brasil viajou para Lisboa."
     ),
+    overwrite_output_dir: OverwriteOutputDir = False,
     threads: Threads = 1,
 ) -> None:
     """Tag a text with the tagger that comes with tagsmith; then train one on the bundled sample, and tag with that."""
     import tagsmith
     from tagsmith.training.data.sample import sample_files
-    from tagsmith.training.runs.training_run import CHECKPOINTS
+    from tagsmith.training.runs.run_folder import check_folder_is_free
     from tagsmith.training.tagging.tag_files import write_tagged
 
+    check_folder_is_free(output_dir, overwrite=overwrite_output_dir)
     say("With the tagger that comes with tagsmith:", style="bold")
     write_tagged(load_pipeline(tagsmith.DEFAULT_TAGGER, threads), iter([text]), "text")
     say("Now one of your own, from the bundled sample:", style="bold")
     files = sample_files()
-    rmtree(output_dir / CHECKPOINTS, ignore_errors=True)  # of an earlier demo
-    train("sample", [str(files["train"])], output_dir, [str(files["dev"])], threads=threads)
+    train(
+        "sample",
+        [str(files["train"])],
+        output_dir,
+        [str(files["dev"])],
+        overwrite_output_dir=overwrite_output_dir,
+        threads=threads,
+    )
     say("With yours:", style="bold")
     write_tagged(load_pipeline(str(output_dir), threads), iter([text]), "text")
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -54,12 +55,15 @@ def evaluate(
     """Score a tagger on annotated data: exact spans, by label."""
     from tagsmith.training.data.corpora import load_corpus
     from tagsmith.training.evaluation.scoring import score_tagger
+    from tagsmith.training.pictures.curve import check_table
 
     if save_best and curve is None:
         raise InputError("there is nothing to save the best of", fix="Pass --curve FILE with --save-best.")
     pipeline = load_pipeline(model, threads, int8)
-    if curve is not None and not reads_bytes(pipeline):
-        raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
+    if curve is not None:
+        if not reads_bytes(pipeline):
+            raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
+        check_table(curve)
     corpus = load_corpus({"test": file}, options=reading)
     report_reading(corpus)
     check_head(pipeline, head, model)
@@ -75,6 +79,8 @@ def evaluate(
 
 def _draw_curve(pipeline: Any, rows: Any, output: Path, folder: str | None) -> None:
     """Precision against recall as a picture and a table; the best settings into the folder's configuration."""
+    from transformers.utils import CONFIG_NAME
+
     from tagsmith.training.evaluation.precision_recall import best_setting, precision_recall
     from tagsmith.training.pictures.curve import draw_curve
 
@@ -90,7 +96,9 @@ def _draw_curve(pipeline: Any, rows: Any, output: Path, folder: str | None) -> N
         config = pipeline.model.config
         before = {"min_score": config.min_score, "recall_bias": config.recall_bias}
         config.recall_bias, config.min_score = best.recall_bias, best.min_score
-        config.save_pretrained(folder)
+        with TemporaryDirectory(dir=folder, prefix=".part-") as staged:  # a run that is cut short leaves the old one
+            config.save_pretrained(staged)
+            os.replace(os.path.join(staged, CONFIG_NAME), os.path.join(folder, CONFIG_NAME))
         _renew_card(folder, before)
         say(f"saved in {folder}")
 

@@ -64,8 +64,9 @@ def tag(
     ] = None,
 ) -> None:
     """Tag raw text; each line is tagged by itself."""
+    from tagsmith.training.machine.whole_files import whole_file
     from tagsmith.training.tagging.sharded_tagging import check_output, join_processes, tag_shards
-    from tagsmith.training.tagging.tag_files import read_texts, whole_file, write_tagged
+    from tagsmith.training.tagging.tag_files import read_texts, write_tagged
 
     model, files = _model_and_files(model, files or [])
     check_output(files, format_.value, output, shards)

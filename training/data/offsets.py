@@ -7,11 +7,11 @@ between two characters of a script without spaces is none; nor is an end inside 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
-
-import numpy as np
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.words import split_words
@@ -40,7 +40,7 @@ class Offsets:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._borders: dict[str, np.ndarray] = {}
+        self._borders: dict[str, list[int]] = {}
 
     def to_characters(self, start: int, end: int, kind: str) -> tuple[int, int] | None:
         """A span of that kind in characters, end exclusive; None if it is outside the text or cuts a character."""
@@ -48,7 +48,7 @@ class Offsets:
             borders = self._units(kind)
             if not 0 <= start < end <= borders[-1]:
                 return None
-            first, last = np.searchsorted(borders, (start, end)).tolist()
+            first, last = bisect_left(borders, start), bisect_left(borders, end)
             if (borders[first], borders[last]) != (start, end):
                 return None
             start, end = first, last
@@ -57,12 +57,12 @@ class Offsets:
             start, end = start + before, end + after
         return (start, end) if 0 <= start < end <= len(self.text) else None
 
-    def _units(self, kind: str) -> np.ndarray:
-        """Where each character begins, and the end, in units of that kind: int64 `(characters + 1,)`."""
+    def _units(self, kind: str) -> list[int]:
+        """Where each character begins, and the text ends, in units of a kind."""
         if kind not in self._borders:
-            points = np.frombuffer(self.text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-            lengths = sum((points >= first for first in _LONGER_FROM[kind]), np.ones(len(points), dtype=np.int64))
-            self._borders[kind] = np.concatenate([[0], np.cumsum(lengths)])
+            longer = _LONGER_FROM[kind]
+            lengths = (1 + sum(ord(character) >= first for first in longer) for character in self.text)
+            self._borders[kind] = list(accumulate(lengths, initial=0))
         return self._borders[kind]
 
     def guess(self, start: int, end: int) -> str | None:

@@ -6,8 +6,27 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.evaluation.precision_recall import Setting, best_setting
+from tagsmith.training.machine.whole_files import whole_file
 from tagsmith.training.pictures.figures import new_figure, save_figure
+
+
+def check_table(output: str | Path) -> Path:
+    """The path of the numbers beside a picture, after a look whether another file is there by that name.
+
+    Raises:
+        InputError: one is, which `draw_curve` has not written.
+    """
+    table = Path(output).with_suffix(".csv")
+    if table.exists():
+        with open(table, encoding="utf-8", errors="replace") as file:
+            first = file.readline().strip()
+        if first != ",".join(Setting._fields):
+            raise InputError(
+                "this file is not a curve's, and would be overwritten", path=table, fix="Name another picture."
+            )
+    return table
 
 
 def draw_curve(settings: Sequence[Setting], output: str | Path) -> Path:
@@ -23,6 +42,7 @@ def draw_curve(settings: Sequence[Setting], output: str | Path) -> Path:
     Raises:
         InputError: matplotlib is missing, or does not write such files.
     """
+    table = check_table(output)
     figure = new_figure()
     axes = figure.subplots()
     for bias in sorted({setting.recall_bias for setting in settings}):
@@ -37,8 +57,7 @@ def draw_curve(settings: Sequence[Setting], output: str | Path) -> Path:
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left", fontsize="small")
     save_figure(figure, output)
-    table = Path(output).with_suffix(".csv")
-    with open(table, "w", encoding="utf-8", newline="") as file:
+    with whole_file(table) as file:
         writer = csv.writer(file)
         writer.writerow(Setting._fields)
         writer.writerows(settings)

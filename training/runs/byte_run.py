@@ -39,6 +39,7 @@ def train_byte_tagger(
     output_dir: str | Path,
     *,
     resume: bool = False,
+    overwrite_output_dir: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train a byte-to-span tagger and write it to a folder, as `train_tagger` does a hierarchical one.
@@ -49,14 +50,15 @@ def train_byte_tagger(
             other names) of those to be scored. Their windows are shuffled together.
         output_dir: the folder, made where it is missing.
         resume: go on from the last checkpoint in the folder, if there is one.
+        overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
         console: where progress is shown; standard error by default.
 
     Returns:
         What `results.json` holds; "dev" has the scores, those of each corpus by its name where there are names.
 
     Raises:
-        InputError: data, recipe and files that do not fit together; checkpoints of an earlier run in the folder,
-            unless `resume` is set.
+        InputError: data, recipe and files that do not fit together; the folder has files that the
+            run would overwrite, and neither `resume` nor `overwrite_output_dir` is set.
         OSError: the folder cannot be written.
     """
     if "train_sampling_strategy" in recipe.training:
@@ -65,7 +67,7 @@ def train_byte_tagger(
     corpora = {name: with_dev(corpus) for name, corpus in by_name(corpora).items()}
     dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
     defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
-    run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console)
+    run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console, overwrite_output_dir)
     labels = _labels(corpora)
     model = _model(recipe, labels)
     window_size = model.config.window_size

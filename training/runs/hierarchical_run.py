@@ -42,6 +42,7 @@ def train_tagger(
     output_dir: str | Path,
     *,
     resume: bool = False,
+    overwrite_output_dir: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train a hierarchical tagger and write it to a folder.
@@ -57,14 +58,15 @@ def train_tagger(
             them together, and scored on each.
         output_dir: the folder, made where it is missing.
         resume: go on from the last checkpoint in the folder, if there is one.
+        overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
         console: where progress is shown; standard error by default.
 
     Returns:
         What `results.json` holds; "dev" has the scores, by name where corpora or heads have names.
 
     Raises:
-        InputError: data, recipe and files that do not fit together; checkpoints of an earlier run in the folder,
-            unless `resume` is set.
+        InputError: data, recipe and files that do not fit together; the folder has files that the
+            run would overwrite, and neither `resume` nor `overwrite_output_dir` is set.
         OSError: the folder cannot be written.
     """
     joint = recipe.model.get("sharing") is not None
@@ -75,7 +77,7 @@ def train_tagger(
         raise InputError(
             "some heads have dev data, and some have none", fix="Give --dev for all of them, or for none."
         )
-    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console)
+    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console, overwrite_output_dir)
     earlier = EarlierTagger(recipe.start_from) if recipe.start_from is not None else None
     if earlier is not None:
         recipe = earlier.shaped(recipe)

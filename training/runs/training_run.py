@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -17,17 +18,25 @@ from safetensors.torch import load_file, save_file
 from transformers import EarlyStoppingCallback, PreTrainedConfig, PreTrainedModel, TrainingArguments, set_seed
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
-from transformers.utils import SAFE_WEIGHTS_NAME
+from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.cards.model_card import write_card
+from tagsmith.training.cards.model_card import write_card, write_results
 from tagsmith.training.cards.run_facts import command_facts, course, environment_facts, hub_name
 from tagsmith.training.machine.processes import is_main_process
+from tagsmith.training.machine.whole_files import write_whole
 from tagsmith.training.runs.recipe import RunRecipe, model_fields
+from tagsmith.training.runs.run_folder import (
+    CHECKPOINTS,
+    check_folder_is_free,
+    checkpoints,
+    lock_folder,
+    tagger_files,
+    unlock_folder,
+)
 from tagsmith.training.trainers.progress import ProgressReport
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
 
-CHECKPOINTS = "checkpoints"
 _STORED_AS = {"float32": torch.float32, "float16": torch.float16}
 
 
@@ -41,13 +50,14 @@ class TrainingRun:
         output_dir: the folder, made where it is missing.
         resume: go on from the last checkpoint in the folder, if there is one.
         console: where progress is shown; by default standard error, of the main process.
+        overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
 
     Attributes:
         training: the training arguments, ours and the recipe's.
 
     Raises:
-        InputError: training arguments that do not fit; checkpoints of an earlier run in the folder, unless `resume`
-            is set.
+        InputError: training arguments that do not fit; the folder has files that the run would overwrite, and
+            neither `resume` nor `overwrite_output_dir` is set; another run is writing it.
         OSError: the folder cannot be written.
     """
 
@@ -59,13 +69,20 @@ class TrainingRun:
         output_dir: str | Path,
         resume: bool,
         console: Console | None,
+        overwrite_output_dir: bool = False,
     ) -> None:
         self.console = console or Console(stderr=True, quiet=not is_main_process())
         if self.console.quiet or not self.console.is_terminal:
             disable_progress_bars()
         self.folder = Path(output_dir)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.checkpoint = _last_checkpoint(self.folder / CHECKPOINTS, resume)
+        if is_main_process():
+            check_folder_is_free(self.folder, resume=resume, overwrite=overwrite_output_dir)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.lock = lock_folder(self.folder)
+            if overwrite_output_dir and not resume:
+                for checkpoint in checkpoints(self.folder):
+                    rmtree(checkpoint)
+        self.checkpoint = _last_checkpoint(self.folder) if resume else None
         self.training = {**_rhythm(recipe.training, has_dev), **defaults, **recipe.training}
         self.arguments = _training_arguments(self.training, self.folder)
         if recipe.stored_as not in _STORED_AS:
@@ -120,16 +137,31 @@ class TrainingRun:
     def write(self, results: Mapping[str, Any]) -> None:
         """Write the model and its tokenizer, `recipe.yaml` (resolved), `results.json` and the card, `README.md`."""
         if self.trainer.is_world_process_zero():
-            self.trainer.save_model(str(self.folder))
-            if self.recipe.stored_as != "float32":
-                store_weights(self.folder / SAFE_WEIGHTS_NAME, _STORED_AS[self.recipe.stored_as])
-            Path(self.folder, "recipe.yaml").write_text(self.recipe.to_yaml(), encoding="utf-8")
-            text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
-            Path(self.folder, "results.json").write_text(text, encoding="utf-8")
+            with TemporaryDirectory(dir=self.folder, prefix=".part-") as name:
+                staged = Path(name)
+                self.trainer.save_model(str(staged))
+                if self.recipe.stored_as != "float32":
+                    store_weights(staged / SAFE_WEIGHTS_NAME, _STORED_AS[self.recipe.stored_as])
+                write_whole(staged / "recipe.yaml", self.recipe.to_yaml())
+                write_results(staged, results)
+                self._move_in(staged)
             try:
                 write_card(self.folder)
             except InputError as error:  # of what a person wrote into the card that was there
                 self.console.print(f"no model card was written: {error}", style="yellow", markup=False)
+            unlock_folder(self.lock)
+
+    def _move_in(self, staged: Path) -> None:
+        """Put the tagger's files in place, each by a rename, and remove those of an earlier tagger.
+
+        The weights come first and config.json last: a folder that is cut short does not pass for another tagger.
+        """
+        names = {path.name for path in staged.iterdir()}
+        (self.folder / CONFIG_NAME).unlink(missing_ok=True)
+        for name in sorted(tagger_files() - names - {CONFIG_NAME, "README.md"}):
+            (self.folder / name).unlink(missing_ok=True)
+        for name in sorted(names, key=lambda name: (name == CONFIG_NAME, name != SAFE_WEIGHTS_NAME, name)):
+            (staged / name).replace(self.folder / name)
 
 
 @torch.no_grad()
@@ -163,17 +195,9 @@ def _rhythm(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
     }
 
 
-def _last_checkpoint(folder: Path, resume: bool) -> str | None:
-    """The last whole checkpoint, to go on from, if there is any; an interrupt may have cut one short."""
-    found = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
-    if found and not resume:
-        # A new run's checkpoints would lie among the old ones, and be taken for each other.
-        raise InputError(
-            "checkpoints of an earlier run are here",
-            path=folder,
-            fix="Go on with --resume, remove this folder, or choose another output folder.",
-        )
-    whole = [path for path in found if (path / TRAINER_STATE_NAME).is_file()]
+def _last_checkpoint(folder: Path) -> str | None:
+    """The last whole checkpoint, to continue from, if there is any; an interrupt may have cut one short."""
+    whole = [path for path in checkpoints(folder) if (path / TRAINER_STATE_NAME).is_file()]
     return str(max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")))) if whole else None
 
 

@@ -24,7 +24,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, NamedTuple
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.tagging.tag_files import check_file, decode_line, not_utf8, whole_file, write_tagged
+from tagsmith.training.machine.whole_files import whole_file
+from tagsmith.training.tagging.tag_files import check_file, decode_line, not_utf8, write_tagged
 
 _MANIFEST = "manifest.json"
 _BLOCK = 1 << 20  # bytes read together where lines are only passed over

@@ -5,13 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import secrets
 import sys
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 from typing import Any, TextIO
@@ -143,24 +140,6 @@ def not_utf8(error: UnicodeDecodeError, name: str, number: int) -> InputError:
         column=error.start + 1,
         fix="Convert the file to UTF-8, with iconv for one.",
     )
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """A file to write that has its name only once it is whole.
-
-    Until then it has a name of its own in the same folder, which ends in `.part`; if the block fails it is removed.
-    """
-    path = path.resolve()  # a link stays a link
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(part, "x", encoding="utf-8", newline="\n") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())  # else a machine that goes down may keep the name and lose the content
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_tagged(

@@ -27,6 +27,7 @@ from tagsmith.training.batches.length_sampler import LengthGroupedSampler
 from tagsmith.training.cards.model_card import write_card
 from tagsmith.training.cards.publish import stage_tagger
 from tagsmith.training.evaluation.span_metric import SpanScore
+from tagsmith.training.machine.whole_files import write_whole
 from tagsmith.training.trainers.weight_average import WeightAverage
 
 AVERAGE_FILE = "weight_average.safetensors"
@@ -196,7 +197,7 @@ class TaggerTrainer(Trainer):
         if tags:
             card = ModelCard.load(path)
             card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *_listed(tags)]))
-            card.save(path)
+            write_whole(path, str(card))
 
     def push_to_hub(
         self,

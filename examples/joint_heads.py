@@ -19,7 +19,7 @@ SETTINGS = ["model.hidden_size=40", "model.word_embedding_size=32", "training.nu
 def by_case(corpus: DatasetDict) -> DatasetDict:
     """The same sentences with other tags: a second task, made from the words themselves."""
     tagged = corpus.map(lambda row: {"tags": ["UPPER" if word[:1].isupper() else "LOWER" for word in row["tokens"]]})
-    return tagsmith.load_corpus(tagged.select_columns(["tokens", "tags"]))
+    return tagsmith.load_corpus(tagged.select_columns(["tokens", "tags"]), scheme="plain")
 
 
 def main(folder: str) -> None:

@@ -48,7 +48,7 @@ in O
 1843 O
 . O
 """
-PLAIN = "Ada PROPN\nsleeps VERB\n. PUNCT\n\nGrace PROPN\nsees VERB\nLund PROPN\n. PUNCT\n"
+PLAIN = "Ada PROPN\nsleeps VERB\n. PUNCT\n\nGrace PROPN\nsees AUX\nLund NOUN\n. PUNCT\n"
 
 
 def _load() -> ModuleType:

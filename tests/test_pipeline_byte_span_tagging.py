@@ -414,6 +414,7 @@ class TestLoading:
                 "pipeline_span_tagging",
                 "pipeline_byte_span_tagging",
                 "dropout",
+                "forked",
                 "int8",
                 "recurrent",
                 "recurrent_cells",

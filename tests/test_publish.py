@@ -286,7 +286,7 @@ class TestLoading:
         expected = load_tagger(ID)(TEXT)
         hub.__exit__()
         assert load_tagger(ID)(TEXT) == expected
-        with pytest.raises(InputError, match="ada/other: the Hub cannot be reached"):
+        with pytest.raises(InputError, match=r"ada/other: .*the Hub cannot be reached"):
             load_tagger("ada/other")
 
     @pytest.mark.parametrize(

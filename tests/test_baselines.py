@@ -227,7 +227,7 @@ class TestScript:
         assert results["command"].startswith(f"python benchmarks/baselines.py {model} --train")
         assert results["train_sentences"] == (4 if text is SPANS else 2)
         assert results["train_words"] == (21 if text is SPANS else 7)
-        assert results["tags"] == (8 if text is SPANS else 3)
+        assert results["tags"] == (8 if text is SPANS else 5)
         assert results["parameters"] > 0
         for split in ("dev", "test"):
             assert set(results[split]) == {"precision", "recall", "f1", "accuracy", "labels", "words_per_second"}

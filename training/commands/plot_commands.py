@@ -10,6 +10,8 @@ import typer
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import ModelArgument, Threads, named_file, prepare_torch, say
+from tagsmith.training.commands.reading_arguments import reads_annotated_files
+from tagsmith.training.data.reading_options import ReadingOptions
 
 plots = typer.Typer(help="Draw what a tagger has learnt.", no_args_is_help=True)
 
@@ -18,6 +20,7 @@ Seed = Annotated[int, typer.Option(help="Of the projection to two dimensions.")]
 
 
 @plots.command()
+@reads_annotated_files
 def states(
     model: ModelArgument,
     files: Annotated[
@@ -27,6 +30,8 @@ def states(
     output: Output,
     limit: Annotated[int, typer.Option(min=5, help="Points at most.")] = 2000,
     seed: Seed = 1,
+    *,
+    reading: ReadingOptions,
     threads: Threads = 1,
 ) -> None:
     """Draw the states of a byte-to-span tagger as it writes each label (t-SNE)."""
@@ -40,7 +45,7 @@ def states(
     texts = {}
     for argument in files:
         name, path = named_file(argument)
-        rows = load_corpus({"test": path})["test"]
+        rows = load_corpus({"test": path}, options=reading)["test"]
         texts[name or path.stem] = map(attrgetter("text"), documents(rows, is_plain(rows)))
     drawn = plot_states(pipeline.model, pipeline.tokenizer, texts, output, limit=limit, seed=seed)
     say(f"{drawn.points:,} of {drawn.found:,} spans are drawn in {output}")

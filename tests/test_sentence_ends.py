@@ -24,6 +24,7 @@ def test_after_marks_of_many_scripts(tmp_path: Path, mark: str) -> None:
     assert (second.text, second.spans, second.line) == ("in Oderau", [(3, 9, "LOC")], 4)
     assert second.tags == ["O", "B-LOC"] and (second.starts, second.ends) == ([0, 3], [2, 9])
     assert (report.sentences, report.tokens) == (2, 5)
+    assert (first.after, second.after) == (" ", "\n")
 
 
 def test_never_inside_a_span_or_a_multiword_token(tmp_path: Path) -> None:

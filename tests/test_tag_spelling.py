@@ -12,7 +12,8 @@ from toys import assert_one_line, tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.corpora import load_corpus, reading_reports
 from tagsmith.training.data.reading_options import ReadingOptions
-from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, holds_numbers, same_line, span_share
+from tagsmith.training.data.tag_doubts import holds_numbers
+from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, same_line, span_share
 
 
 def spelling(tags: str, **options: Any) -> TagSpelling:

@@ -12,7 +12,8 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.column_layout import Layout, read_blocks, word_lines
 from tagsmith.training.data.header_row import is_plain_name, tag_name
 from tagsmith.training.data.reading_options import ReadingOptions, option
-from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, holds_numbers, span_share, tag_share
+from tagsmith.training.data.tag_doubts import holds_numbers
+from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, span_share, tag_share
 
 _SAMPLE = 300  # blocks that are looked at for what the other columns hold
 

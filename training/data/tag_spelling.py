@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,34 +16,24 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import SchemeDetector, has_prefix
 from tagsmith.training.data.reading_options import ReadingOptions, option
 from tagsmith.training.data.reading_report import Report
+from tagsmith.training.data.tag_doubts import (
+    OTHER_COLUMN,
+    OUTSIDE,
+    Doubt,
+    bare_tag,
+    check_brackets,
+    check_plain,
+    strip_blanks,
+)
 
-_INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
-_QUOTES = {
-    '"': '"',
-    "'": "'",
-    "`": "`",
-    "\u201c": "\u201d",
-    "\u2018": "\u2019",
-    "\u00ab": "\u00bb",
-    "\u201e": "\u201c",
-}
 _BETWEEN = r"[\W_]{1,2}"
 _PREFIX_FIRST = re.compile(rf"([BIESLUMWbieslumw]){_BETWEEN}(.+)", re.DOTALL)
 _PREFIX_LAST = re.compile(rf"(.+){_BETWEEN}([BIESLUbieslu])", re.DOTALL)
 _BARE_PREFIXES = frozenset("BIESLUMWbieslumw")
-_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?%?$")
-_BRACKET = re.compile(r"\(+[^\s()]+.*|\*?\)+|\*|.*\d\)$")
 
-# What people write for `O`, in lower case; the last two are a Cyrillic and a Greek letter.
-_OUTSIDE = frozenset(
-    ["0", "_", "-", "--", "none", "null", "nil", "nan", "na", "n/a", "o", "out", "outside", "\u043e", "\u03bf"]
-)
 _LIKE_O = frozenset({"0", "o", "\u043e", "\u03bf"})
 
 _MANY_TAGS = 100_000  # distinct ones; a column with more of them holds no tags
-_WORD_LIKE = 500  # plain tags that no tag set has
-_FEW_TAGS = 5  # fewer plain ones are hardly a tag set
-_MOST = 0.6  # of the words that one plain tag may cover
 
 
 @dataclass(frozen=True)
@@ -116,7 +106,7 @@ class TagSurvey:
         reading = _Reading(self.counts, self.first, options)
         try:
             reading.decide()
-        except _Doubt as doubt:
+        except Doubt as doubt:
             raise self._error(doubt) from None
         known = {tag: new for tag, new in reading.known.items() if tag != new}
         pairs: Counter[tuple[str, str]] = Counter()
@@ -127,23 +117,15 @@ class TagSurvey:
         scheme = "IOB1" if scheme == "IO" else scheme
         if scheme == "plain" and options.scheme == "auto" and not plain and not empty:
             try:
-                _check_plain(Counter({known.get(tag, tag): n for tag, n in self.counts.items()}))
-            except _Doubt as doubt:
+                check_plain(Counter({known.get(tag, tag): n for tag, n in self.counts.items()}))
+            except Doubt as doubt:
                 raise self._error(doubt) from None
         return TagSpelling(scheme, known, tuple(reading.changes()))
 
-    def _error(self, doubt: _Doubt) -> InputError:
+    def _error(self, doubt: Doubt) -> InputError:
         column = None if self.column is None else self.column + 1
         line = self.first.get(doubt.tag) if self.column is not None else None
         return InputError(doubt.message, path=self.path, line=line, column=column, fix=doubt.fix)
-
-
-class _Doubt(Exception):
-    """A column whose reading is not sure: what was found, the first tag of the kind, and what to do."""
-
-    def __init__(self, message: str, tag: str, fix: str) -> None:
-        super().__init__(message)
-        self.message, self.tag, self.fix = message, tag, fix
 
 
 def same_line(line: int, tags: int) -> list[int]:
@@ -153,40 +135,19 @@ def same_line(line: int, tags: int) -> list[int]:
 
 def tag_share(counts: Mapping[str, int]) -> float:
     """The share of words whose tags read as span tags, or as what people write for `O`."""
-    outside = sum(n for tag, n in counts.items() if _bare(tag).casefold() in _OUTSIDE)
+    outside = sum(n for tag, n in counts.items() if bare_tag(tag).casefold() in OUTSIDE)
     return max(span_share(counts), outside / max(sum(counts.values()), 1))
 
 
 def span_share(counts: Mapping[str, int]) -> float:
     """The share of words whose tags read as span tags in any spelling; 0 where none of them has a prefix."""
-    cleaned = {tag: _bare(tag) for tag in counts}
+    cleaned = {tag: bare_tag(tag) for tag in counts}
     inside = sum(n for tag, n in counts.items() if _PREFIX_FIRST.fullmatch(cleaned[tag]))
     last = sum(n for tag, n in counts.items() if _PREFIX_LAST.fullmatch(cleaned[tag]))
-    outside = sum(n for tag, n in counts.items() if cleaned[tag].casefold() in _OUTSIDE)
+    outside = sum(n for tag, n in counts.items() if cleaned[tag].casefold() in OUTSIDE)
     alone = sum(n for tag, n in counts.items() if cleaned[tag] in _BARE_PREFIXES and not inside and not last)
     best = max(inside, last, alone)
     return (best + outside) / max(sum(counts.values()), 1) if best else 0.0
-
-
-def holds_numbers(tags: Iterable[str]) -> bool:
-    """Whether all tags are numbers or nothing, and some are: scores, or the ids of something."""
-    tags = {_bare(tag) for tag in tags}
-    return not {tag for tag in tags if not _NUMBER.match(tag) and tag not in ("", "_", "-")} and tags != {"_"}
-
-
-def _bare(tag: str) -> str:
-    """A tag without blanks, invisible characters and quotes around it."""
-    bare = _strip(tag)
-    if len(bare) > 2 and _QUOTES.get(bare[0]) == bare[-1]:
-        bare = _strip(bare[1:-1]) or bare
-    return bare
-
-
-def _strip(tag: str) -> str:
-    before = ""
-    while tag != before:
-        before, tag = tag, tag.strip().strip(_INVISIBLE)
-    return tag
 
 
 class _Reading:
@@ -198,11 +159,11 @@ class _Reading:
         self._kinds: dict[str, list[str]] = {}
 
     def decide(self) -> None:
-        """Fill `known`; raises `_Doubt`."""
+        """Fill `known`; raises `Doubt`."""
         self._clean()
         if self.options.scheme == "plain":
             return
-        _check_brackets(sorted(self.known.values(), key=lambda tag: self.first.get(tag, 0)))
+        check_brackets(sorted(self.known.values(), key=lambda tag: self.first.get(tag, 0)))
         self._read_outside_as_named()
         if self.options.scheme == "IO":
             self._read_bare_labels()
@@ -218,8 +179,8 @@ class _Reading:
         if len({self.known[tag] for tag in rest}) != 1 or "O" in self.known.values() or len(rest) == len(self.known):
             return
         found = self.known[rest[0]]
-        fix = f"Pass {option('outside', found)} if it does. {_OTHER_COLUMN}"
-        raise _Doubt(f"no tag is O; {found!r} may stand for words outside spans", rest[0], fix)
+        fix = f"Pass {option('outside', found)} if it does. {OTHER_COLUMN}"
+        raise Doubt(f"no tag is O; {found!r} may stand for words outside spans", rest[0], fix)
 
     def changes(self) -> list[tuple[str, int, int, str]]:
         """What was changed, by kind."""
@@ -243,9 +204,9 @@ class _Reading:
             self.known[tag] = tag
             if tag.isascii() and tag.isalnum():
                 continue
-            if (stripped := _strip(tag)) != tag and stripped:
+            if (stripped := strip_blanks(tag)) != tag and stripped:
                 self._set(tag, stripped, "blanks or invisible characters around tags, left out")
-            if (bare := _bare(tag)) != stripped and bare:
+            if (bare := bare_tag(tag)) != stripped and bare:
                 self._set(tag, bare, "quotes around tags, left out")
 
     def _read_outside_as_named(self) -> None:
@@ -254,7 +215,7 @@ class _Reading:
             return
         if named not in self.known.values():
             tags = ", ".join(sorted(map(repr, list(self.counts)[:8])))
-            raise _Doubt(
+            raise Doubt(
                 f"no word is tagged {named!r}, which is named for words outside spans", "", f"Tags are {tags}."
             )
         for tag, now in self.known.items():
@@ -273,14 +234,14 @@ class _Reading:
             self._set(tag, f"I-{self.known[tag]}")
 
     def _variants(self) -> list[str]:
-        return [tag for tag in self._rest() if self.known[tag].casefold() in _OUTSIDE]
+        return [tag for tag in self._rest() if self.known[tag].casefold() in OUTSIDE]
 
     def _take_as_outside(self, tags: list[str]) -> None:
         for tag in tags:
             self._set(tag, "O", f"words outside spans tagged {self.known[tag]!r}, read as O")
 
     def _read_untyped(self) -> None:
-        rest = [tag for tag in self._rest() if self.known[tag].casefold() not in _OUTSIDE]
+        rest = [tag for tag in self._rest() if self.known[tag].casefold() not in OUTSIDE]
         bare = [tag for tag in rest if self.known[tag] in _BARE_PREFIXES]
         if not bare or not {self.known[tag].upper() for tag in bare} & {"B", "I", "S", "U"}:
             return
@@ -293,11 +254,11 @@ class _Reading:
             message = f"{self.known[bare[0]]!r} has no label" if typed else f"tags without a label ({found})"
             wish = option("untyped_label", "ENTITY")
             fix = f"Write B-PER and so on, or pass {wish} to read them as spans of that label."
-            raise _Doubt(message, bare[0], f"{fix} {_OTHER_COLUMN}")
+            raise Doubt(message, bare[0], f"{fix} {OTHER_COLUMN}")
 
     def _read_prefixes(self) -> bool:
         """Read prefixes in lower case, with other separators, or behind their label; False where some tag is left."""
-        rest = [tag for tag in self._rest() if self.known[tag].casefold() not in _OUTSIDE]
+        rest = [tag for tag in self._rest() if self.known[tag].casefold() not in OUTSIDE]
         labels = {now[2:] for now in self.known.values() if has_prefix(now)}
         if not rest:
             return bool(labels)
@@ -330,7 +291,7 @@ class _Reading:
         prefixes: dict[str, set[str]] = {}
         for prefix, label in pairs:
             prefixes.setdefault(label, set()).add(prefix.upper())
-        outside = any(now == "O" or now.casefold() in _OUTSIDE for now in self.known.values())
+        outside = any(now == "O" or now.casefold() in OUTSIDE for now in self.known.values())
         several = any(len(found) > 1 for found in prefixes.values())
         opening = any(found & set("BSUI") for found in prefixes.values())
         return opening and (outside or several)
@@ -350,11 +311,8 @@ class _Reading:
             other = "'O' and " if "O" in self.known.values() else ""
             found = " and ".join(sorted({repr(self.known[tag]) for tag in variants}))
             wish = option("outside", self.known[variants[0]])
-            fix = f"Pass {wish} if that means O, or correct the tags. {_OTHER_COLUMN}"
-            raise _Doubt(f"both {other}{found} may stand for words outside spans", variants[0], fix)
-
-
-_OTHER_COLUMN = f"Or name another column of tags: {option('tag_column', 2)}."
+            fix = f"Pass {wish} if that means O, or correct the tags. {OTHER_COLUMN}"
+            raise Doubt(f"both {other}{found} may stand for words outside spans", variants[0], fix)
 
 
 def _first(tag: str) -> tuple[str, str] | None:
@@ -379,43 +337,3 @@ def _as_usual(tag: str, prefix: str, label: str, labels: set[str]) -> tuple[str,
     if tag[1] != "-":
         return f"{upper}-{label}", f"{tag[1]!r} between prefix and label, read as a hyphen"
     return f"{upper}-{label}", "tags in lower case, read as capitals"
-
-
-def _check_brackets(tags: Sequence[str]) -> None:
-    brackets = [tag for tag in tags if _BRACKET.match(tag)]
-    opening = [tag for tag in brackets if re.match(r"\(+\w", tag)]
-    if opening and not {*tags} - {*brackets, "-", "_", "O"}:
-        fix = f"Write names as B-PER, I-PER and O. {_OTHER_COLUMN}"
-        raise _Doubt(f"spans in brackets, as in CoNLL-2012: {opening[0]!r}", opening[0], fix)
-
-
-def _check_plain(counts: Counter[str]) -> None:
-    """See that plain tags are what is meant; raises `_Doubt`."""
-    if not counts:
-        return
-    words, (commonest, most) = counts.total(), counts.most_common(1)[0]
-    fix = f"Pass {option('scheme', 'plain')} if each word has its own tag. {_OTHER_COLUMN}"
-    as_spans = f"Pass {option('scheme', 'IO')} to read them as spans"
-    like_spans = next((tag for tag in counts if re.match(r"[BIbi]-.", tag)), None)
-    if like_spans is not None:
-        raise _Doubt(f"{like_spans!r} looks like a span tag among plain ones", like_spans, fix)
-    if holds_numbers(counts):
-        raise _Doubt(f"numbers instead of tags: {commonest!r}", commonest, fix)
-    outside = next((tag for tag in counts if tag.casefold() in _OUTSIDE and counts[tag] > words / 4), None)
-    if outside is not None:
-        other = next((tag for tag in counts if tag != outside), None)
-        message = (
-            f"labels without B- and I- ({other!r}) beside {outside!r}, as {counts[outside] / words:.0%} of the words"
-        )
-        if other is None:
-            message = f"no tag but {outside!r}"
-        named = "" if outside == "O" else f", with {option('outside', outside)}"
-        raise _Doubt(message, other or outside, f"{as_spans}{named}. {fix}")
-    if len(counts) > _WORD_LIKE or (words >= 20 and len(counts) > words * 0.9):
-        raise _Doubt(f"{len(counts):,} different tags, such as {commonest!r}: are these words?", commonest, fix)
-    found = f"none has B- or I- ({', '.join(list(counts)[:5])})"
-    also = f"{as_spans}, with --outside for what is not O. {fix}"
-    if len(counts) < _FEW_TAGS:
-        raise _Doubt(f"only {len(counts)} different tag{'s' * (len(counts) != 1)}, and {found}", commonest, also)
-    if most > _MOST * words:
-        raise _Doubt(f"{most / words:.0%} of the words are {commonest!r}, and {found}", commonest, also)

@@ -275,6 +275,7 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
     width, tab, quoted = layout.width, layout.separator == "tab", layout.quoted
     blank, blanks = layout.delimiter, " \t" if tab else " \t" + layout.delimiter
     marks, header_line = layout.sentence_column, layout.header_line
+    named = header_line > 0
     block, sentence = Block(), ""
     for number, line in enumerate(read_lines(layout.path, layout.encoding), 1):
         if not line or not line.strip(blanks):
@@ -292,19 +293,19 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
                 block = Block()
             block.new_document = True
             continue
-        if number == header_line:
+        if named and number == header_line:
             continue
         fields = line.split(blank)
         if len(fields) != width or quoted or (not tab and ("" in fields or "\t" in line)):
             fields = split_row(line, layout.separator, quoted)
             if len(fields) != width:
                 raise _ragged(layout, number, fields)
-        if marks is not None and block.rows and fields[marks] not in ("", sentence):
+        if named and marks is not None and block.rows and fields[marks] not in ("", sentence):
             yield block
             block = Block()
         if not block.rows:
             block.first_line = number
-            sentence = fields[marks] if marks is not None else ""
+            sentence = "" if marks is None else fields[marks]
         block.rows.append(fields)
     if block.rows or block.comments:
         yield block

@@ -61,26 +61,27 @@ def read_sentences(
 
 def _sentences(columns: Columns, options: ReadingOptions, report: Report) -> Iterator[Sentence]:
     layout, on_error = columns.layout, options.on_error
-    document = 0
+    word, column, document = layout.word_column, columns.tags, 0
     misc = layout.names.index("misc") if columns.has_spacing else None
     ends = end_words(options.sentence_end)
     for number, block in enumerate(read_blocks(layout)):
         document += block.new_document and number > 0
-        _note_comments(layout, block, report)
+        if block.comments:
+            _note_comments(layout, block, report)
         if not block.rows:
             continue
         rows, units = block.rows, None
         if layout.has_ids:
-            units = read_ids(block.rows, block.first_line, layout.word_column, misc, layout.path, report)
+            units = read_ids(block.rows, block.first_line, word, misc, layout.path, report)
         if units is not None:
             rows = [row for row in rows if row[0].isdecimal()]
         lines = word_lines(block, rows)
-        words = [row[layout.word_column] for row in rows]
-        tags = [row[columns.tags] for row in rows]
+        words = [row[word] for row in rows]
+        tags = [row[column] for row in rows]
         if "" in words or "" in tags or (layout.is_conllu and "_" in tags and "_" not in columns.spelling.known):
-            raise _missing(layout, columns.tags, words, tags, lines)
+            raise _missing(layout, column, words, tags, lines)
         text, raw, starts, stops = _place(block, words, units, misc is not None, on_error, report)
-        tags, spans = read_tags(columns.spelling.read(tags), starts, stops, lines, columns.tags, on_error, report)
+        tags, spans = read_tags(columns.spelling.read(tags), starts, stops, lines, column, on_error, report)
         sentence = Sentence(document, text, raw, words, starts, stops, tags, spans, block.first_line)
         for part in split_sentence(sentence, lines, ends) if ends else [sentence]:
             report.add_sentence(part)

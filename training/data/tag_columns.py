@@ -13,9 +13,9 @@ from tagsmith.training.data.column_layout import Layout, read_blocks, word_lines
 from tagsmith.training.data.header_row import is_plain_name, tag_name
 from tagsmith.training.data.reading_options import ReadingOptions, option
 from tagsmith.training.data.tag_doubts import holds_numbers
-from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, span_share, tag_share
+from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, reads_as_tag, span_share, tag_share
 
-_SAMPLE = 300  # blocks that are looked at for what the other columns hold
+_SAMPLE = 200  # blocks that are looked at for what the other columns hold
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _are_swapped(first: Counter[str], second: Counter[str]) -> bool:
 
 def _is_spans(counts: Counter[str]) -> bool:
     """Whether a column holds span tags and nothing else."""
-    return span_share(counts) == 1.0
+    return all(map(reads_as_tag, counts)) and span_share(counts) == 1.0
 
 
 def _ask_about_others(layout: Layout, column: int) -> None:

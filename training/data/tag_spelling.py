@@ -139,6 +139,13 @@ def tag_share(counts: Mapping[str, int]) -> float:
     return max(span_share(counts), outside / max(sum(counts.values()), 1))
 
 
+def reads_as_tag(field: str) -> bool:
+    """Whether a field may be a span tag in any spelling; most words are not."""
+    tag = bare_tag(field)
+    likely = _PREFIX_FIRST.fullmatch(tag) or _PREFIX_LAST.fullmatch(tag)
+    return bool(likely) or tag in _BARE_PREFIXES or tag.casefold() in OUTSIDE
+
+
 def span_share(counts: Mapping[str, int]) -> float:
     """The share of words whose tags read as span tags in any spelling; 0 where none of them has a prefix."""
     cleaned = {tag: bare_tag(tag) for tag in counts}

@@ -131,7 +131,7 @@ class TestARun:
         (tmp_path / "tagger").mkdir()
         (tmp_path / "tagger" / "README.md").write_text("---\na: [\n---\n")
         files = [f"--train={toy_file(tmp_path / 'train.conll', 8, 1)}"]
-        done = train(tmp_path, {"model": SHAPE, "training": {**EPOCHS, "num_train_epochs": 1}}, *files)
+        done = train(tmp_path, {"model": SHAPE, "training": {**EPOCHS, "num_train_epochs": 1}}, *files, "--overwrite-output-dir")
         assert "no model card was written: " in done.err
         assert "dev" not in results_of(tmp_path / "tagger")
         assert card_of(tmp_path / "tagger") == "---\na: [\n---\n"
@@ -385,3 +385,14 @@ class TestMarkup:
     def test_code_stays_within_its_fence(self, text: str) -> None:
         page = MarkdownIt("commonmark").render(f"{as_code(text)}\n\n# After")
         assert page.count("<pre>") == 1 and page.endswith("<h1>After</h1>\n")
+
+
+def test_a_card_that_is_a_link_is_not_written_through(tiny_folder: Path, tmp_path: Path) -> None:
+    folder, own = tmp_path / "tagger", tmp_path / "own.md"
+    shutil.copytree(tiny_folder, folder)
+    own.write_text("mine", encoding="utf-8")
+    (folder / "README.md").unlink(missing_ok=True)
+    (folder / "README.md").symlink_to(own)
+    with pytest.raises(InputError, match="the card is a link"):
+        write_card(folder)
+    assert own.read_text(encoding="utf-8") == "mine"

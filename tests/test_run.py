@@ -375,3 +375,22 @@ def test_texts_of_several_lines_score_after_training_as_in_training(tmp_path: Pa
     assert scores["f1"] == pytest.approx(results["dev"]["f1"], abs=1e-4)
     assert scores["labels"]["PER"]["support"] == 2 * len(rows)
     assert 0 < scores["recall"] <= 0.5  # what crosses a line's end is missed
+
+
+def test_an_earlier_tagger_is_replaced_whole(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    folder = tmp_path / "tagger"
+    train_tagger(SPANS, make_corpus(), folder, console=quiet())
+    (folder / "gazetteer.json").write_text("{}", encoding="utf-8")  # would be loaded as the new tagger's
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    card = folder / "README.md"
+    card.write_text(card.read_text(encoding="utf-8") + "\nMy own words.\n", encoding="utf-8")
+    with pytest.raises(InputError, match="--overwrite-output-dir"):
+        train_tagger(SPANS, make_corpus(), folder, console=quiet())
+    kept = {path: path.read_bytes() for path in (folder / "checkpoints").glob("*/model.safetensors")}
+    with pytest.raises(InputError):  # data that do not fit: the earlier run stays as it was
+        train_tagger(SPANS, make_corpus().filter(lambda _: False), folder, overwrite_output_dir=True, console=quiet())
+    assert kept and {path: path.read_bytes() for path in kept} == kept
+    train_tagger(SPANS, make_corpus(), folder, overwrite_output_dir=True, console=quiet())
+    assert not (folder / "gazetteer.json").exists()
+    assert (folder / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert "My own words." in card.read_text(encoding="utf-8")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.runs.run_folder import check_folder_is_free, lock_folder, tagger_files, unlock_folder
+from tagsmith.training.runs.run_folder import check_folder_is_free, claimed_folder, tagger_files
 
 
 @pytest.mark.parametrize("name", ["crf.py", "words.py", "recipe.yaml", "config.json", "results.json", "README.md"])
@@ -40,9 +42,31 @@ def test_an_earlier_tagger(tmp_path: Path) -> None:
 
 
 def test_two_runs_in_one_folder(tmp_path: Path) -> None:
-    lock = lock_folder(tmp_path)
-    with pytest.raises(InputError, match="another run is writing this folder"):
-        lock_folder(tmp_path)
-    unlock_folder(lock)
-    assert not list(tmp_path.iterdir())
-    unlock_folder(lock_folder(tmp_path))
+    folder = tmp_path / "new"
+    with claimed_folder(folder):
+        with pytest.raises(InputError, match="another run is writing this folder"), claimed_folder(folder):
+            pass
+        assert list(folder.iterdir())
+    with claimed_folder(folder):
+        pass
+    assert not list(folder.iterdir())
+
+
+def test_a_run_that_fails_lets_go_of_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), claimed_folder(tmp_path):
+        raise KeyboardInterrupt
+    with claimed_folder(tmp_path):
+        pass
+
+
+def test_the_lock_of_a_killed_run_does_not_stay(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from tagsmith.training.runs.run_folder import claimed_folder\n"
+        "with claimed_folder(sys.argv[1]):\n"
+        "    os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == 9
+    assert list(tmp_path.iterdir())
+    with claimed_folder(tmp_path):
+        pass

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tagsmith.training.cards.run_facts import base_name
+
 _TOKEN = re.compile(r"\b(hf|api)_[A-Za-z0-9]{8,}\b")
 _ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://", re.I)
 # How a path begins that says where this machine has its files.
@@ -35,7 +37,7 @@ def public(value: Any, found: list[str]) -> Any:
         return value
     if _is_path(value):
         found.append(value)
-        return _name(value)
+        return base_name(value)
     return public_text(value, found)
 
 
@@ -47,7 +49,7 @@ def public_text(text: str, found: list[str]) -> str:
         if not _is_path(word):
             return match[0]
         found.append(word)
-        return _name(word) + match[0][len(word) :]
+        return base_name(word) + match[0][len(word) :]
 
     text = _WORD.sub(cut, text)
     for place in _places():  # what is left of them, in paths with blanks
@@ -71,11 +73,6 @@ def _is_path(text: str) -> bool:
     parts = re.split(r"[/\\]", text)
     several = len(parts) > 2 and not all(part.isdigit() or part.isupper() for part in parts)  # a date, labels
     return several or "\\" in text or _FILE_ENDING.search(text) is not None or Path(text).exists()
-
-
-def _name(path: str) -> str:
-    """The last part of a path, with either kind of slash."""
-    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
 def _places() -> list[str]:

@@ -24,6 +24,7 @@ from tagsmith.training.cards.run_facts import data_facts, speed_facts
 from tagsmith.training.data.corpora import by_name, check_kinds, is_plain, label_names, said, with_dev
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.recipe import ByteRecipe
+from tagsmith.training.runs.run_folder import claimed_folder
 from tagsmith.training.runs.training_run import TrainingRun
 from tagsmith.training.tagging.load_tagger import load_tagger
 from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
@@ -57,17 +58,29 @@ def train_byte_tagger(
         What `results.json` holds; "dev" has the scores, those of each corpus by its name where there are names.
 
     Raises:
-        InputError: data, recipe and files that do not fit together; the folder has files that the
-            run would overwrite, and neither `resume` nor `overwrite_output_dir` is set.
+        InputError: data, recipe and files that do not fit together; the folder has files that the run would
+            overwrite, and neither `resume` nor `overwrite_output_dir` is set; another run is writing it.
         OSError: the folder cannot be written.
     """
+    with claimed_folder(output_dir, resume=resume, overwrite=overwrite_output_dir):
+        return _train(recipe, corpora, output_dir, resume, console)
+
+
+def _train(
+    recipe: ByteRecipe,
+    corpora: DatasetDict | Mapping[str, DatasetDict],
+    output_dir: str | Path,
+    resume: bool,
+    console: Console | None,
+) -> dict[str, Any]:
+    """The run itself, in a folder that is its own."""
     if "train_sampling_strategy" in recipe.training:
         fix = "Leave training.train_sampling_strategy out."
         raise InputError("windows are always drawn at random, and training.train_sampling_strategy is set", fix=fix)
     corpora = {name: with_dev(corpus) for name, corpus in by_name(corpora).items()}
     dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
     defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
-    run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console, overwrite_output_dir)
+    run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console)
     labels = _labels(corpora)
     model = _model(recipe, labels)
     window_size = model.config.window_size

@@ -27,6 +27,7 @@ from tagsmith.training.data.corpora import by_name, check_kinds, said, with_dev
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.earlier_tagger import EarlierTagger, freeze
 from tagsmith.training.runs.recipe import Recipe
+from tagsmith.training.runs.run_folder import claimed_folder
 from tagsmith.training.runs.training_run import TrainingRun
 from tagsmith.training.runs.vocabularies import Corpora, Vocabularies, build_vocabularies, vectors_path
 from tagsmith.training.trainers.joint_trainer import JointTaggerTrainer
@@ -65,10 +66,22 @@ def train_tagger(
         What `results.json` holds; "dev" has the scores, by name where corpora or heads have names.
 
     Raises:
-        InputError: data, recipe and files that do not fit together; the folder has files that the
-            run would overwrite, and neither `resume` nor `overwrite_output_dir` is set.
+        InputError: data, recipe and files that do not fit together; the folder has files that the run would
+            overwrite, and neither `resume` nor `overwrite_output_dir` is set; another run is writing it.
         OSError: the folder cannot be written.
     """
+    with claimed_folder(output_dir, resume=resume, overwrite=overwrite_output_dir):
+        return _train(recipe, corpora, output_dir, resume, console)
+
+
+def _train(
+    recipe: Recipe,
+    corpora: DatasetDict | Mapping[str, DatasetDict],
+    output_dir: str | Path,
+    resume: bool,
+    console: Console | None,
+) -> dict[str, Any]:
+    """The run itself, in a folder that is its own."""
     joint = recipe.model.get("sharing") is not None
     given = {name: with_dev(corpus) for name, corpus in by_name(corpora).items()}
     check_heads(recipe, given)
@@ -77,7 +90,7 @@ def train_tagger(
         raise InputError(
             "some heads have dev data, and some have none", fix="Give --dev for all of them, or for none."
         )
-    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console, overwrite_output_dir)
+    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console)
     earlier = EarlierTagger(recipe.start_from) if recipe.start_from is not None else None
     if earlier is not None:
         recipe = earlier.shaped(recipe)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -10,6 +12,7 @@ from filelock import FileLock, Timeout
 import tagsmith.modeling
 import tagsmith.tokenization
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.machine.processes import is_main_process
 
 CHECKPOINTS = "checkpoints"
 _LOCK = ".tagsmith.lock"
@@ -74,22 +77,28 @@ def _is_ours(folder: Path) -> bool:
         return False
 
 
-def lock_folder(folder: Path) -> FileLock:
-    """Keep other runs out of a folder until this process ends or the lock is released.
+@contextmanager
+def claimed_folder(folder: str | Path, *, resume: bool = False, overwrite: bool = False) -> Iterator[None]:
+    """A folder that is free for a run, made where it is missing, and kept from other runs until the block ends.
+
+    The main process of a launched run claims it for all. A process that is killed claims nothing any more.
 
     Raises:
-        InputError: another run has it.
+        InputError: as `check_folder_is_free`; or another run has the folder.
     """
-    lock = FileLock(folder / _LOCK)
+    if not is_main_process():
+        yield
+        return
+    check_folder_is_free(folder, resume=resume, overwrite=overwrite)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    lock = FileLock(Path(folder, _LOCK))
     try:
         lock.acquire(timeout=0)
     except Timeout:
         fix = "Wait for its end, or name another --output-dir."
         raise InputError("another run is writing this folder", path=folder, fix=fix) from None
-    return lock
-
-
-def unlock_folder(lock: FileLock) -> None:
-    """Let other runs into the folder again, and leave nothing of the lock there."""
-    Path(lock.lock_file).unlink(missing_ok=True)
-    lock.release()
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()

@@ -26,14 +26,7 @@ from tagsmith.training.cards.run_facts import command_facts, course, environment
 from tagsmith.training.machine.processes import is_main_process
 from tagsmith.training.machine.whole_files import write_whole
 from tagsmith.training.runs.recipe import RunRecipe, model_fields
-from tagsmith.training.runs.run_folder import (
-    CHECKPOINTS,
-    check_folder_is_free,
-    checkpoints,
-    lock_folder,
-    tagger_files,
-    unlock_folder,
-)
+from tagsmith.training.runs.run_folder import CHECKPOINTS, checkpoints, tagger_files
 from tagsmith.training.trainers.progress import ProgressReport
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
 
@@ -47,18 +40,15 @@ class TrainingRun:
         recipe: the run's choices.
         defaults: training arguments of the family where the recipe leaves them open.
         has_dev: whether there is dev data, to score checkpoints on.
-        output_dir: the folder, made where it is missing.
+        output_dir: the folder, which `claimed_folder` has made and keeps from others.
         resume: go on from the last checkpoint in the folder, if there is one.
         console: where progress is shown; by default standard error, of the main process.
-        overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
 
     Attributes:
         training: the training arguments, ours and the recipe's.
 
     Raises:
-        InputError: training arguments that do not fit; the folder has files that the run would overwrite, and
-            neither `resume` nor `overwrite_output_dir` is set; another run is writing it.
-        OSError: the folder cannot be written.
+        InputError: training arguments that do not fit.
     """
 
     def __init__(
@@ -69,20 +59,12 @@ class TrainingRun:
         output_dir: str | Path,
         resume: bool,
         console: Console | None,
-        overwrite_output_dir: bool = False,
     ) -> None:
         self.console = console or Console(stderr=True, quiet=not is_main_process())
         if self.console.quiet or not self.console.is_terminal:
             disable_progress_bars()
         self.folder = Path(output_dir)
-        if is_main_process():
-            check_folder_is_free(self.folder, resume=resume, overwrite=overwrite_output_dir)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.lock = lock_folder(self.folder)
-            if overwrite_output_dir and not resume:
-                for checkpoint in checkpoints(self.folder):
-                    rmtree(checkpoint)
-        self.checkpoint = _last_checkpoint(self.folder) if resume else None
+        self.resume, self.checkpoint = resume, _last_checkpoint(self.folder) if resume else None
         self.training = {**_rhythm(recipe.training, has_dev), **defaults, **recipe.training}
         self.arguments = _training_arguments(self.training, self.folder)
         if recipe.stored_as not in _STORED_AS:
@@ -114,6 +96,9 @@ class TrainingRun:
             _check_shape(model.config, self.checkpoint)
         progress = ProgressReport(self.console)
         trainer = _make_trainer(trainer_class, recipe, progress, model=model, args=self.arguments, **parts)
+        if not self.resume and trainer.is_world_process_zero():
+            for earlier in checkpoints(self.folder):  # of a run that is replaced, now that this one can begin
+                rmtree(earlier)
         started = time.monotonic()
         try:
             trainer.train(resume_from_checkpoint=self.checkpoint)
@@ -149,7 +134,6 @@ class TrainingRun:
                 write_card(self.folder)
             except InputError as error:  # of what a person wrote into the card that was there
                 self.console.print(f"no model card was written: {error}", style="yellow", markup=False)
-            unlock_folder(self.lock)
 
     def _move_in(self, staged: Path) -> None:
         """Put the tagger's files in place, each by a rename, and remove those of an earlier tagger.

@@ -131,7 +131,9 @@ class TestARun:
         (tmp_path / "tagger").mkdir()
         (tmp_path / "tagger" / "README.md").write_text("---\na: [\n---\n")
         files = [f"--train={toy_file(tmp_path / 'train.conll', 8, 1)}"]
-        done = train(tmp_path, {"model": SHAPE, "training": {**EPOCHS, "num_train_epochs": 1}}, *files, "--overwrite-output-dir")
+        done = train(
+            tmp_path, {"model": SHAPE, "training": {**EPOCHS, "num_train_epochs": 1}}, *files, "--overwrite-output-dir"
+        )
         assert "no model card was written: " in done.err
         assert "dev" not in results_of(tmp_path / "tagger")
         assert card_of(tmp_path / "tagger") == "---\na: [\n---\n"

@@ -61,6 +61,8 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
             once but for a recurrence without matrices.
         hidden_size: state of the word encoder, for each direction.
         num_hidden_layers: its layers.
+        gru_reset: where a GRU, of words or characters, applies its reset gate: "after" the product with the state, as
+            cuDNN and PyTorch do, or "before" it, `U (r * h)`, as Cho et al. (2014) and Yang et al. write it.
         gazetteer_size: width of the gazetteer features that join the top of the word encoder; 0 for none.
         output: "crf", or "softmax" for each word by itself.
         tag_scheme: how tags spell spans: "BIOES", "BILOU", "IOB1", "IOB2", or "plain" for one tag a word.
@@ -95,6 +97,7 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     word_encoder: Literal["gru", "lstm", "rnn", "sru", "linear-rnn"] = "gru"
     hidden_size: int = 300
     num_hidden_layers: int = 2
+    gru_reset: Literal["before", "after"] = "after"
     gazetteer_size: int = 0
     output: Literal["crf", "softmax"] = "crf"
     tag_scheme: Literal["BIOES", "BILOU", "IOB1", "IOB2", "plain"] = "BIOES"
@@ -177,6 +180,10 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         first = next(iter(self.heads.values()))
         if self.sharing == "all" and any(head != first for head in self.heads.values()):
             raise ValueError('Heads that share all must have the same tags; let them share "encoder".')
+
+    def cell(self, encoder: str) -> str:
+        """The cell of a recurrent encoder, by its name in the configuration."""
+        return "gru-reset-before" if encoder == "gru" and self.gru_reset == "before" else encoder
 
     @property
     def tags(self) -> list[str]:

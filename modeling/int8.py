@@ -92,7 +92,7 @@ def quantize(model: nn.Module) -> nn.Module:
         for layer in stack.layers:
             layer.products = (
                 Int8Product(layer.input_weight, layer.projection_bias, bound),
-                Int8Product(layer.recurrent_weight, layer.state_bias, 1.0),
+                [Int8Product(part, layer.state_bias, 1.0) for part in layer.state_weights],
             )
             bound = 1.0  # the next one reads states
     return model.eval()

@@ -12,6 +12,7 @@ leaves the weights' gradient to a single product at the end, where autograd woul
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -115,8 +116,25 @@ def _product(
     return torch.add(onto.to(out.dtype), torch.bmm(states, weight), out=out)
 
 
+def gates_of(cell: str) -> int:
+    """How many times its state's size a cell's gates are wide."""
+    return sum(CELLS[cell].blocks)
+
+
+def in_blocks(cell: Any, size: int, tensor: Tensor) -> tuple[Tensor, ...]:
+    """`(..., gates * size)` cut into one `(..., gates of a block * size)` for each of a cell's products."""
+    if len(cell.blocks) == 1:
+        return (tensor,)
+    return tuple(part.contiguous() for part in tensor.split([gates * size for gates in cell.blocks], -1))
+
+
+def _products(cell: Any, weight: Tensor, bias: Tensor | None) -> list[Product]:
+    """A cell's plain products; only a cell of one block has a bias in it."""
+    return [partial(_product, part, bias) for part in in_blocks(cell, weight.shape[1], weight)]
+
+
 def _run(
-    x: Tensor, product: Product, sizes: list[int], cell: Any, initial: list[Tensor], keep: bool
+    x: Tensor, products: Sequence[Product], sizes: list[int], cell: Any, initial: list[Tensor], keep: bool
 ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
     """The loop over time: states `(directions, steps, size)`, what the backward pass needs if kept, last states."""
     directions, steps, _ = x.shape
@@ -132,7 +150,7 @@ def _run(
                 ended[:, n : states.shape[1]] = states[:, n:]
         state = [s[:, :n] for s in state]
         now = [o[:, rows] for o in out]
-        cell.forward(x[:, rows], product, state, now, kept[:, rows if keep else slice(n)])
+        cell.forward(x[:, rows], products, state, now, kept[:, rows if keep else slice(n)])
         state = now
         start += n
     for ended, states in zip(final, state, strict=True):
@@ -154,7 +172,7 @@ class _Scan(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, sizes: list[int], cell: Any, *initial: Tensor
     ) -> tuple[Tensor, ...]:
-        out, kept, final = _run(x, partial(_product, weight, bias), sizes, cell, list(initial), keep=True)
+        out, kept, final = _run(x, _products(cell, weight, bias), sizes, cell, list(initial), keep=True)
         ctx.save_for_backward(weight, kept, *initial, *out)
         ctx.sizes, ctx.cell, ctx.x_dtype = sizes, cell, x.dtype
         return out[0], *final
@@ -166,11 +184,15 @@ class _Scan(torch.autograd.Function):
         sizes, cell = ctx.sizes, ctx.cell
         initial, out = states[: cell.states], states[cell.states :]
         directions, steps, size = out[0].shape
-        dx = grad.new_empty(directions, steps, cell.gates * size)
+        dx = grad.new_empty(directions, steps, sum(cell.blocks) * size)
         dr = dx if cell.additive else torch.empty_like(dx)
         previous: list[Tensor] = []  # the state that each step started from, the last step first
         carry = [final.clone() for final in grad_final]
-        transposed = weight.transpose(1, 2)
+        transposed = [part.transpose(1, 2) for part in in_blocks(cell, size, weight)]
+
+        def pull(block: int, d_share: Tensor) -> Tensor:
+            return torch.bmm(d_share.to(weight.dtype), transposed[block]).to(grad.dtype)
+
         end = steps
         for t in range(len(sizes) - 1, -1, -1):
             n = sizes[t]
@@ -181,9 +203,9 @@ class _Scan(torch.autograd.Function):
             incoming = [c[:, :n] for c in carry]
             incoming[0] = incoming[0] + grad[:, rows]
             now = [o[:, rows] for o in out]
-            passed = cell.backward(incoming, state, now, kept[:, rows], dx[:, rows], dr[:, rows])
-            product = torch.bmm(dr[:, rows].to(weight.dtype), transposed)
-            passed[0] = product.to(grad.dtype) if passed[0] is None else passed[0].add_(product)
+            passed = cell.backward(incoming, state, now, kept[:, rows], dx[:, rows], dr[:, rows], pull)
+            pulled = pull(0, dr[:, rows, : cell.blocks[0] * size])
+            passed[0] = pulled if passed[0] is None else passed[0].add_(pulled)
             for index, p in enumerate(passed):
                 if carry[index].shape == p.shape:
                     carry[index] = p
@@ -191,9 +213,18 @@ class _Scan(torch.autograd.Function):
                     carry[index][:, :n] = p
             end -= n
         before_all = torch.cat([state.to(weight.dtype) for state in reversed(previous)], dim=1)
-        d_weight = torch.bmm(before_all.transpose(1, 2), dr.to(weight.dtype))
+        d_weight = _weight_gradient(cell, before_all, kept, dr.to(weight.dtype))
         d_bias = None if cell.additive else dr.sum(1, keepdim=True)
         return dx.to(ctx.x_dtype), d_weight, d_bias, None, None, *carry
+
+
+def _weight_gradient(cell: Any, states: Tensor, kept: Tensor, d_share: Tensor) -> Tensor:
+    """Of all steps by one product a block: states that the steps started from, `(directions, steps, size)`."""
+    if len(cell.blocks) == 1:
+        return torch.bmm(states.transpose(1, 2), d_share)
+    parts = enumerate(d_share.split([gates * states.shape[-1] for gates in cell.blocks], -1))
+    taken = [(cell.multiplied(block, states, kept).to(states.dtype), part) for block, part in parts]
+    return torch.cat([torch.bmm(of.transpose(1, 2), part) for of, part in taken], -1)
 
 
 def scan(
@@ -203,7 +234,7 @@ def scan(
     sizes: list[int],
     cell: str,
     initial: list[Tensor] | None = None,
-    product: Product | None = None,
+    products: Sequence[Product] | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Run a cell over packed sequences.
 
@@ -212,10 +243,10 @@ def scan(
         weight: `(directions, size, gates * size)`, recurrent.
         bias: `(directions, 1, gates * size)`, of the recurrent product; None where `x` has it (not of a GRU).
         sizes: sequences running at each time step, never rising.
-        cell: "gru", "lstm" or "rnn".
+        cell: "gru", "gru-reset-before", "lstm" or "rnn".
         initial: the states to start from, the hidden one and with an LSTM the cell, `(directions, batch, size)` each,
             longest sequence first; zeros by default.
-        product: in place of weight and bias, from states to their share of the gates; for inference alone.
+        products: in place of weight and bias, from states to their share of the gates; for inference alone.
 
     Returns:
         Hidden states `(directions, steps, size)`, and the states that each sequence ends with, as the initial ones
@@ -235,8 +266,8 @@ def scan(
         initial = [state.float() for state in initial]
     with torch.autocast(device, enabled=False):
         if not torch.is_grad_enabled():
-            product = product or partial(_product, weight, bias)
-            out, _, final = _run(x, product, sizes, CELLS[cell], initial, keep=False)
+            products = products or _products(CELLS[cell], weight, bias)
+            out, _, final = _run(x, products, sizes, CELLS[cell], initial, keep=False)
             return out[0], final
         hidden, *final = _Scan.apply(x, weight, bias, sizes, CELLS[cell], *initial)
     return hidden, final
@@ -263,12 +294,12 @@ class RecurrentLayer(nn.Module):
     def __init__(self, cell: str, input_size: int, hidden_size: int, directions: int = 2) -> None:
         super().__init__()
         self.cell, self.directions = cell, directions
-        width = CELLS[cell].gates * hidden_size
+        width = gates_of(cell) * hidden_size
         self.input_weight = nn.Parameter(torch.empty(directions, input_size, width))
         self.input_bias = nn.Parameter(torch.empty(directions, 1, width))
         self.recurrent_weight = nn.Parameter(torch.empty(directions, hidden_size, width))
         self.recurrent_bias = nn.Parameter(torch.empty(directions, 1, width))
-        self.products: tuple[Product, Product] | None = None  # of inputs and states, with quantised weights
+        self.products: tuple[Product, list[Product]] | None = None  # of inputs and states, with quantised weights
         self.reset_parameters()
 
     @torch.no_grad()
@@ -304,6 +335,11 @@ class RecurrentLayer(nn.Module):
     def projection_bias(self) -> Tensor:
         """Of the inputs' share of the gates; where the states' share is only added to it, with the bias of that."""
         return self.input_bias + self.recurrent_bias if CELLS[self.cell].additive else self.input_bias
+
+    @property
+    def state_weights(self) -> tuple[Tensor, ...]:
+        """Of the states' share of the gates, `(directions, hidden_size, ...)` for each product that the cell takes."""
+        return in_blocks(CELLS[self.cell], self.recurrent_weight.shape[1], self.recurrent_weight)
 
     @property
     def state_bias(self) -> Tensor | None:

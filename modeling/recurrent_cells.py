@@ -1,11 +1,13 @@
 """The cells of recurrent layers, a time step of each and its gradient: GRU, LSTM and the plain (Elman) RNN.
 
-A step takes the inputs' share of the gates, the product that gives the states' share, and the states `(directions,
-sequences, size)`. It writes the new states into `out`, and what its gradient needs into `kept`.
+A step takes the inputs' share of the gates, the products that give the states' share, and the states `(directions,
+sequences, size)`. It writes the new states into `out`, and what its gradient needs into `kept`. There is one product
+for each of the cell's `blocks`, numbers of gates; the first one is of the states as they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -21,6 +23,10 @@ class Product(Protocol):
     def __call__(self, states: Tensor, onto: Tensor | None = None, out: Tensor | None = None) -> Tensor: ...
 
 
+Pull = Callable[[int, Tensor], Tensor]
+"""The gradient of a block's share of the gates to that of what the block's product was taken of."""
+
+
 def _tanh(x: Tensor, out: Tensor) -> Tensor:
     """The hyperbolic tangent into `out`: on a CPU by the logistic function, which is several times faster there."""
     if x.is_cuda:
@@ -31,14 +37,14 @@ def _tanh(x: Tensor, out: Tensor) -> Tensor:
 class GRUCell:
     """Gated recurrent unit (Cho et al. 2014), reset gate after the product, as cuDNN and PyTorch compute it."""
 
-    gates = 3
+    blocks = (3,)
     states = 1
     saved = 4  # reset, update, candidate, and the candidate's recurrent part
     additive = False  # the states' share of the candidate has a gradient, and a bias, of its own
 
     @staticmethod
-    def forward(x: Tensor, product: Product, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
-        size, recurrent = out[0].shape[-1], product(state[0])
+    def forward(x: Tensor, products: Sequence[Product], state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
+        size, recurrent = out[0].shape[-1], products[0](state[0])
         gates = kept[..., : 2 * size]
         torch.add(x[..., : 2 * size].to(kept.dtype), recurrent[..., : 2 * size], out=gates).sigmoid_()
         reset, update = gates[..., :size], gates[..., size:]
@@ -49,7 +55,7 @@ class GRUCell:
 
     @staticmethod
     def backward(
-        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
+        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor, pull: Pull
     ) -> list[Tensor | None]:
         size = out[0].shape[-1]
         reset, update, candidate, hidden = kept.split(size, -1)
@@ -66,18 +72,55 @@ class GRUCell:
         return [keep]
 
 
+class GRUResetBeforeCell:
+    """Gated recurrent unit, reset gate before the product: `tanh(W x + U (r * h) + b)` (Cho et al. 2014, equation 8)."""
+
+    blocks = (2, 1)  # reset and update of the state; the candidate of what the reset gate leaves of it
+    states = 1
+    saved = 4  # reset, update, candidate, and what the reset gate left
+    additive = True
+
+    @staticmethod
+    def forward(x: Tensor, products: Sequence[Product], state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
+        size = out[0].shape[-1]
+        reset, update, candidate, left = kept.split(size, -1)
+        products[0](state[0], onto=x[..., : 2 * size], out=kept[..., : 2 * size]).sigmoid_()
+        torch.mul(reset, state[0], out=left)
+        _tanh(products[1](left, onto=x[..., 2 * size :], out=candidate), out=candidate)
+        torch.lerp(candidate, state[0], update, out=out[0])
+
+    @staticmethod
+    def backward(
+        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor, pull: Pull
+    ) -> list[Tensor | None]:
+        size = out[0].shape[-1]
+        reset, update, candidate, _ = kept.split(size, -1)
+        d_reset, d_update, d_candidate = dx.split(size, -1)
+        keep = grad[0] * update
+        torch.mul(grad[0] - keep, 1 - candidate * candidate, out=d_candidate)
+        torch.mul(keep * (1 - update), state[0] - candidate, out=d_update)
+        d_left = pull(1, d_candidate)
+        torch.mul(d_left * state[0], reset * (1 - reset), out=d_reset)
+        return [keep.addcmul_(d_left, reset)]
+
+    @staticmethod
+    def multiplied(block: int, states: Tensor, kept: Tensor) -> Tensor:
+        """What a block's product was taken of: states `(directions, steps, size)`, or what was left of them."""
+        return kept[..., 3 * states.shape[-1] :] if block else states
+
+
 class LSTMCell:
     """Long short-term memory with a forget gate (Gers et al. 2000); gates in the order input, forget, cell, output."""
 
-    gates = 4
+    blocks = (4,)
     states = 2
     saved = 5  # the four gates and tanh of the cell
     additive = True  # the shares of inputs and states are added, and have the same gradient, and the same bias
 
     @staticmethod
-    def forward(x: Tensor, product: Product, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
+    def forward(x: Tensor, products: Sequence[Product], state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
         size = out[0].shape[-1]
-        gates = product(state[0], onto=x, out=kept[..., : 4 * size])
+        gates = products[0](state[0], onto=x, out=kept[..., : 4 * size])
         enter, forget, cell, leave, cell_tanh = kept.split(size, -1)
         if x.is_cuda:
             gates[..., : 2 * size].sigmoid_()
@@ -92,7 +135,7 @@ class LSTMCell:
 
     @staticmethod
     def backward(
-        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
+        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor, pull: Pull
     ) -> list[Tensor | None]:
         size = out[0].shape[-1]
         enter, forget, cell, leave, cell_tanh = kept.split(size, -1)
@@ -110,21 +153,21 @@ class LSTMCell:
 class RNNCell:
     """The plain recurrence `h_t = tanh(W x_t + U h_{t-1} + b)` (Elman 1990)."""
 
-    gates = 1
+    blocks = (1,)
     states = 1
     saved = 0
     additive = True
 
     @staticmethod
-    def forward(x: Tensor, product: Product, state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
-        _tanh(product(state[0], onto=x, out=out[0]), out=out[0])
+    def forward(x: Tensor, products: Sequence[Product], state: list[Tensor], out: list[Tensor], kept: Tensor) -> None:
+        _tanh(products[0](state[0], onto=x, out=out[0]), out=out[0])
 
     @staticmethod
     def backward(
-        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor
+        grad: list[Tensor], state: list[Tensor], out: list[Tensor], kept: Tensor, dx: Tensor, dr: Tensor, pull: Pull
     ) -> list[Tensor | None]:
         torch.mul(grad[0], 1 - out[0] * out[0], out=dx)
         return [None]
 
 
-CELLS: dict[str, Any] = {"gru": GRUCell, "lstm": LSTMCell, "rnn": RNNCell}
+CELLS: dict[str, Any] = {"gru": GRUCell, "gru-reset-before": GRUResetBeforeCell, "lstm": LSTMCell, "rnn": RNNCell}

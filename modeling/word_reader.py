@@ -35,7 +35,10 @@ class CharacterEncoder(nn.Module):
             self.convolution = nn.Conv1d(width, self.output_size, window, padding=window // 2)
         else:
             self.recurrent = RecurrentStack(
-                config.character_encoder, width, config.character_hidden_size, config.character_num_layers
+                config.cell(config.character_encoder),
+                width,
+                config.character_hidden_size,
+                config.character_num_layers,
             )
             self.output_size = self.recurrent.output_size
 
@@ -75,7 +78,11 @@ class WordReader(nn.Module):
         self.dropout = Dropout(config.embedding_dropout)
         stack = LinearRecurrentStack if config.word_encoder in LINEAR_LAYERS else RecurrentStack
         self.recurrent = stack(
-            config.word_encoder, width, config.hidden_size, config.num_hidden_layers, dropout=config.hidden_dropout
+            config.cell(config.word_encoder),
+            width,
+            config.hidden_size,
+            config.num_hidden_layers,
+            dropout=config.hidden_dropout,
         )
 
     def features(self, ids: Tensor, spelling: Tensor | None) -> Tensor:

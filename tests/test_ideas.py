@@ -25,7 +25,7 @@ def ideas() -> Any:
 @pytest.mark.parametrize("name", ["scan_apart", "scan_by_autograd"])
 def test_recurrences(ideas: Any, name: str, cell: str) -> None:
     torch.manual_seed(1)
-    gates, size = CELLS[cell].gates, 3
+    gates, size = sum(CELLS[cell].blocks), 3
     shapes = [(2, sum(SIZES), gates * size), (2, size, gates * size), (2, 1, gates * size)]
     values = []
     for function in (scan, getattr(ideas, name)):

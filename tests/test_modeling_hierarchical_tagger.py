@@ -177,6 +177,27 @@ class TestEveryShape:
             assert torch.equal(ours.loss, theirs.loss)
 
 
+class TestGRUReset:
+    """Where the reset gate comes is a choice of the whole tagger, which its file keeps."""
+
+    def test_both_encoders_follow_it(self, tmp_path: Path) -> None:
+        model = model_of(gru_reset="before")
+        stacks = [model.encoder.characters.recurrent, model.encoder.reader(None).recurrent]
+        assert {layer.cell for stack in stacks for layer in stack.layers} == {"gru-reset-before"}
+        batch = batch_of(model.config)
+        model.save_pretrained(tmp_path)
+        loaded = HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path)
+        assert torch.equal(loaded(**batch).logits, model(**batch).logits)
+        loaded.config.gru_reset = "after"
+        other = HierarchicalTaggerForTokenClassification(loaded.config).eval()
+        other.load_state_dict(model.state_dict())
+        assert not torch.allclose(other(**batch).logits, model(**batch).logits)
+
+    def test_another_word_is_refused(self) -> None:
+        with pytest.raises(Exception, match="gru_reset"):
+            config_of(gru_reset="between")
+
+
 class TestCharacters:
     @pytest.mark.parametrize("encoder", ["gru", "lstm", "cnn"])
     def test_each_distinct_word_is_spelled_once(self, encoder: str) -> None:

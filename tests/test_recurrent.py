@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tagsmith.modeling.linear_recurrence import LinearRecurrentStack
-from tagsmith.modeling.recurrent import CELLS, Packing, RecurrentLayer, RecurrentStack, scan
+from tagsmith.modeling.recurrent import CELLS, Packing, RecurrentLayer, RecurrentStack, gates_of, scan
 
 CELL_NAMES = sorted(CELLS)
 REFERENCES = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
@@ -111,40 +111,85 @@ class TestPacking:
             Packing.of(torch.tensor([row, [True] * len(row)]))
 
 
+def cho(layer: RecurrentLayer, x: Tensor) -> Tensor:
+    """A sentence `(steps, size)` through a layer whose reset gate comes before the product, by the equations.
+
+    Cho et al. (2014), equations 5 to 8; Yang et al. (2016), section 3.1, whose update gate is the share of the old
+    state, too.
+    """
+    size = layer.recurrent_weight.shape[1]
+    ways = []
+    for direction in range(layer.directions):
+        of_input = [part.t() for part in layer.input_weight[direction].split(size, 1)]
+        of_state = [part.t() for part in layer.recurrent_weight[direction].split(size, 1)]
+        bias = (layer.input_bias + layer.recurrent_bias)[direction, 0].split(size)
+        h, states = x.new_zeros(size), []
+        for step in x.flip(0) if direction else x:
+            r = torch.sigmoid(of_input[0] @ step + of_state[0] @ h + bias[0])
+            z = torch.sigmoid(of_input[1] @ step + of_state[1] @ h + bias[1])
+            new = torch.tanh(of_input[2] @ step + of_state[2] @ (r * h) + bias[2])
+            h = z * h + (1 - z) * new
+            states.append(h)
+        ways.append(torch.stack(states[::-1] if direction else states))
+    return torch.cat(ways, -1)
+
+
+def test_reset_before_the_product_is_the_papers() -> None:
+    encoder, mask = encoder_of("gru-reset-before"), mask_of(LENGTHS)
+    packing = Packing.of(mask)
+    x = torch.randn(*mask.shape, 4, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(*mask.shape, 6, dtype=torch.float64) * mask[..., None]
+    ours = packing.unpack(encoder(packing.pack(x), packing)[0])
+    theirs = torch.zeros_like(ours)
+    for row, length in enumerate(LENGTHS):
+        if length:
+            states = x[row, :length]
+            for layer in encoder.layers:
+                states = cho(layer, states)
+            theirs[row, :length] = states
+    torch.testing.assert_close(ours, theirs)
+    parameters = [x, *encoder.parameters()]
+    gradients = [torch.autograd.grad((states * weights).sum(), parameters) for states in (ours, theirs)]
+    for found, expected in zip(*gradients, strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("cell", sorted(REFERENCES))
+def test_agree_with_pytorch_in_outputs_and_all_gradients(cell: str) -> None:
+    encoder = encoder_of(cell)
+    reference = reference_of(encoder)
+    torch.manual_seed(1)
+    mask = mask_of(LENGTHS)
+    packing = Packing.of(mask)
+    ours_in = torch.randn(*mask.shape, 4, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(*mask.shape, 6, dtype=torch.float64)
+    ours = packing.unpack(encoder(packing.pack(ours_in), packing)[0])
+    (ours * weights).sum().backward()
+
+    theirs_in = ours_in.detach().clone().requires_grad_()
+    filled = [row for row, length in enumerate(LENGTHS) if length]  # PyTorch refuses empty sequences
+    sequence = nn.utils.rnn.pack_padded_sequence(
+        theirs_in[filled], torch.tensor(LENGTHS)[filled], batch_first=True, enforce_sorted=False
+    )
+    theirs, _ = nn.utils.rnn.pad_packed_sequence(reference(sequence)[0], batch_first=True)
+    (theirs * weights[filled]).sum().backward()
+
+    torch.testing.assert_close(ours[filled], theirs)
+    torch.testing.assert_close(ours_in.grad, theirs_in.grad)
+    assert not ours[1].any()
+    for index, layer in enumerate(encoder.layers):
+        for direction, suffix in enumerate(("", "_reverse")):
+            for name, parameter in named_pairs(layer):
+                expected = getattr(reference, f"{name}_l{index}{suffix}").grad
+                assert parameter.grad is not None
+                torch.testing.assert_close(parameter.grad[direction].t().squeeze(1), expected)
+
+
 @pytest.mark.parametrize("cell", CELL_NAMES)
 class TestCells:
-    def test_agree_with_pytorch_in_outputs_and_all_gradients(self, cell: str) -> None:
-        encoder = encoder_of(cell)
-        reference = reference_of(encoder)
-        torch.manual_seed(1)
-        mask = mask_of(LENGTHS)
-        packing = Packing.of(mask)
-        ours_in = torch.randn(*mask.shape, 4, dtype=torch.float64, requires_grad=True)
-        weights = torch.randn(*mask.shape, 6, dtype=torch.float64)
-        ours = packing.unpack(encoder(packing.pack(ours_in), packing)[0])
-        (ours * weights).sum().backward()
-
-        theirs_in = ours_in.detach().clone().requires_grad_()
-        filled = [row for row, length in enumerate(LENGTHS) if length]  # PyTorch refuses empty sequences
-        sequence = nn.utils.rnn.pack_padded_sequence(
-            theirs_in[filled], torch.tensor(LENGTHS)[filled], batch_first=True, enforce_sorted=False
-        )
-        theirs, _ = nn.utils.rnn.pad_packed_sequence(reference(sequence)[0], batch_first=True)
-        (theirs * weights[filled]).sum().backward()
-
-        torch.testing.assert_close(ours[filled], theirs)
-        torch.testing.assert_close(ours_in.grad, theirs_in.grad)
-        assert not ours[1].any()
-        for index, layer in enumerate(encoder.layers):
-            for direction, suffix in enumerate(("", "_reverse")):
-                for name, parameter in named_pairs(layer):
-                    expected = getattr(reference, f"{name}_l{index}{suffix}").grad
-                    assert parameter.grad is not None
-                    torch.testing.assert_close(parameter.grad[direction].t().squeeze(1), expected)
-
     def test_scan_passes_gradcheck(self, cell: str) -> None:
         torch.manual_seed(2)
-        width = CELLS[cell].gates * 2
+        width = gates_of(cell) * 2
         sizes = [3, 2, 2, 1]
         inputs = [
             torch.randn(2, sum(sizes), width, dtype=torch.float64, requires_grad=True),
@@ -192,7 +237,7 @@ class TestCells:
             torch.testing.assert_close(continued[row, :m], at_once[row, n : n + m])
 
     def test_scan_of_nothing_is_nothing(self, cell: str) -> None:
-        width = CELLS[cell].gates * 2
+        width = gates_of(cell) * 2
         out, _ = scan(torch.empty(2, 0, width), torch.empty(2, 2, width), torch.empty(2, 1, width), [], cell)
         assert out.shape == (2, 0, 2)
 
@@ -235,7 +280,7 @@ class TestCells:
         torch.testing.assert_close(out.double(), expected, rtol=0.05, atol=0.05)
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn", "sru", "linear-rnn"])
+@pytest.mark.parametrize("cell", [*CELL_NAMES, "sru", "linear-rnn"])
 @pytest.mark.parametrize("directions", [1, 2])
 class TestTable:
     """Inputs that recur are projected once."""

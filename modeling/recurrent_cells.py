@@ -73,7 +73,7 @@ class GRUCell:
 
 
 class GRUResetBeforeCell:
-    """Gated recurrent unit, reset gate before the product: `tanh(W x + U (r * h) + b)` (Cho et al. 2014, equation 8)."""
+    """Gated recurrent unit, reset gate before the product: `tanh(W x + U (r * h) + b)` (Cho et al. 2014, eq. 8)."""
 
     blocks = (2, 1)  # reset and update of the state; the candidate of what the reset gate leaves of it
     states = 1

@@ -65,6 +65,9 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
             cuDNN and PyTorch do, or "before" it, `U (r * h)`, as Cho et al. (2014) and Yang et al. write it.
         gazetteer_size: width of the gazetteer features that join the top of the word encoder; 0 for none.
         output: "crf", or "softmax" for each word by itself.
+        transitions: of the CRF. "static", a score for each pair of tags, beside an emission for each tag (Yang et al.
+            2016); "state", a score for each pair that depends on the word's state, `W[y', y] · h + b[y', y]` (Ma and
+            Hovy 2016).
         tag_scheme: how tags spell spans: "BIOES", "BILOU", "IOB1", "IOB2", or "plain" for one tag a word.
         cost: of a wrong tag, added in the CRF's partition while training (softmax-margin, Gimpel and Smith 2010).
         rare_word_id: the first id of words that are rare in the training data; ids are in order of frequency.
@@ -76,7 +79,8 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         hidden_dropout: between the word encoder's layers and before the output.
         recurrent_initializer: of GRU, LSTM and RNN. "uniform", every recurrent weight within ±sqrt(1 / state);
             "orthogonal", orthogonal recurrent matrices, Glorot input matrices, biases 0 and the LSTM's forget bias 1;
-            "normal", N(0, 0.1) and biases 0, as the paper's authors have it.
+            "glorot", Glorot matrices, biases 0 and the LSTM's forget bias 1 (Ma and Hovy 2016, section 3.1); "normal",
+            N(0, 0.1) and biases 0, as the authors of the paper have it.
     """
 
     model_type = "hierarchical-tagger"
@@ -100,6 +104,7 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     gru_reset: Literal["before", "after"] = "after"
     gazetteer_size: int = 0
     output: Literal["crf", "softmax"] = "crf"
+    transitions: Literal["static", "state"] = "static"
     tag_scheme: Literal["BIOES", "BILOU", "IOB1", "IOB2", "plain"] = "BIOES"
     cost: float | int = 0.0
     rare_word_id: int | None = None
@@ -108,7 +113,7 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     embedding_dropout: float | int = 0.0
     character_dropout: float | int = 0.0
     hidden_dropout: float | int = 0.0
-    recurrent_initializer: Literal["uniform", "orthogonal", "normal"] = "uniform"
+    recurrent_initializer: Literal["uniform", "orthogonal", "glorot", "normal"] = "uniform"
     pad_token_id: int | None = 0
     unk_token_id: int = 1
 
@@ -137,6 +142,8 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
             raise ValueError("word_embedding_size and gazetteer_size cannot be negative; 0 leaves the part out.")
         if self.character_window % 2 == 0:
             raise ValueError(f"character_window is {self.character_window}; it must be odd, to centre on a character.")
+        if self.output == "softmax" and self.transitions == "state":
+            raise ValueError('A softmax has no transitions: leave transitions "static", or set output to "crf".')
         if self.word_embedding_size == 0 and self.character_encoder == "none":
             raise ValueError("The tagger reads nothing: give word_embedding_size above 0, or a character_encoder.")
 

@@ -202,20 +202,31 @@ class ConditionalRandomField(nn.Module):
             raise ValueError(f"{num_tags} tags, {len(self.labels)} labels, {distinct} distinct: pass one for each.")
         self.num_tags, self.scheme, self.cost = num_tags, scheme, cost
         self.span_labels = span_labels(self.labels, scheme)
-        self.start = nn.Parameter(torch.empty(num_tags))
-        self.transitions = nn.Parameter(torch.empty(num_tags, num_tags))
-        for name, like in (("start", self.start), ("transitions", self.transitions), ("end", self.start)):
-            self.register_buffer(f"legal_{name}", torch.empty_like(like, dtype=torch.bool), persistent=False)
+        self._add_parameters()
+        for name, shape in (("start", 1), ("transitions", 2), ("end", 1)):
+            self.register_buffer(f"legal_{name}", torch.empty([num_tags] * shape, dtype=torch.bool), persistent=False)
         self.reset_parameters()
+
+    @property
+    def word_shape(self) -> tuple[int, ...]:
+        """Of the scores of a word."""
+        return (self.num_tags,)
+
+    def _add_parameters(self) -> None:
+        self.start = nn.Parameter(torch.empty(self.num_tags))
+        self.transitions = nn.Parameter(torch.empty(self.num_tags, self.num_tags))
+
+    def _reset_scores(self) -> None:
+        bound = math.sqrt(6 / (1 + self.num_tags))  # Glorot's for a matrix of one row
+        init.uniform_(self.start, -bound, bound)
+        init.xavier_uniform_(self.transitions)
 
     def reset_parameters(self) -> None:
         """Draw the parameters that no checkpoint filled (Glorot and Bengio 2010), and fill the masks of legality.
 
         The masks are not saved, and `from_pretrained` leaves such buffers as raw memory: `_init_weights` calls this.
         """
-        bound = math.sqrt(6 / (1 + self.num_tags))  # Glorot's for a matrix of one row
-        init.uniform_(self.start, -bound, bound)
-        init.xavier_uniform_(self.transitions)
+        self._reset_scores()
         buffers = (self.legal_start, self.legal_transitions, self.legal_end)
         for buffer, legal in zip(buffers, legal_transitions(self.labels, self.scheme), strict=True):
             init.copy_(buffer, legal)
@@ -242,7 +253,8 @@ class ConditionalRandomField(nn.Module):
         gold = tags.long().masked_fill(~words, 0)
         charged = scores
         if self.cost:
-            charged = scores + self.cost * (gold.unsqueeze(2) != torch.arange(self.num_tags, device=gold.device))
+            given = gold.view(*gold.shape, *[1] * len(self.word_shape))
+            charged = scores + self.cost * (given != torch.arange(self.num_tags, device=gold.device))
         losses = self._partition(charged, words) - self._score(scores, gold, words)
         if reduction != "none":
             losses = losses.sum()
@@ -341,14 +353,15 @@ class ConditionalRandomField(nn.Module):
 
     def _prepare(self, emissions: Tensor, mask: Tensor | None, tags: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Emissions in the type of the sums, 0 at padding, and a bool mask; checked, at one host transfer."""
-        if emissions.dim() != 3 or emissions.shape[2] != self.num_tags:
-            raise ValueError(f"emissions are {tuple(emissions.shape)}, not (batch, time, {self.num_tags} tags).")
+        if emissions.dim() < 3 or emissions.shape[2:] != self.word_shape:
+            expected = ", ".join(map(str, self.word_shape))
+            raise ValueError(f"emissions are {tuple(emissions.shape)}, not (batch, time, {expected} tags).")
         for name, tensor in (("mask", mask), ("tags", tags)):
             if tensor is not None and tensor.shape != emissions.shape[:2]:
                 raise ValueError(f"{name}: {tuple(tensor.shape)}, not {tuple(emissions.shape[:2])} as the emissions.")
         # Apple's GPUs have no float64.
         scores = emissions.to(torch.float32 if emissions.device.type == "mps" else torch.float64)
-        words = torch.ones_like(scores[:, :, 0], dtype=torch.bool) if mask is None else mask.bool()
+        words = scores.new_ones(scores.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
         if mask is None and tags is None:
             return scores, words
         ids = torch.zeros_like(words, dtype=torch.long) if tags is None else tags
@@ -366,7 +379,7 @@ class ConditionalRandomField(nn.Module):
                 f"Row {row} of the tags has the id {int(ids[row, position])} at position {position}. "
                 f"Use ids from 0 to {self.num_tags - 1}, and -100 for padding."
             )
-        return scores.masked_fill(~words.unsqueeze(2), 0.0), words
+        return scores.masked_fill(~words.view(*words.shape, *[1] * len(self.word_shape)), 0.0), words
 
     def _check_spans(self, spans: Tensor, mask: Tensor) -> None:
         if spans.dim() != 2 or spans.shape[1] != 4:

@@ -37,6 +37,7 @@ from .crf import ConditionalRandomField
 from .dropout import Dropout
 from .linear_recurrence import LinearRNNLayer, SRULayer
 from .recurrent import Packing, RecurrentLayer
+from .state_crf import StateConditionalRandomField
 from .tag_grammar import span_labels
 from .tag_spans import spans_of_tags
 from .word_reader import CharacterEncoder, WordReader
@@ -50,7 +51,8 @@ class HierarchicalTaggerOutput(ModelOutput):
 
     Attributes:
         loss: a scalar, the mean over sentences (over words for softmax), if labels were given.
-        logits: emissions, `(batch, words, tags)`, zeros at padding.
+        logits: emissions, `(batch, words, tags)`, zeros at padding. With `transitions: state` there are none, and
+            these are the scores of pairs of tags, `(batch, words, 1 + tags, tags)`: from the tag before, START first.
         tags: the best legal tag of each word, `(batch, words)` long, -100 at padding; None while training.
         hidden_states: the word encoder's states, `(batch, words, 2 * hidden_size)`, zeros at padding.
     """
@@ -228,16 +230,18 @@ class TaggerHead(nn.Module):
     def __init__(self, config: HierarchicalTaggerConfig, shape: HeadShape, input_size: int) -> None:
         super().__init__()
         self.tags, self.tag_scheme = tuple(shape.tags), shape.tag_scheme
-        self.output = nn.Linear(input_size, len(self.tags))
         self.crf = None
         if config.output == "crf":
-            self.crf = ConditionalRandomField(len(self.tags), shape.tags, self.tag_scheme, config.cost)
+            kind = StateConditionalRandomField if config.transitions == "state" else ConditionalRandomField
+            self.crf = kind(len(self.tags), shape.tags, self.tag_scheme, config.cost)
+        self.word_shape = (len(self.tags),) if self.crf is None else self.crf.word_shape
+        self.output = nn.Linear(input_size, math.prod(self.word_shape))
         self.span_labels = span_labels(self.tags, self.tag_scheme)  # what `spans` counts
 
     def forward(self, states: Tensor) -> Tensor:
-        """Packed states to emissions `(steps, tags)`."""
+        """Packed states to emissions `(steps, tags)`, or scores of pairs `(steps, 1 + tags, tags)`."""
         emissions: Tensor = self.output(states)
-        return emissions
+        return emissions.unflatten(-1, self.word_shape)
 
     def loss(self, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
         """The objective: softmax-margin or likelihood of the sentences' tags; cross entropy of words for softmax."""

@@ -304,13 +304,14 @@ class RecurrentLayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, initializer: str = "uniform") -> None:
-        """Start the weights: "uniform", "orthogonal" or "normal", as the configuration describes them."""
+        """Start the weights: "uniform", "orthogonal", "glorot" or "normal", as the configuration describes them."""
         size = self.recurrent_weight.shape[1]
         if initializer == "uniform":
             for parameter in self.parameters():
                 init.uniform_(parameter, -math.sqrt(1 / size), math.sqrt(1 / size))
             return
-        for weight, start in ((self.input_weight, init.xavier_uniform_), (self.recurrent_weight, init.orthogonal_)):
+        of_states = init.orthogonal_ if initializer == "orthogonal" else init.xavier_uniform_
+        for weight, start in ((self.input_weight, init.xavier_uniform_), (self.recurrent_weight, of_states)):
             if initializer == "normal":
                 init.normal_(weight, 0.0, 0.1)
             elif not getattr(weight, "_is_hf_initialized", False):  # a block for each direction and gate
@@ -319,7 +320,7 @@ class RecurrentLayer(nn.Module):
                         start(block)
         init.zeros_(self.input_bias)
         init.zeros_(self.recurrent_bias)
-        forgets = self.cell == "lstm" and initializer == "orthogonal"
+        forgets = self.cell == "lstm" and initializer != "normal"
         if forgets and not getattr(self.input_bias, "_is_hf_initialized", False):
             self.input_bias[..., size : 2 * size] = 1.0  # remember at first (Jozefowicz et al. 2015)
 

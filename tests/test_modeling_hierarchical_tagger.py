@@ -177,6 +177,37 @@ class TestEveryShape:
             assert torch.equal(ours.loss, theirs.loss)
 
 
+class TestStateTransitions:
+    """A CRF whose transitions depend on the state of the word."""
+
+    @pytest.mark.parametrize("scheme", ["BIOES", "IOB1", "plain"])
+    def test_tags_and_learns_and_is_kept(self, scheme: str, tmp_path: Path) -> None:
+        model = model_of(transitions="state", tag_scheme=scheme, cost=0.5)
+        batch, count = batch_of(model.config), len(model.config.tags)
+        outputs = model(**batch)
+        assert outputs.logits.shape == (3, 5, count + 1, count) and outputs.loss.isfinite()
+        outputs.loss.backward()
+        assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
+        spans, scores = model.predict_spans(**without_labels(batch))
+        assert len(spans) == len(scores) and ((scores > 0) & (scores <= 1)).all()
+        model.save_pretrained(tmp_path)
+        loaded = HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path)
+        assert torch.equal(loaded(**batch).tags, outputs.tags) and loaded(**batch).loss == outputs.loss
+
+    def test_company_in_a_batch_changes_nothing(self) -> None:
+        model = model_of(transitions="state").double()
+        batch = batch_of(model.config)
+        together = model(**batch)
+        for row, length in enumerate(LENGTHS):
+            alone = model(**{key: value[row : row + 1, :length] for key, value in batch.items()})
+            torch.testing.assert_close(alone.logits[0], together.logits[row, :length])
+            assert torch.equal(alone.tags[0], together.tags[row, :length])
+
+    def test_are_not_for_a_softmax(self) -> None:
+        with pytest.raises(Exception, match='leave transitions "static"'):
+            config_of(output="softmax", transitions="state")
+
+
 class TestGRUReset:
     """Where the reset gate comes is a choice of the whole tagger, which its file keeps."""
 

@@ -362,8 +362,17 @@ class TestInitializers:
                 assert 0.9 * bound < block.abs().max() <= bound
         assert not layer.recurrent_bias.any()
 
-    def test_orthogonal_lets_an_lstm_remember(self, cell: str) -> None:
-        gates = self.layer(cell, "orthogonal").input_bias.view(2, -1, 25)
+    def test_glorot_draws_each_block_within_its_bound(self, cell: str) -> None:
+        layer = self.layer(cell, "glorot")
+        for weight, rows in ((layer.input_weight, 30), (layer.recurrent_weight, 25)):
+            bound = (6 / (rows + 25)) ** 0.5
+            for block in weight.flatten(0, 1).split(25, dim=1):
+                assert 0.9 * bound < block.abs().max() <= bound
+        assert not layer.recurrent_bias.any()
+
+    @pytest.mark.parametrize("initializer", ["orthogonal", "glorot"])
+    def test_an_lstm_remembers_at_first(self, cell: str, initializer: str) -> None:
+        gates = self.layer(cell, initializer).input_bias.view(2, -1, 25)
         expected = torch.zeros_like(gates)
         if cell == "lstm":
             expected[:, 1] = 1
@@ -375,7 +384,7 @@ class TestInitializers:
         assert layer.recurrent_weight.std().item() == pytest.approx(0.1, rel=0.1)
         assert not layer.input_bias.any() and not layer.recurrent_bias.any()
 
-    @pytest.mark.parametrize("initializer", ["uniform", "orthogonal", "normal"])
+    @pytest.mark.parametrize("initializer", ["uniform", "orthogonal", "glorot", "normal"])
     def test_leave_alone_what_a_checkpoint_filled(self, cell: str, initializer: str) -> None:
         layer = RecurrentLayer(cell, 3, 2)
         for parameter in layer.parameters():

@@ -1,0 +1,140 @@
+"""A conditional random field whose transitions depend on the state: the score of a pair of tags is `W[y', y] · h`.
+
+So Ma and Hovy (2016, section 2.3) write it, with a bias `b[y', y]`; the linear chain of `crf.py` keeps the bias alone
+and adds an emission. Scores come as `(batch, time, 1 + tags, tags)`: at each word from the tag before it to its own.
+Row 0 is START, which only the first word has. That is `1 + tags` times what emissions take, and sums are by logarithms
+in float64, without a bound.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .crf import ILLEGAL, PADDING, ConditionalRandomField, _ends
+
+
+class _Chain(NamedTuple):
+    """The distribution over tag sequences, as a chain from right to left, time-major.
+
+    Attributes:
+        prefixes: `(time, batch, tags)`, log of the sum over all prefixes that end in a tag.
+        backward: `(time, batch, tags, tags)`, P(tag before | tag), 0 at the first word.
+    """
+
+    prefixes: Tensor
+    backward: Tensor
+
+    @classmethod
+    def of(cls, scores: Tensor) -> _Chain:
+        """From scores `(batch, time, 1 + tags, tags)`; -inf is no mass at all."""
+        steps = scores.transpose(0, 1)
+        prefixes = steps[:, :, 0].clone()
+        backward = torch.zeros_like(steps[:, :, 1:])
+        for step in range(1, len(steps)):
+            pairs = prefixes[step - 1].unsqueeze(2) + steps[step, :, 1:]
+            torch.logsumexp(pairs, 1, out=prefixes[step])
+            torch.exp(pairs - prefixes[step].clamp(min=ILLEGAL).unsqueeze(1), out=backward[step])
+        return cls(prefixes, backward)
+
+    def marginals(self, final: Tensor) -> tuple[Tensor, Tensor]:
+        """Of tags `(time, batch, tags)`, and of pairs `(time, batch, tags, tags)`, 0 at the first word.
+
+        Args:
+            final: `(time, batch, tags)`, at each row's last word the distribution of its tag, elsewhere 0.
+        """
+        tags, pairs = final.clone(), torch.zeros_like(self.backward)
+        for step in range(len(final) - 1, 0, -1):
+            torch.mul(self.backward[step], tags[step].unsqueeze(1), out=pairs[step])
+            tags[step - 1] += pairs[step].sum(2)
+        return tags, pairs
+
+
+class _LogPartition(torch.autograd.Function):
+    """The log partition of scores `(batch, time, 1 + tags, tags)`, whose gradient is the marginals of pairs."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, mask: Tensor) -> Tensor:
+        chain = _Chain.of(scores)
+        ctx.save_for_backward(*chain, mask)
+        totals = chain.prefixes.logsumexp(2, keepdim=True)
+        return (totals * _ends(mask)).sum((0, 2))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        prefixes, backward, mask = ctx.saved_tensors
+        tags, pairs = _Chain(prefixes, backward).marginals(prefixes.softmax(2) * (_ends(mask) * gradient.unsqueeze(1)))
+        by_word = torch.cat([torch.zeros_like(tags).unsqueeze(2), pairs], 2)
+        by_word[:1, :, 0] = tags[:1]
+        return by_word.transpose(0, 1), None
+
+
+class _LegalChain(NamedTuple):
+    """The distribution over legal sequences; the interface of `_LegalChain` in `crf.py`."""
+
+    backward: Tensor
+    marginals: Tensor
+
+    def before(self, word: Tensor, row: Tensor, previous: Tensor, tag: Tensor) -> Tensor:
+        """P(word - 1 has the tag `previous` | word has `tag`); the arguments broadcast."""
+        return self.backward[word, row, previous, tag]
+
+
+class StateConditionalRandomField(ConditionalRandomField):
+    """`ConditionalRandomField` over scores of pairs of tags, `(batch, time, 1 + tags, tags)` in place of emissions.
+
+    It has no parameters: the layer that makes the scores has them, start scores and biases among them. All that the
+    other class says of masks, legality, types and costs holds; a cost is added to every pair that ends in a wrong tag.
+    """
+
+    @property
+    def word_shape(self) -> tuple[int, ...]:
+        return self.num_tags + 1, self.num_tags
+
+    def _add_parameters(self) -> None:
+        """None."""
+
+    def _reset_scores(self) -> None:
+        """Nothing to draw."""
+
+    @torch.no_grad()
+    def decode(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The best legal tag sequences (Viterbi): ids `(batch, time)`, -100 at padding; ties as in the other class."""
+        scores, mask = self._prepare(emissions, mask)
+        steps = self._legal(scores, ILLEGAL).transpose(0, 1)
+        start, pairs = steps[:1, :, 0], steps[:, :, 1:]
+        best = start.new_empty(len(steps), *start.shape[1:])
+        best[:1] = start
+        for step in range(1, len(steps)):
+            torch.amax(best[step - 1].unsqueeze(2) + pairs[step], 1, out=best[step])
+        ends = _ends(mask)
+        paths = (best + torch.zeros_like(best[:1]).masked_fill(~self.legal_end, ILLEGAL) * ends).argmax(2)
+        rows = torch.arange(paths.shape[1], device=paths.device)
+        for step in range(len(steps) - 2, -1, -1):
+            scored = best[step] + pairs[step + 1, rows, :, paths[step + 1]]
+            paths[step] = torch.where(ends[step].squeeze(1), paths[step], scored.argmax(1))
+        return paths.t().masked_fill(~mask, PADDING)
+
+    def _legal(self, scores: Tensor, illegal: float) -> Tensor:
+        """Scores with `illegal` where the scheme allows no step."""
+        allowed = torch.cat([self.legal_start.unsqueeze(0), self.legal_transitions])
+        return scores.masked_fill(~allowed, illegal)
+
+    def _partition(self, scores: Tensor, mask: Tensor) -> Tensor:
+        return _LogPartition.apply(scores, mask)
+
+    def _score(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """Score of one tag sequence a row: `(batch,)`."""
+        before = torch.nn.functional.pad(tags[:, :-1] + 1, (1, 0)) if tags.shape[1] else tags  # row 0 is START
+        cells = scores.flatten(2).gather(2, (before * self.num_tags + tags).unsqueeze(2)).squeeze(2)
+        return (cells * mask).sum(1)
+
+    def _legal_chain(self, scores: Tensor, mask: Tensor) -> _LegalChain:  # type: ignore[override]
+        chain = _Chain.of(self._legal(scores, -math.inf))
+        final = chain.prefixes.masked_fill(~(_ends(mask) & self.legal_end), -math.inf).softmax(2).nan_to_num(0.0)
+        return _LegalChain(chain.backward, chain.marginals(final)[0])

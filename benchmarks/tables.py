@@ -62,6 +62,9 @@ def encoders() -> list[Cell]:
     cells = [Cell("lstm", "NER", {"": NER}, "ner")]  # the recipe's own
     for kind in ("gru", "rnn", "sru", "linear-rnn"):
         cells.append(Cell(kind, "NER", {"": NER}, "ner", (f"model.word_encoder={kind}",)))
+    for kind, option in (("gru", "gru_reset=before"), ("sru", "sru_gates=state"), ("linear-rnn", "linear_rnn=plain")):
+        settings = (f"model.word_encoder={kind}", f"model.{option}")
+        cells.append(Cell(f"{kind}, {option}", "NER", {"": NER}, "ner", settings))
     return cells
 
 

@@ -63,6 +63,9 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         num_hidden_layers: its layers.
         gru_reset: where a GRU, of words or characters, applies its reset gate: "after" the product with the state, as
             cuDNN and PyTorch do, or "before" it, `U (r * h)`, as Cho et al. (2014) and Yang et al. write it.
+        sru_gates: what the gates of SRU look at: "words" alone, so that the state runs in blocks, or the "state" before
+            too, as Lei et al. (2018) write them, step by step.
+        linear_rnn: "gated", with a gate between past and present word, or "plain", without.
         gazetteer_size: width of the gazetteer features that join the top of the word encoder; 0 for none.
         output: "crf", or "softmax" for each word by itself.
         transitions: of the CRF. "static", a score for each pair of tags, beside an emission for each tag (Yang et al.
@@ -102,6 +105,8 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     hidden_size: int = 300
     num_hidden_layers: int = 2
     gru_reset: Literal["before", "after"] = "after"
+    sru_gates: Literal["words", "state"] = "words"
+    linear_rnn: Literal["gated", "plain"] = "gated"
     gazetteer_size: int = 0
     output: Literal["crf", "softmax"] = "crf"
     transitions: Literal["static", "state"] = "static"
@@ -190,7 +195,13 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
 
     def cell(self, encoder: str) -> str:
         """The cell of a recurrent encoder, by its name in the configuration."""
-        return "gru-reset-before" if encoder == "gru" and self.gru_reset == "before" else encoder
+        options = {
+            "gru": (self.gru_reset == "before", "gru-reset-before"),
+            "sru": (self.sru_gates == "state", "sru-state-gates"),
+            "linear-rnn": (self.linear_rnn == "plain", "linear-rnn-plain"),
+        }
+        chosen, cell = options.get(encoder, (False, ""))
+        return cell if chosen else encoder
 
     @property
     def tags(self) -> list[str]:

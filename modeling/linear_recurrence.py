@@ -4,13 +4,15 @@ Nothing of the state goes through a matrix on its way from step to step, so that
 words at once and the recurrence itself runs in blocks, side by side: some `sqrt(time)` steps where an LSTM takes
 `time`. Both layers read packed sequences as those of `recurrent.py` do; the recurrence alone is over a padded grid.
 
-SRU (Lei, Zhang, Wang, Dai, Artzi 2018, *Simple Recurrent Units for Highly Parallelizable Recurrence*, without the
-term of `c_{t-1}` in its gates, which then depend on the words alone):
+SRU (Lei, Zhang, Wang, Dai, Artzi 2018, *Simple Recurrent Units for Highly Parallelizable Recurrence*):
 
-    f_t = sigmoid(W_f x_t + b_f)                        forget gate
-    r_t = sigmoid(W_r x_t + b_r)                        highway gate
+    f_t = sigmoid(W_f x_t + v_f * c_{t-1} + b_f)        forget gate
+    r_t = sigmoid(W_r x_t + v_r * c_{t-1} + b_r)        highway gate
     c_t = f_t c_{t-1} + (1 - f_t) (W x_t)               state
     h_t = r_t c_t + (1 - r_t) alpha x'_t                x' is x, or a projection where widths differ
+
+Without the terms of `c_{t-1}` (v = 0) the gates depend on the words alone, and the state runs in blocks. With them the
+paper's gates look at the state; then `f` must be known before the next `c`, and the state goes step by step.
 
 Linear RNN: a dense map `z_t = W x_t + b`, and for each of its dimensions a state of `n` numbers that decay at `n`
 rates. A highway gate chooses between what the states hold and the present word, since without something nonlinear
@@ -18,11 +20,14 @@ layers upon each other would be no more than one:
 
     s_t = A s_{t-1} + beta z_t                          A diagonal, within (0, 1)
     h_t = g_t (eta . s_t) + (1 - g_t) z_t               g_t = sigmoid(W_g x_t + b_g)
+
+The plain form has no gate, `h_t = eta . s_t`: a convolution of `z` with the kernel `k_j = eta . A^j beta`.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -111,6 +116,49 @@ def linear_scan(decay: Tensor, x: Tensor) -> Tensor:
     return _LinearScan.apply(decay, x)
 
 
+class _GatedScan(torch.autograd.Function):
+    """`gated_scan` and its gradient: a loop over time of operations on all sequences and dimensions at once."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, candidate: Tensor, weight: Tensor) -> Tensor:
+        forget, out = torch.empty_like(candidate), torch.empty_like(candidate)
+        state = torch.zeros_like(candidate[:, 0])
+        for t in range(candidate.shape[1]):
+            torch.addcmul(gate[:, t], weight, state, out=forget[:, t]).sigmoid_()
+            state = torch.lerp(candidate[:, t], state, forget[:, t], out=out[:, t])
+        ctx.save_for_backward(candidate, weight, forget, out)
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        candidate, weight, forget, out = ctx.saved_tensors
+        before = nn.functional.pad(out[:, :-1], (0, 0, 0, 0, 1, 0))
+        slope = (before - candidate) * forget * (1 - forget)  # of a state to what its gate is the sigmoid of
+        back = torch.addcmul(forget, slope, weight.unsqueeze(1))  # and to the state before it
+        d_state = grad.clone()
+        for t in range(grad.shape[1] - 1, 0, -1):
+            d_state[:, t - 1].addcmul_(d_state[:, t], back[:, t])
+        d_gate = d_state * slope
+        return d_gate, d_state * (1 - forget), (d_gate * before).sum((1, 2)).unsqueeze(1)
+
+
+@torch.compiler.disable(reason="its loop would be unrolled into one graph for each length")
+def gated_scan(gate: Tensor, candidate: Tensor, weight: Tensor) -> Tensor:
+    """`c_t = f_t c_{t-1} + (1 - f_t) candidate_t` from `c = 0`, where `f_t = sigmoid(gate_t + weight * c_{t-1})`.
+
+    Args:
+        gate: `(directions, time, batch, width)`.
+        candidate: the same shape.
+        weight: `(directions, 1, width)`.
+
+    Returns:
+        All states, the same shape.
+    """
+    states: Tensor = _GatedScan.apply(gate, candidate, weight)
+    return states
+
+
 def _toeplitz(kernel: Tensor) -> Tensor:
     """Kernels `(..., time)` to the matrices `(..., time, time)` that convolve causally with them."""
     time = kernel.shape[-1]
@@ -190,25 +238,35 @@ class SRULayer(nn.Module):
 
     Where the input is as wide as the output of all directions together, the highway carries it as it is, to each
     direction its own part; elsewhere projected.
+
+    Args:
+        input_size: width of the input.
+        hidden_size: width of the state and of the output, for each direction.
+        directions: 1 or 2.
+        state_gates: have gates that look at the state, as in the paper.
     """
 
     alpha = math.sqrt(3)  # the highway's scale, at which variance passes (section 3.2, at highway biases of 0)
 
-    def __init__(self, input_size: int, hidden_size: int, directions: int = 2) -> None:
+    def __init__(self, input_size: int, hidden_size: int, directions: int = 2, state_gates: bool = False) -> None:
         super().__init__()
         self.directions, self.hidden_size = directions, hidden_size
         self.projects = input_size != directions * hidden_size
         # in the order candidate, forget gate, highway gate, projection
         self.input_weight = nn.Parameter(torch.empty(directions, input_size, (3 + self.projects) * hidden_size))
         self.gate_bias = nn.Parameter(torch.empty(directions, 1, 2 * hidden_size))
+        # in the order forget gate, highway gate
+        self.state_weight = nn.Parameter(torch.empty(directions, 1, 2 * hidden_size)) if state_gates else None
         self.reset_parameters()
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Start the weights as the paper does (section 3.2): variance 1 / input_size, biases 0."""
+        """Start the weights as the paper does (section 3.2): variance 1 / input_size, biases 0; gates without state."""
         bound = math.sqrt(3 / self.input_weight.shape[1])
         init.uniform_(self.input_weight, -bound, bound)
         init.zeros_(self.gate_bias)
+        if self.state_weight is not None:
+            init.zeros_(self.state_weight)
 
     def project(self, inputs: Tensor) -> Tensor:
         """`(directions, rows, input_size)` to candidate, gates and highway, `(directions, rows, 4 * hidden_size)`."""
@@ -222,10 +280,21 @@ class SRULayer(nn.Module):
         projected = project_steps(self, packed, packing, table)
         size = self.hidden_size
         candidate, gates, skip = projected.to(_state_type(projected.dtype)).split([size, 2 * size, size], -1)
+        if self.state_weight is not None:
+            return self._with_state_gates(candidate, gates, skip, grid)
         forget, highway = gates.sigmoid().chunk(2, -1)
         enters = torch.addcmul(candidate, candidate, forget, value=-1)
         state = grid.collect(linear_scan(grid.spread(forget), grid.spread(enters)))
         return torch.lerp(self.alpha * skip, state, highway).to(self.input_weight.dtype)
+
+    def _with_state_gates(self, candidate: Tensor, gates: Tensor, skip: Tensor, grid: _Grid) -> Tensor:
+        assert self.state_weight is not None
+        of_forget, of_highway = self.state_weight.to(gates.dtype).chunk(2, -1)
+        forget, highway = gates.chunk(2, -1)
+        states = gated_scan(grid.spread(forget), grid.spread(candidate), of_forget)
+        before = grid.collect(nn.functional.pad(states[:, :-1], (0, 0, 0, 0, 1, 0)))
+        highway = torch.addcmul(highway, of_highway, before).sigmoid()
+        return torch.lerp(self.alpha * skip, grid.collect(states), highway).to(self.input_weight.dtype)
 
     def _own_part(self, inputs: Tensor) -> Tensor:
         """Of the input of each direction what the layer below read in that direction."""
@@ -240,14 +309,19 @@ class LinearRNNLayer(nn.Module):
         hidden_size: width of the dense map and of the output, for each direction.
         directions: 1 or 2.
         state_size: numbers of the state of each dimension.
+        gated: choose by a gate between the past and the present word; without it the layer is linear.
     """
 
     longest = 100  # time scale at the start, in words; the shortest is 1
 
-    def __init__(self, input_size: int, hidden_size: int, directions: int = 2, state_size: int = 8) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, directions: int = 2, state_size: int = 8, gated: bool = True
+    ) -> None:
         super().__init__()
-        self.input_weight = nn.Parameter(torch.empty(directions, input_size, 2 * hidden_size))  # dense map, gate
-        self.input_bias = nn.Parameter(torch.empty(directions, 1, 2 * hidden_size))
+        self.gated = gated
+        width = (1 + gated) * hidden_size  # dense map, gate
+        self.input_weight = nn.Parameter(torch.empty(directions, input_size, width))
+        self.input_bias = nn.Parameter(torch.empty(directions, 1, width))
         shape = directions, hidden_size, state_size
         self.decay_logit = nn.Parameter(torch.empty(shape))
         self.state_input = nn.Parameter(torch.empty(shape))  # beta
@@ -267,28 +341,33 @@ class LinearRNNLayer(nn.Module):
         init.normal_(self.state_output, 0.0, math.sqrt(1 / size))
 
     def project(self, inputs: Tensor) -> Tensor:
-        """`(directions, rows, input_size)` to dense map and gate, `(directions, rows, 2 * hidden_size)`."""
+        """`(directions, rows, input_size)` to dense map and gate, `(directions, rows, hidden_size * (1 or 2))`."""
         return torch.baddbmm(self.input_bias, inputs, self.input_weight)
 
     def forward(self, packed: Tensor, packing: Packing, grid: _Grid, table: Tensor | None = None) -> Tensor:
         """Packed `(steps, input_size)`, or rows `(steps,)` of a table, to `(directions, steps, hidden_size)`."""
         projected = project_steps(self, packed, packing, table)
-        dense, gate = projected.to(_state_type(projected.dtype)).chunk(2, -1)
+        dense, *gate = projected.to(_state_type(projected.dtype)).chunk(1 + self.gated, -1)
         log_decay = nn.functional.logsigmoid(self.decay_logit.to(dense.dtype))
         weight = self.state_input.to(dense.dtype) * self.state_output.to(dense.dtype)
         with torch.autocast(projected.device.type, enabled=False):
             past = grid.collect(exponential_filter(grid.spread(dense), log_decay, weight))
-        return torch.lerp(dense, past, gate.sigmoid()).to(self.input_weight.dtype)
+        return (torch.lerp(dense, past, gate[0].sigmoid()) if gate else past).to(self.input_weight.dtype)
 
 
-LINEAR_LAYERS: dict[str, Any] = {"sru": SRULayer, "linear-rnn": LinearRNNLayer}
+LINEAR_LAYERS: dict[str, Any] = {
+    "sru": SRULayer,
+    "sru-state-gates": partial(SRULayer, state_gates=True),
+    "linear-rnn": LinearRNNLayer,
+    "linear-rnn-plain": partial(LinearRNNLayer, gated=False),
+}
 
 
 class LinearRecurrentStack(nn.Module):
     """Layers upon each other, dropout before each but the first; `RecurrentStack` for these recurrences.
 
     Args:
-        cell: "sru" or "linear-rnn".
+        cell: one of `LINEAR_LAYERS`.
         input_size: width of the input.
         hidden_size: width of each layer's output, for each direction.
         num_layers: layers.

@@ -76,9 +76,10 @@ class WordReader(nn.Module):
             self.words = nn.Embedding(vocab_size, config.word_embedding_size, padding_idx=config.pad_token_id)
             width += config.word_embedding_size
         self.dropout = Dropout(config.embedding_dropout)
-        stack = LinearRecurrentStack if config.word_encoder in LINEAR_LAYERS else RecurrentStack
+        cell = config.cell(config.word_encoder)
+        stack = LinearRecurrentStack if cell in LINEAR_LAYERS else RecurrentStack
         self.recurrent = stack(
-            config.cell(config.word_encoder),
+            cell,
             width,
             config.hidden_size,
             config.num_hidden_layers,

@@ -61,9 +61,11 @@ def stepped_sru(layer: SRULayer, x: Tensor, direction: int) -> Tensor:
     candidate_weight, forget_weight, highway_weight, *projection = weight.split(layer.hidden_size, 1)
     forget_bias, highway_bias = bias.chunk(2)
     state, outputs = x.new_zeros(layer.hidden_size), []
+    of_state = x.new_zeros(2 * layer.hidden_size) if layer.state_weight is None else layer.state_weight[direction, 0]
+    forget_state, highway_state = of_state.chunk(2)
     for word in x:
-        forget = torch.sigmoid(word @ forget_weight + forget_bias)
-        highway = torch.sigmoid(word @ highway_weight + highway_bias)
+        forget = torch.sigmoid(word @ forget_weight + forget_state * state + forget_bias)
+        highway = torch.sigmoid(word @ highway_weight + highway_state * state + highway_bias)
         state = forget * state + (1 - forget) * (word @ candidate_weight)
         skip = word @ projection[0] if projection else word.split(layer.hidden_size)[direction]
         outputs.append(highway * state + (1 - highway) * math.sqrt(3) * skip)
@@ -71,19 +73,24 @@ def stepped_sru(layer: SRULayer, x: Tensor, direction: int) -> Tensor:
 
 
 def stepped_linear_rnn(layer: LinearRNNLayer, x: Tensor, direction: int) -> Tensor:
-    dense_weight, gate_weight = layer.input_weight[direction].chunk(2, 1)
-    dense_bias, gate_bias = layer.input_bias[direction, 0].chunk(2)
+    dense_weight, *gate_weight = layer.input_weight[direction].chunk(1 + layer.gated, 1)
+    dense_bias, *gate_bias = layer.input_bias[direction, 0].chunk(1 + layer.gated)
     decay, beta, eta = (p[direction] for p in (layer.decay_logit.sigmoid(), layer.state_input, layer.state_output))
     state, outputs = torch.zeros_like(decay), []
     for word in x:
         dense = word @ dense_weight + dense_bias
         state = decay * state + beta * dense[:, None]
-        gate = torch.sigmoid(word @ gate_weight + gate_bias)
+        gate = torch.sigmoid(word @ gate_weight[0] + gate_bias[0]) if layer.gated else 1.0
         outputs.append(gate * (eta * state).sum(1) + (1 - gate) * dense)
     return torch.stack(outputs)
 
 
-STEPPED: dict[str, Any] = {"sru": stepped_sru, "linear-rnn": stepped_linear_rnn}
+STEPPED: dict[str, Any] = {
+    "sru": stepped_sru,
+    "sru-state-gates": stepped_sru,
+    "linear-rnn": stepped_linear_rnn,
+    "linear-rnn-plain": stepped_linear_rnn,
+}
 
 
 def stepped_stack(cell: str, stack: LinearRecurrentStack, x: Tensor) -> Tensor:
@@ -98,6 +105,13 @@ def stepped_stack(cell: str, stack: LinearRecurrentStack, x: Tensor) -> Tensor:
 def gradients_of(output: Tensor, inputs: list[Tensor]) -> tuple[Tensor, ...]:
     torch.manual_seed(9)
     return torch.autograd.grad((output * torch.randn(output.shape, dtype=output.dtype)).sum(), inputs)
+
+
+def single(layer: nn.Module) -> LinearRecurrentStack:
+    """A stack of just this layer."""
+    stack = LinearRecurrentStack("linear-rnn-plain", 4, 3, 1, 1)
+    stack.layers[0] = layer
+    return stack
 
 
 times = st.one_of(st.integers(1, 12), st.integers(13, 60))
@@ -260,7 +274,9 @@ class TestStart:
         stack = LinearRecurrentStack(cell, 100, 50, 2)
         packing = Packing.of(mask_of([200, 150]))
         outputs, _ = stack(torch.randn(350, 100), packing)
-        assert 0.25 < outputs.std() < 2
+        assert (
+            0.25 < outputs.std() < (3 if cell == "linear-rnn-plain" else 2)
+        )  # its states are alike from word to word
 
     def test_leaves_alone_what_a_checkpoint_filled(self, cell: str) -> None:
         layer = LINEAR_LAYERS[cell](3, 2)
@@ -269,6 +285,37 @@ class TestStart:
             parameter._is_hf_initialized = True
         layer.reset_parameters()
         assert all((parameter == 7).all() for parameter in layer.parameters())
+
+
+def test_gates_of_the_state_change_what_is_read() -> None:
+    """They start as those of the words alone, whose weights they share."""
+    torch.manual_seed(0)
+    layer = stack_of("sru-state-gates", 1)
+    packing = Packing.of(mask_of(LENGTHS))
+    x = torch.randn(sum(LENGTHS), 4, dtype=torch.float64)
+    changed = layer(x, packing)[0]
+    nn.init.zeros_(layer.layers[0].state_weight)
+    plain = stack_of("sru", 1)
+    plain.load_state_dict(layer.state_dict(), strict=False)
+    torch.testing.assert_close(layer(x, packing)[0], plain(x, packing)[0])
+    assert not torch.allclose(changed, plain(x, packing)[0])
+
+
+@pytest.mark.parametrize("time", [1, 2, 9, 40])
+def test_the_plain_linear_rnn_is_a_convolution(time: int) -> None:
+    """`y = sum_j k_j z_{t-j}` with `k_j = eta . A^j beta`, as recurrences of this form unroll."""
+    torch.manual_seed(time)
+    layer = LinearRNNLayer(4, 3, directions=1, gated=False).double()
+    nn.init.normal_(layer.input_bias)
+    packing = Packing.of(mask_of([time]))
+    x = torch.randn(time, 4, dtype=torch.float64)
+    outputs, _ = single(layer)(x, packing)
+    z = x @ layer.input_weight[0] + layer.input_bias[0]
+    powers = layer.decay_logit[0].sigmoid()[..., None] ** torch.arange(time)
+    kernel = (layer.state_output[0, ..., None] * powers * layer.state_input[0, ..., None]).sum(1)  # (width, time)
+    padded = nn.functional.pad(z.t()[None], (time - 1, 0))
+    expected = nn.functional.conv1d(padded, kernel.flip(1)[:, None], groups=3)[0].t()
+    torch.testing.assert_close(outputs, expected)
 
 
 def test_time_scales_start_between_one_word_and_a_hundred() -> None:

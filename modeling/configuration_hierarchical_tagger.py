@@ -63,8 +63,8 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         num_hidden_layers: its layers.
         gru_reset: where a GRU, of words or characters, applies its reset gate: "after" the product with the state, as
             cuDNN and PyTorch do, or "before" it, `U (r * h)`, as Cho et al. (2014) and Yang et al. write it.
-        sru_gates: what the gates of SRU look at: "words" alone, so that the state runs in blocks, or the "state" before
-            too, as Lei et al. (2018) write them, step by step.
+        sru_gates: what the gates of SRU look at: "words" alone, so that the state runs in blocks, or the "state"
+            before too, as Lei et al. (2018) write them, step by step.
         linear_rnn: "gated", with a gate between past and present word, or "plain", without.
         gazetteer_size: width of the gazetteer features that join the top of the word encoder; 0 for none.
         output: "crf", or "softmax" for each word by itself.

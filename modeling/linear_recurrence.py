@@ -261,7 +261,7 @@ class SRULayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Start the weights as the paper does (section 3.2): variance 1 / input_size, biases 0; gates without state."""
+        """Start the weights as the paper does (section 3.2): variance 1 / input_size, biases 0. The states' are 0."""
         bound = math.sqrt(3 / self.input_weight.shape[1])
         init.uniform_(self.input_weight, -bound, bound)
         init.zeros_(self.gate_bias)

@@ -39,7 +39,7 @@ def test_ids_of_labels_may_be_text_and_in_any_order() -> None:
         ({"word_encoder": "cnn"}, "word_encoder.*'gru', 'lstm', 'rnn', 'sru', 'linear-rnn'"),
         ({"output": "crff"}, "output.*'crf', 'softmax'"),
         ({"tag_scheme": "IOBES"}, "tag_scheme.*'BIOES', 'BILOU', 'IOB1', 'IOB2', 'plain'"),
-        ({"recurrent_initializer": "zeros"}, "recurrent_initializer.*'uniform', 'orthogonal', 'normal'"),
+        ({"recurrent_initializer": "zeros"}, "recurrent_initializer.*'uniform', 'orthogonal', 'glorot', 'normal'"),
         ({"hidden_size": "300"}, "hidden_size.*expected int, got str"),
         ({"hidden_size": 300.0}, "hidden_size.*expected int, got float"),
         ({"rare_word_id": "x"}, "rare_word_id"),

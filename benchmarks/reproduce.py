@@ -134,7 +134,11 @@ def _row(cell: Cell, runs: list[Run]) -> dict[str, Any]:
     return {
         "column": cell.column,
         "name": cell.name,
-        "source": cell.source,
+        "source": {
+            name: value
+            for name in ("source", "source_dev", "gain", "trained_on")
+            if (value := getattr(cell, name)) not in (None, "")
+        },
         **{split: [value for value in values if value is not None] for split, values in scores.items()},
         "minutes": [run.results["minutes"] for run in runs if run.results],
         "command": shlex.join(runs[0].command),
@@ -143,14 +147,22 @@ def _row(cell: Cell, runs: list[Run]) -> dict[str, Any]:
 
 def _markdown(title: str, rows: list[dict[str, Any]]) -> str:
     lines = [title, ""]
-    lines += ["| | | source (test) | dev | test | minutes |", "|---|---|---|---|---|---|"]
+    lines += ["| | | dev | source, dev | test | source, test | minutes |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         if row["dev"]:
-            source = "" if row["source"] is None else f"{row['source']:.2f}"
+            dev, test = _given(row["source"])
             minutes = f"{statistics.fmean(row['minutes']):.1f}"
-            cells = [row["column"], row["name"], source, _spread(row["dev"]), _spread(row["test"]), minutes]
+            cells = [row["column"], row["name"], _spread(row["dev"]), dev, _spread(row["test"]), test, minutes]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _given(source: dict[str, Any]) -> tuple[str, str]:
+    """The source's figures of dev and test set, with what they were trained on where that is said."""
+    test = f"{source['source']:.2f}" if "source" in source else ""
+    test += f"{source['gain']:+.2f} by the helper" if "gain" in source else ""
+    test += f" ({source['trained_on']})" if "trained_on" in source else ""
+    return f"{source['source_dev']:.2f}" if "source_dev" in source else "", test
 
 
 def _spread(values: list[float]) -> str:

@@ -1,6 +1,6 @@
 """The byte-to-span model: an LSTM reads a window of bytes and writes its spans as start, length, label, then STOP.
 
-Gillick, Brunk, Vinyals, Subramanya (2015), *Multilingual Language Processing From Bytes*, section 3. In the paper's
+Gillick, Brunk, Vinyals, Subramanya (2016), *Multilingual Language Processing From Bytes*, section 3. In the paper's
 shape one stack of LSTMs reads the bytes and GO and writes the symbols, so that training is a single causal pass:
 
     b_1 ... b_n  GO  y_1 ... y_T-1        ids, one table for bytes and symbols

@@ -1,6 +1,6 @@
 """The hierarchical tagger: characters into words, words into a sentence, a sentence into tags through a CRF.
 
-Yang, Salakhutdinov, Cohen (2016), *Multi-Task Cross-Lingual Sequence Tagging from Scratch*, sections 3.1 to 3.3; by
+Yang, Salakhutdinov, Cohen (2016), *Multi-Task Cross-Lingual Sequence Tagging from Scratch*, sections 3 and 4; by
 its configuration also the BiLSTM taggers that it grew out of (Lample et al. 2016; Ma and Hovy 2016).
 
     characters (batch, words, characters)
@@ -16,7 +16,7 @@ its configuration also the BiLSTM taggers that it grew out of (Lample et al. 201
                                 v
                      CRF: loss, tags, posteriors
 
-A tagger of several heads (section 3.3) has one of what is above a line and several of what is below it: `sharing`
+A tagger of several heads (section 4) has one of what is above a line and several of what is below it: `sharing`
 draws the line under the characters, under the word encoder, or under everything.
 """
 

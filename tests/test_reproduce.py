@@ -74,4 +74,14 @@ def test_accuracy_counts_for_parts_of_speech(reproduce: Any, root: Path, tmp_pat
     run.folder.mkdir(parents=True)
     (run.folder / "results.json").write_text(json.dumps({"minutes": 1, "dev": SCORES}), encoding="utf-8")
     assert run.score("dev") == 75
-    assert "| POS | crf |  | 75.00 |  | 1.0 |" in reproduce._markdown("t", [reproduce._row(run.cell, [run])])
+    assert "| POS | crf | 75.00 |  |  |  | 1.0 |" in reproduce._markdown("t", [reproduce._row(run.cell, [run])])
+
+
+def test_figures_of_dev_and_test_sets_stand_apart(reproduce: Any) -> None:
+    cells = {(cell.column, cell.name): cell for cell in reproduce.TABLES["lecture"]()}
+    row = {"source": {"source": 87.0, "source_dev": 91.57, "trained_on": "train + dev"}}
+    assert cells["NER", "blstm + vectors"].source == 87.0 and cells["NER", "blstm + vectors"].source_dev == 91.57
+    assert reproduce._given(row["source"]) == ("91.57", "87.00 (train + dev)")
+    assert reproduce._given({"gain": 1.99}) == ("", "+1.99 by the helper")
+    assert cells["NER", "blstm"].source is None  # 80.76 is of the whole model with random vectors
+    assert all(cell.source is None for (column, _), cell in cells.items() if column == "POS")  # other treebanks

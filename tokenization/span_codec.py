@@ -1,6 +1,6 @@
 """Symbols of the byte-to-span family: spans of a window as a sequence of symbols and back, and bytes as characters.
 
-Gillick, Brunk, Vinyals and Subramanya, "Multilingual Language Processing From Bytes" (2015), section 3.
+Gillick, Brunk, Vinyals and Subramanya, "Multilingual Language Processing From Bytes" (2016), section 3.
 """
 
 from __future__ import annotations

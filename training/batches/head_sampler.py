@@ -11,7 +11,7 @@ from tagsmith.training.batches.length_sampler import LengthGroupedSampler
 
 
 class HeadBatchSampler(Sampler[list[int]]):
-    """Batches of one head each, the heads in turn (Yang et al. 2016, section 3.3).
+    """Batches of one head each, the heads in turn (Yang et al. 2016, section 4).
 
     In each turn a head has one batch, or as many as are chosen. An epoch has as many turns as it takes to pass over
     the head that lasts longest, or over another that is chosen. Heads begin anew, in another order, when they run out;

@@ -77,7 +77,7 @@ def plot_states(
     seed: int = 1,
     limit: int = 2000,
 ) -> StatesPlot:
-    """Draw the states from which labels are chosen, after Gillick et al. (2015), Figure 2.
+    """Draw the states from which labels are chosen, after Gillick et al. (2016), Figure 2.
 
     A state is the writer's, with attention joined by what it attends to.
 

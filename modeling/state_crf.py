@@ -94,6 +94,7 @@ class StateConditionalRandomField(ConditionalRandomField):
 
     @property
     def word_shape(self) -> tuple[int, ...]:
+        """Of the scores of a word: from START and each tag, to each tag."""
         return self.num_tags + 1, self.num_tags
 
     def _add_parameters(self) -> None:

@@ -44,6 +44,7 @@ MODEL_CODE = {
     "recurrent.py",
     "recurrent_cells.py",
     "remote_code.py",
+    "state_crf.py",
     "tag_grammar.py",
     "tag_spans.py",
     "word_cache.py",

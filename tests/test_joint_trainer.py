@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from datasets import Dataset
@@ -385,3 +386,27 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
 if __name__ == "__main__":
     train_into(Path(sys.argv[1]), 2)
     end_launched_process()
+
+
+def test_collator_metrics_and_predictions(toys: Toys, tmp_path: Path) -> None:
+    arguments = TrainingArguments(str(tmp_path), use_cpu=True, disable_tqdm=True, save_strategy="no")
+    parts: dict[str, Any] = {"train_dataset": toys.train, "eval_dataset": toys.dev}
+    ours = JointTaggerTrainer(make_model(toys), arguments, processing_class=toys.tokenizer, **parts)
+    given = make_trainer(toys, tmp_path)
+    scores, result = ours.evaluate(), ours.predict(toys.dev)
+    assert given.evaluate()["eval_f1"] == scores["eval_f1"]
+    for name in ("loss", "f1", "ner_f1", "pos_accuracy"):
+        assert result.metrics[f"test_{name}"] == pytest.approx(scores[f"eval_{name}"])
+    assert list(result.predictions) == ["ner", "pos"]
+    assert (result.label_ids["pos"] >= 0).sum() == sum(toys.dev["pos"]["length"])
+
+    def compute(prediction: Any, compute_result: bool = True) -> dict[str, float]:
+        return {"mine": float(np.size(prediction.label_ids))}
+
+    own = make_trainer(toys, tmp_path, trainer={"compute_metrics": compute}).evaluate()
+    assert own["eval_mine"] == (own["eval_ner_mine"] + own["eval_pos_mine"]) / 2 and "eval_f1" not in own
+    by_batch = make_trainer(toys, tmp_path, batch_eval_metrics=True).evaluate()
+    for name in ("loss", "precision", "recall", "f1", "accuracy"):
+        assert by_batch[f"eval_{name}"] == pytest.approx(scores[f"eval_{name}"])
+    with pytest.raises(ValueError, match="each head by its name"):
+        ours.predict(toys.dev["ner"])

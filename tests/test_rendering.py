@@ -129,6 +129,11 @@ class TestConll:
         with pytest.raises(ValueError, match="cannot stand in a column"):
             to_conll([(word, 0, len(word))], [])
 
+    @pytest.mark.parametrize("label", ["A\tB", "A\nB", "\rA", ""])
+    def test_label_that_breaks_columns(self, label: str) -> None:
+        with pytest.raises(ValueError, match=r"the label .* cannot stand in a column"):
+            to_conll([("a", 0, 1)], [entity("a", "a", label)])
+
 
 class TestTerminal:
     def test_readable_without_colour(self) -> None:

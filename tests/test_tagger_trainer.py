@@ -476,3 +476,81 @@ def test_lengths_come_from_a_column_or_from_the_words(toy: Toy, tmp_path: Path) 
 def test_choices_outside_their_range_are_errors(toy: Toy, tmp_path: Path, options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         make_trainer(toy, tmp_path, trainer=options)
+
+
+def test_the_collator_is_ours_where_none_is_given(toy: Toy, tmp_path: Path) -> None:
+    losses = []
+    for given in ({}, {"data_collator": TaggerCollator(toy.tokenizer)}):
+        trainer = TaggerTrainer(
+            make_model(toy),
+            make_arguments(tmp_path),
+            train_dataset=toy.data["train"],
+            eval_dataset=toy.data["dev"],
+            processing_class=toy.tokenizer,
+            **given,
+        )
+        losses.append((trainer.train().training_loss, trainer.evaluate()["eval_f1"]))
+    assert losses[0] == losses[1]
+
+
+def test_without_a_tokenizer_there_is_no_collator(toy: Toy, tmp_path: Path) -> None:
+    trainer = TaggerTrainer(make_model(toy), make_arguments(tmp_path), train_dataset=toy.data["train"])
+    with pytest.raises(ValueError, match="pass its tokenizer as processing_class=tokenizer"):
+        trainer.train()
+    with pytest.raises(ValueError, match="processing_class"):
+        trainer.predict(toy.data["dev"])
+
+
+def test_predict_is_as_evaluate(toy: Toy, tmp_path: Path) -> None:
+    trainer = make_trainer(toy, tmp_path)
+    scores, result = trainer.evaluate(), trainer.predict(toy.data["dev"])
+    for name in ("loss", "precision", "recall", "f1", "accuracy"):
+        assert scores[f"eval_{name}"] == result.metrics[f"test_{name}"]
+    without_labels = trainer.predict(toy.data["dev"].remove_columns("labels"))
+    found = np.where(result.label_ids == -100, -100, result.predictions)
+    assert without_labels.label_ids is None and without_labels.predictions.tolist() == found.tolist()
+
+
+@pytest.mark.parametrize("options", [{"batch_eval_metrics": True}, {"eval_do_concat_batches": False}])
+def test_metrics_of_batches(toy: Toy, tmp_path: Path, options: dict[str, bool]) -> None:
+    whole, other = make_trainer(toy, tmp_path), make_trainer(toy, tmp_path, **options)
+    for _ in range(2):
+        first, second = whole.evaluate(), other.evaluate()
+        for name in ("loss", "precision", "recall", "f1", "accuracy"):
+            assert first[f"eval_{name}"] == pytest.approx(second[f"eval_{name}"])
+
+
+def test_an_evaluation_that_was_interrupted_counts_for_nothing(toy: Toy, tmp_path: Path) -> None:
+    class Stop(TrainerCallback):
+        def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            raise KeyboardInterrupt
+
+    trainer = make_trainer(toy, tmp_path, batch_eval_metrics=True)
+    expected, stop = trainer.evaluate()["eval_f1"], Stop()
+    trainer.add_callback(stop)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            trainer.evaluate()
+    trainer.remove_callback(stop)
+    assert trainer.evaluate()["eval_f1"] == expected
+
+
+def test_several_data_sets_are_scored_with_the_averaged_weights(toy: Toy, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"trainer": {"average_decay": 0.9}, "eval_strategy": "epoch"}
+    one, several = make_trainer(toy, tmp_path, **options), make_trainer(toy, tmp_path, **options)
+    several.eval_dataset = {"a": toy.data["dev"]}
+    for trainer in (one, several):
+        trainer.train()
+    noted = [entry["eval_loss"] for entry in one.state.log_history if "eval_loss" in entry]
+    assert noted == [entry["eval_a_loss"] for entry in several.state.log_history if "eval_a_loss" in entry]
+
+
+@pytest.mark.parametrize("wanted", ["f1", "b_f1", "bleu"])
+def test_the_best_of_several_data_sets_is_chosen_by_one(toy: Toy, tmp_path: Path, wanted: str) -> None:
+    with pytest.raises(ValueError, match=f"metric_for_best_model is '{wanted}', and the scores are a_loss, a_prec"):
+        TaggerTrainer(
+            make_model(toy),
+            make_arguments(tmp_path, metric_for_best_model=wanted),
+            eval_dataset={"a": toy.data["dev"]},
+            processing_class=toy.tokenizer,
+        )

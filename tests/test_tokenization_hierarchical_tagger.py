@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from transformers import AutoTokenizer
 
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.tokenization.tokenization_hierarchical_tagger import UNK_ID, HierarchicalTaggerTokenizer
 
 SENTENCES = [["The", "cat", "sat", "in", "1984"], ["the", "cat", "ran"], ["THE", "dog", "in", "1999", "."]]
 
@@ -351,3 +352,48 @@ class TestTokens:
     def test_ids_of_nothing_are_refused(self, index: int, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
         with pytest.raises(ValueError, match=f"no word of the id {index}; ids run from 0 to"):
             tiny_tokenizer.decode([index])
+
+
+class TestNormalization:
+    FORMS = [unicodedata.normalize(form, "Zoé Việt 한국 が Å") for form in ("NFC", "NFD")]  # noqa: RUF012
+
+    def test_new_tokenizers_read_all_forms_alike(self) -> None:
+        for trained_on in self.FORMS:
+            gazetteer = Gazetteer({"LOC": [trained_on[4:8], trained_on.split()[1]]})
+            tokenizer = HierarchicalTaggerTokenizer.train([trained_on.split()], gazetteer=gazetteer)
+            composed, decomposed = (tokenizer.encode_words(form.split()) for form in self.FORMS)
+            assert composed["input_ids"] == decomposed["input_ids"]
+            assert composed["character_ids"] == decomposed["character_ids"]
+            assert UNK_ID not in composed["input_ids"]
+            assert not any(UNK_ID in word for word in composed["character_ids"])
+            features = [encoded["gazetteer_features"] for encoded in (composed, decomposed)]
+            assert np.array_equal(*features) and features[0][1, 4]
+            spelled = [tokenizer.spell(form.split()) for form in self.FORMS]
+            assert np.array_equal(*spelled)
+
+    def test_offsets_are_of_the_text(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train([self.FORMS[0].split()])
+        text = self.FORMS[1]
+        places = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+        assert [text[start:end] for start, end in places] == text.split()
+
+    def test_it_is_kept_and_off_in_old_files(self, tmp_path: Path) -> None:
+        gazetteer = Gazetteer({"LOC": ["Å"]})
+        for form in ("nfc", None):
+            tokenizer = HierarchicalTaggerTokenizer.train([["Å"]], normalization=form, gazetteer=gazetteer)
+            tokenizer.save_pretrained(tmp_path)
+            config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+            assert config.get("normalization") == form
+            assert HierarchicalTaggerTokenizer.from_pretrained(tmp_path).normalization == form
+        old = Gazetteer.from_json('{"case_sensitive":false,"entries":{"LOC":["é"]}}')
+        assert old.normalization is None and "normalization" not in old.to_json()
+        assert Gazetteer.from_json(gazetteer.to_json()).normalization == "nfc"
+
+    @pytest.mark.parametrize("form", ["NFC", "nfkc", ""])
+    def test_an_unknown_form_is_refused(self, form: str) -> None:
+        with pytest.raises(ValueError, match="Unknown normalization"):
+            HierarchicalTaggerTokenizer(words=[], characters=[], normalization=form)
+        with pytest.raises(ValueError, match="Unknown normalization"):
+            Gazetteer({"LOC": ["a"]}, normalization=form)
+        with pytest.raises(InputError, match="not a gazetteer"):
+            Gazetteer.from_json(json.dumps({"case_sensitive": True, "entries": {"A": ["b"]}, "normalization": form}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,14 @@ from hypothesis import strategies as st
 from tagsmith.tokenization import words as words_module
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
-from tagsmith.tokenization.words import SPLITTERS, cut_sentence, iterate_sentences, project_spans, split_words
+from tagsmith.tokenization.words import (
+    SPLITTERS,
+    check_words,
+    cut_sentence,
+    iterate_sentences,
+    project_spans,
+    split_words,
+)
 
 ALL = sorted(SPLITTERS)
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2006\u200a\u2028\u2029\u202f\u205f\u3000"  # of Unicode's White_Space
@@ -37,6 +45,7 @@ class TestSplitWords:
     @settings(max_examples=150, deadline=None)
     @given(texts)
     def test_words_stand_where_they_say_and_nothing_but_white_space_is_lost(self, splitter: str, text: str) -> None:
+        text = "".join(f"x{line}" for line in text.splitlines(keepends=True))  # each line shows something
         words = split_words(text, splitter)
         assert all(text[word.start : word.end] == word.text != "" for word in words)
         assert all(before.end <= after.start for before, after in pairwise(words))
@@ -253,3 +262,60 @@ class TestProjectSpans:
         starts, ends = [0, 4, 9], [3, 8, 12]
         spans = [Span(0, 3, "A"), Span(5, 6, "B"), Span(6, 8, "C"), Span(8, 9, "D"), Span(9, 20, "E")]
         assert project_spans(spans, starts, ends) == ([Span(0, 1, "A"), Span(1, 2, "B"), Span(2, 3, "E")], 4)
+
+
+class TestWhatShowsNothing:
+    @pytest.mark.parametrize("splitter", ALL)
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "\x1c\x1d\x1e\x1f",
+            "\x1f \x1c",
+            "\u200b\u200b",
+            "\ufeff",
+            "\u2060 \u180e",
+            "\x00\x07",
+            "\u200e\u202e",
+            "\xad",
+            "\u2028\x85",
+        ],
+    )
+    def test_is_no_word(self, text: str, splitter: str) -> None:
+        assert split_words(text, splitter) == []
+        assert list(iterate_sentences(text, splitter, 5)) == []
+
+    @pytest.mark.parametrize("splitter", ALL)
+    def test_stays_where_something_shows(self, splitter: str) -> None:
+        text = "\x1c \u200b\r\ufeff one\x1f\n\x00"
+        found = "\ufeff one \x1f" if splitter != "whitespace" else "\ufeff one\x1f"
+        assert " ".join(word.text for word in split_words(text, splitter)) == found
+        assert flatten(text, splitter) == [tuple(word) for word in split_words(text, splitter)]
+
+    def test_a_long_run_of_it_costs_nothing(self) -> None:
+        assert flatten("\x1c" * 5_000_000, "words") == []
+
+
+@pytest.mark.parametrize("splitter", ALL)
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["É. ", "É.Â. ", "d'É", "l’é ", "'é", "é-ü", "한국", "が", "ệ", "Å ", "·", "é1,5 ", "."])
+    ).map("".join)
+)
+def test_forms_of_unicode_are_split_alike(splitter: str, text: str) -> None:
+    forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
+    composed, decomposed = ([word.text for word in split_words(form, splitter)] for form in forms)
+    assert [unicodedata.normalize("NFC", word) for word in decomposed] == composed
+
+
+class TestGivenWords:
+    def test_are_checked(self) -> None:
+        check_words(["a", "\u200b", "é"])
+        with pytest.raises(ValueError, match="A word is empty"):
+            check_words(["a", ""])
+        with pytest.raises(InputError, match=r"word 2 holds a lone surrogate \(U\+DC00\), which is no character"):
+            check_words(["a", "b\udc00"])
+
+    def test_halves_of_a_pair_in_two_words_are_lone(self) -> None:
+        with pytest.raises(InputError, match="word 1 holds a lone surrogate"):
+            check_words(["\ud83d", "\ude00"])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .composed import NORMALIZATIONS, check_normalization, composed
 from .input_error import InputError
 
 _BEGIN, _INSIDE, _END, _SINGLE = range(4)
@@ -27,9 +28,11 @@ class Gazetteer:
         entries: for each label a file with one entry a line, or the entries themselves.
         case_sensitive: False compares words and entries in lower case.
         encoding: of the files; the SENNA lists are `latin-1`.
+        normalization: "nfc" compares words and entries in Unicode's composed form, None as they stand.
 
     Raises:
         InputError: a file that cannot be read or decoded, an unknown encoding, a list without any entry.
+        ValueError: an unknown normalization.
     """
 
     def __init__(
@@ -38,8 +41,10 @@ class Gazetteer:
         *,
         case_sensitive: bool = False,
         encoding: str = "utf-8",
+        normalization: str | None = "nfc",
     ) -> None:
-        self.case_sensitive = case_sensitive
+        check_normalization(normalization)
+        self.case_sensitive, self.normalization = case_sensitive, normalization
         self._entries: dict[str, set[tuple[str, ...]]] = {}
         # First word -> for each label that has entries beginning with it, their lengths, longest first.
         self._lengths: dict[str, list[tuple[int, list[int]]]] = {}
@@ -91,7 +96,9 @@ class Gazetteer:
     def to_json(self) -> str:
         """Everything as compact JSON, the same for equal gazetteers; `from_json` reads it."""
         entries = {label: sorted(map(" ".join, found)) for label, found in self._entries.items()}
-        content = {"case_sensitive": self.case_sensitive, "entries": entries}
+        content: dict[str, Any] = {"case_sensitive": self.case_sensitive, "entries": entries}
+        if self.normalization:  # files of old have none, and stay as they are
+            content["normalization"] = self.normalization
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
@@ -109,14 +116,17 @@ class Gazetteer:
         if not (
             isinstance(content, dict)
             and isinstance(content.get("case_sensitive"), bool)
+            and content.get("normalization") in (None, *NORMALIZATIONS)
             and isinstance(content.get("entries"), dict)
             and all(isinstance(found, list) for found in content["entries"].values())
             and all(isinstance(entry, str) for found in content["entries"].values() for entry in found)
         ):
             raise InputError("JSON, but not a gazetteer: expected case_sensitive and entries by label", fix=fix)
-        return cls(content["entries"], case_sensitive=content["case_sensitive"])
+        normalization = content.get("normalization")
+        return cls(content["entries"], case_sensitive=content["case_sensitive"], normalization=normalization)
 
     def _fold(self, text: str) -> str:
+        text = composed(text, self.normalization)
         return text if self.case_sensitive else text.lower()
 
     def _index(self, label: int, found: Iterable[tuple[str, ...]]) -> None:

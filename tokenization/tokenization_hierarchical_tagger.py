@@ -1,7 +1,8 @@
 """Words and their characters as ids, for the hierarchical tagger.
 
 A text is split into words with exact offsets; each word becomes the id of its normalised form (digits to 0, case
-folded) and the ids of its characters as they stand. No word is cut, and no text is truncated.
+folded) and the ids of its characters as they stand, or in the Unicode form that `normalization` names. No word is cut,
+and no text is truncated.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import numpy as np
 from transformers import BatchEncoding, PreTrainedTokenizer
 from transformers.tokenization_utils_base import AddedToken
 
+from .composed import check_normalization, composed
 from .gazetteers import Gazetteer
 from .input_error import InputError
-from .words import SPLITTERS, Word, cut_sentence, iterate_sentences, split_words
+from .words import SPLITTERS, Word, check_words, cut_sentence, iterate_sentences, split_words
 
 PAD_ID, UNK_ID = 0, 1
 Words = Sequence[str] | Mapping[str, Sequence[str]]  # a vocabulary, or one for each language
@@ -38,6 +40,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         gazetteer: likewise the gazetteer.
         lowercase: fold case in words (characters always keep it).
         zero_digits: replace each digit of a word by 0.
+        normalization: "nfc" looks words and characters up in Unicode's composed form, so that one word gets the same
+            ids however its accents are written; None as they stand. Words and offsets stay those of the text.
         splitter: how text becomes words: "words", "punctuation" or "whitespace" (see `split_words`).
         rare_word_id: the first id of words that were rare in training, for the model's `rare_word_dropout`; or one for
             each language.
@@ -45,7 +49,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
 
     Raises:
         InputError: a file that is not what `save_pretrained` wrote.
-        ValueError: no vocabulary, or an unknown splitter.
+        ValueError: no vocabulary, or an unknown splitter or normalization.
     """
 
     vocab_files_names = {"vocab_file": "vocab.json", "gazetteer_file": "gazetteer.json"}  # noqa: RUF012
@@ -62,6 +66,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         gazetteer: Gazetteer | None = None,
         lowercase: bool = True,
         zero_digits: bool = True,
+        normalization: str | None = None,
         splitter: str = "words",
         rare_word_id: int | Mapping[str, int] | None = None,
         rare_character_id: int | None = None,
@@ -71,6 +76,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
     ) -> None:
         if splitter not in SPLITTERS:
             raise ValueError(f"Unknown splitter {splitter!r}; choose one of {', '.join(SPLITTERS)}.")
+        check_normalization(normalization)
         if vocab_file is not None:
             words, characters = _read_vocabulary(vocab_file)
         if words is None or characters is None:
@@ -81,6 +87,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         if gazetteer_file is not None:
             gazetteer = _read_gazetteer(gazetteer_file)
         self.lowercase, self.zero_digits, self.splitter = lowercase, zero_digits, splitter
+        self.normalization = normalization
         self.rare_word_id, self.rare_character_id = rare_word_id, rare_character_id
         # By language; under None where all texts have the same words.
         self.vocabularies: dict[str | None, list[str]] = (
@@ -105,6 +112,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             unk_token=unk_token,
             lowercase=lowercase,
             zero_digits=zero_digits,
+            # Not in the files of taggers of old, which read words as they stand; they stay as they are.
+            **({"normalization": normalization} if normalization else {}),
             splitter=splitter,
             rare_word_id=rare_word_id,
             rare_character_id=rare_character_id,
@@ -121,6 +130,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         extra_words: Iterable[str] | Mapping[str, Iterable[str]] = (),
         lowercase: bool = True,
         zero_digits: bool = True,
+        normalization: str | None = "nfc",
         earlier: HierarchicalTaggerTokenizer | None = None,
         **kwargs: Any,
     ) -> HierarchicalTaggerTokenizer:
@@ -134,6 +144,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             extra_words: words to add beside them, of a vectors file for one; or those of each language.
             lowercase: as in the constructor.
             zero_digits: as in the constructor.
+            normalization: as in the constructor, but on where it is not given.
             earlier: a tokenizer whose words and characters are to stay, beside new ones; its characters alone where it
                 has one vocabulary and this one has languages, or the other way round.
             **kwargs: the constructor's other options.
@@ -149,15 +160,15 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             surface = Counter(chain.from_iterable(by_language.get(language, ())))
             counts: Counter[str] = Counter()
             for word, count in surface.items():
-                counts[normalize(word, lowercase, zero_digits)] += count
-                for character in word:
+                counts[normalize(word, lowercase, zero_digits, normalization)] += count
+                for character in composed(word, normalization):
                     characters[character] += count
             frequent, rare = earlier.split_vocabulary(language) if earlier else ([], [])
             known = {*frequent, *rare}
             new = [item for item in counts.most_common() if item[1] >= min_count and item[0] not in known]
             frequent += [word for word, count in new if count > rare_count]
             rare += [word for word, count in new if count <= rare_count]
-            added = [normalize(word, lowercase, zero_digits) for word in extra.get(language, ())]
+            added = [normalize(word, lowercase, zero_digits, normalization) for word in extra.get(language, ())]
             words[language] = list(dict.fromkeys([*frequent, *rare, *added]))
             rare_word_id[language] = 2 + len(frequent)
         shared = None in words
@@ -166,6 +177,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             characters=[character for character, _ in characters.most_common()],
             lowercase=lowercase,
             zero_digits=zero_digits,
+            normalization=normalization,
             rare_word_id=rare_word_id[None] if shared else rare_word_id,
             rare_character_id=2 + sum(count > 1 for count in characters.values()),
             **kwargs,
@@ -180,7 +192,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
 
     def normalize(self, word: str) -> str:
         """The form under which a word is looked up."""
-        return normalize(word, self.lowercase, self.zero_digits)
+        return normalize(word, self.lowercase, self.zero_digits, self.normalization)
 
     def split(self, text: str) -> list[Word]:
         """Split a text into words with character offsets."""
@@ -203,12 +215,15 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         """One sentence, already split, to `input_ids` (words), `character_ids` (words, characters) and features.
 
         Raises:
+            InputError: a word with a lone surrogate.
             ValueError: an empty word, or a language without words here; the message has those that are.
         """
         known = self._character_ids
         encoded: dict[str, Any] = {
             "input_ids": self._look_up(words, language),
-            "character_ids": [[known.get(character, UNK_ID) for character in word] for word in words],
+            "character_ids": [
+                [known.get(character, UNK_ID) for character in composed(word, self.normalization)] for word in words
+            ],
         }
         if self.gazetteer is not None:
             encoded["gazetteer_features"] = self.gazetteer.match(words)
@@ -226,13 +241,13 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
 
     def _look_up(self, words: Sequence[str], language: str | None) -> list[int]:
         self._check_language(language)
-        if "" in words:
-            raise ValueError("A word is empty. Leave empty strings out of the sentence.")
+        check_words(words)
         known = self._word_ids[language]
         return [known.get(self.normalize(word), UNK_ID) for word in words]
 
     def spell(self, words: Sequence[str]) -> np.ndarray:
         """Words to their character ids alone: int64 `(words, characters)`, 0 where a word is shorter."""
+        words = [composed(word, self.normalization) for word in words]
         text = "".join(words).encode("utf-32-le", errors="surrogatepass")
         points = np.frombuffer(text, dtype="<u4").astype(np.int64)
         places = np.searchsorted(self._code_points, points)
@@ -397,8 +412,9 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         return tuple(map(str, paths))
 
 
-def normalize(word: str, lowercase: bool, zero_digits: bool) -> str:
+def normalize(word: str, lowercase: bool, zero_digits: bool, normalization: str | None = None) -> str:
     """A word's form in the vocabulary."""
+    word = composed(word, normalization)
     if zero_digits:
         word = _DIGIT.sub("0", word)
     return word.lower() if lowercase else word

@@ -24,9 +24,9 @@ SPLITTERS = {
     # Initials and abbreviations (J., U.S.), clitics ('s), inner hyphens and points (well-known, b.com), numbers.
     "words": "|".join(
         [
-            rf"(?:\p{{Lu}}\.)+(?!{_LETTER})",
-            rf"['’]\p{{L}}{{1,2}}(?!{_LETTER})",
-            rf"{_LETTER}+(?:[-.&·]{_LETTER}+|(?<=\p{{N}})[,:/]\p{{N}}+)*",
+            rf"(?:\p{{Lu}}\p{{M}}*\.)+(?!{_LETTER})",
+            rf"['’](?:\p{{L}}\p{{M}}*){{1,2}}(?!{_LETTER})",
+            rf"{_LETTER}+(?:[-.&·\x{{0387}}]{_LETTER}+|(?<=\p{{N}})[,:/]\p{{N}}+)*",
             r"\.{2,}|-{2,}",
             _OTHER,
         ]
@@ -35,6 +35,13 @@ SPLITTERS = {
     "punctuation": rf"{_LETTER}+|{_OTHER}",
     "whitespace": None,
 }
+
+# A line of nothing else has no words: control characters, Unicode's white space, and what it calls ignorable (soft
+# hyphens, joiners, marks of direction, fillers, variation selectors).
+_SHOWS = re.compile(
+    "[^\\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 
 class Word(NamedTuple):
@@ -57,7 +64,7 @@ def _pre_tokenizer(splitter: str) -> pre_tokenizers.PreTokenizer:
 
 
 def split_words(text: str, splitter: str = "words") -> list[Word]:
-    """Split a text into words; white space belongs to none.
+    """Split a text into words; white space belongs to none, and lines that show nothing have none.
 
     Args:
         text: any unicode text without lone surrogates.
@@ -67,7 +74,8 @@ def split_words(text: str, splitter: str = "words") -> list[Word]:
         ValueError: the splitter is unknown.
         InputError: the text holds a lone surrogate, which no encoding can carry.
     """
-    return _words_between(text, 0, len(text), splitter)
+    spans = (line.span() for line in _LINE.finditer(text))
+    return [word for span in spans if _SHOWS.search(text, *span) for word in _words_between(text, *span, splitter)]
 
 
 def _words_between(text: str, start: int, end: int, splitter: str) -> list[Word]:
@@ -104,6 +112,8 @@ def iterate_sentences(text: str, splitter: str, max_words: int) -> Iterator[list
 
 def _words_of_line(text: str, start: int, end: int, splitter: str) -> Iterator[Word]:
     """The words of `text[start:end]`, read a block at a time."""
+    if not _SHOWS.search(text, start, end):
+        return
     size = _BLOCK
     while start < end:
         stop = min(start + size, end)
@@ -168,3 +178,26 @@ def project_spans(spans: Sequence[Span], starts: Sequence[int], ends: Sequence[i
         projected.append(Span(first, last, span.label))
         taken = last
     return projected, misaligned
+
+
+def check_words(words: Sequence[str]) -> None:
+    """See that words given as such can be read.
+
+    Raises:
+        ValueError: one of them is empty.
+        InputError: one holds a lone surrogate, which no encoding can carry.
+    """
+    if "" in words:
+        raise ValueError("A word is empty. Leave empty strings out of the sentence.")
+    try:
+        "".join(words).encode("utf-8")
+    except UnicodeEncodeError:
+        for number, word in enumerate(words, 1):
+            if surrogate := _SURROGATE.search(word):
+                raise InputError(
+                    f"word {number} holds a lone surrogate (U+{ord(surrogate[0]):04X}), which is no character",
+                    fix="Decode the bytes again with errors='replace'.",
+                ) from None
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")

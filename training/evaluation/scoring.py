@@ -64,24 +64,36 @@ def score_corpora(
         name: _count(pipeline, rows, batch_size, head=name if heads else None) for name, rows in corpora.items()
     }
     if len(tallies) > 1 and not heads:
-        tallies[ALL] = sum(tallies.values(), _Tally())
+        tallies[ALL] = sum(tallies.values(), Tally())
     return {name: tally.result() for name, tally in tallies.items()}
 
 
-class _Tally:
-    """Spans and tokens as they are counted."""
+class Tally:
+    """Spans and tokens as they are counted, and the scores that follow."""
 
     def __init__(self) -> None:
         self.spans = SpanCounts()
         self.right = self.tokens = 0
 
-    def __add__(self, other: _Tally) -> _Tally:
-        both = _Tally()
+    def __add__(self, other: Tally) -> Tally:
+        both = Tally()
         both.spans = self.spans + other.spans
         both.right, both.tokens = self.right + other.right, self.tokens + other.tokens
         return both
 
+    def add_document(self, document: Document, found: Sequence[Span]) -> None:
+        """Count a document's gold spans and those found, as `score_documents` does."""
+        self.spans.add(document.spans, found)
+        if document.plain:
+            self.right += len(set(document.spans) & set(found))
+            self.tokens += len(document.spans)
+        else:
+            starts = document.starts
+            self.right += sum(map(str.__eq__, _labels_at(starts, document.spans), _labels_at(starts, list(found))))
+            self.tokens += len(starts)
+
     def result(self) -> dict[str, Any]:
+        """What `score_tagger` gives."""
         scores = self.spans.result()
         labels = scores.pop("labels")
         return {**scores, "accuracy": self.right / self.tokens if self.tokens else 0.0, "labels": labels}
@@ -93,10 +105,10 @@ def _count(
     batch_size: int | None,
     by_line: bool = False,
     head: str | None = None,
-) -> _Tally:
+) -> Tally:
     if isinstance(pipeline, ByteSpanTaggingPipeline):
         return _count_documents(pipeline, rows, batch_size or 128, by_line)
-    tally = _Tally()
+    tally = Tally()
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
     for row, found in tagged_rows(pipeline, rows, batch_size or 32, head, plain):
         if plain:
@@ -127,18 +139,10 @@ def score_documents(
     return _count_documents(pipeline, rows, batch_size, by_line).result()
 
 
-def _count_documents(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, by_line: bool) -> _Tally:
-    tally = _Tally()
+def _count_documents(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, by_line: bool) -> Tally:
+    tally = Tally()
     for document, scored in tagged_documents(pipeline, rows, batch_size, by_line):
-        found = [span for span, _ in scored]
-        tally.spans.add(document.spans, found)
-        if document.plain:
-            tally.right += len(set(document.spans) & set(found))
-            tally.tokens += len(document.spans)
-        else:
-            starts = document.starts
-            tally.right += sum(map(str.__eq__, _labels_at(starts, document.spans), _labels_at(starts, found)))
-            tally.tokens += len(starts)
+        tally.add_document(document, [span for span, _ in scored])
     return tally
 
 

@@ -38,6 +38,7 @@ class TokenizerOptions:
     splitter: str = "auto"
     lowercase: bool = True
     zero_digits: bool = True
+    normalization: str | None = "nfc"
     min_count: int = 1
     rare_count: int = 1
 

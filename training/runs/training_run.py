@@ -29,6 +29,7 @@ from tagsmith.training.runs.recipe import RunRecipe, model_fields
 from tagsmith.training.runs.run_folder import CHECKPOINTS, checkpoints, tagger_files
 from tagsmith.training.trainers.progress import ProgressReport
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
+from tagsmith.training.trainers.trainer_arguments import check_reporting
 
 _STORED_AS = {"float32": torch.float32, "float16": torch.float16}
 
@@ -208,7 +209,9 @@ def _training_arguments(training: Mapping[str, Any], folder: Path) -> TrainingAr
     if not torch.accelerator.is_available():
         choices["use_cpu"] = True  # else processes of torchrun train each for itself, and bfloat16 asks for a GPU
     try:
-        return TrainingArguments(output_dir=str(folder / CHECKPOINTS), **choices)
+        arguments = TrainingArguments(output_dir=str(folder / CHECKPOINTS), **choices)
+        check_reporting(arguments)
+        return arguments
     except (TypeError, ValueError) as error:
         raise InputError(f"the recipe's training arguments do not fit: {error}") from error
 

@@ -11,6 +11,7 @@ from datasets import DatasetDict
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape
 from tagsmith.modeling.tag_grammar import span_labels
+from tagsmith.tokenization.composed import check_normalization
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
@@ -148,7 +149,8 @@ def _options(
     """How words are made: the recipe's choices, the earlier tagger's where there is one."""
     options = dataclasses.asdict(recipe.tokenizer)
     if earlier is not None:
-        options.update({name: getattr(earlier, name) for name in ("splitter", "lowercase", "zero_digits")})
+        kept = ("splitter", "lowercase", "zero_digits", "normalization")
+        options.update({name: getattr(earlier, name) for name in kept})
     if options["splitter"] == "auto":
         options["splitter"] = choose_splitter(
             (corpus["train"], heads[name].tag_scheme == "plain") for name, corpus in corpora.items()
@@ -157,6 +159,10 @@ def _options(
         raise InputError(
             f"there is no splitter {options['splitter']!r}", fix=f"Use one of auto, {', '.join(SPLITTERS)}."
         )
+    try:
+        check_normalization(options["normalization"])
+    except ValueError as error:
+        raise InputError(f"the recipe's tokenizer does not fit: {error}") from error
     return options
 
 
@@ -178,4 +184,9 @@ def _gazetteer(recipe: Recipe, earlier: HierarchicalTaggerTokenizer | None) -> G
         return earlier.gazetteer
     if not lists.files:
         return None
-    return Gazetteer(dict(lists.files), encoding=lists.encoding, case_sensitive=lists.case_sensitive)
+    return Gazetteer(
+        dict(lists.files),
+        encoding=lists.encoding,
+        case_sensitive=lists.case_sensitive,
+        normalization=recipe.tokenizer.normalization,
+    )

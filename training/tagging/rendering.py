@@ -117,8 +117,8 @@ def to_conll(words: Sequence[tuple[str, int, int]], entities: Sequence[Entity], 
         scheme: of the tags; with `plain` (parts of speech) every word must be an entity.
 
     Raises:
-        ValueError: entities that overlap, are out of order or do not begin and end with words; a word that holds a tab
-            or a line end, or nothing.
+        ValueError: entities that overlap, are out of order or do not begin and end with words; a word or a label that
+            holds a tab or a line end, or nothing.
     """
     starts = {start: number for number, (_, start, _) in enumerate(words)}
     ends = {end: number + 1 for number, (_, _, end) in enumerate(words)}
@@ -128,12 +128,19 @@ def to_conll(words: Sequence[tuple[str, int, int]], entities: Sequence[Entity], 
         first, last = starts.get(entity["start"]), ends.get(entity["end"])
         if first is None or last is None:
             raise ValueError(f"{_described(entity)} does not begin and end where words do; columns cannot hold it")
+        if breaks_columns(entity["entity_group"]):
+            raise ValueError(f"the label {entity['entity_group']!r} cannot stand in a column")
         spans.append(Span(first, last, entity["entity_group"]))
     for word, start, _ in words:
-        if not word or any(separator in word for separator in "\t\n\r"):
+        if breaks_columns(word):
             raise ValueError(f"the word {word!r} at character {start} cannot stand in a column")
     tags = spans_to_tags(spans, len(words), scheme)
     return "".join(f"{word}\t{tag}\n" for (word, _, _), tag in zip(words, tags, strict=True)) + "\n"
+
+
+def breaks_columns(text: str) -> bool:
+    """Whether a word or a label cannot stand in a column: it would be read as several, or as none."""
+    return not text or any(separator in text for separator in "\t\n\r")
 
 
 def to_rich(text: str, entities: Sequence[Entity]) -> Text:

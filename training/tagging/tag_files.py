@@ -8,15 +8,16 @@ import os
 import sys
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from queue import Empty, Queue
 from threading import Thread
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.segment import Segments
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.tagging.rendering import html_page, to_conll, to_jsonl, to_rich
+from tagsmith.training.tagging.rendering import breaks_columns, html_page, to_conll, to_jsonl, to_rich
 
 Tagged = tuple[str, Any]  # a text and its spans; where several heads tag it, those of each
 
@@ -155,16 +156,9 @@ def write_tagged(
         **options: what the pipeline takes.
 
     Raises:
-        InputError: columns are wanted of plain tags, and some words are to be left without; or of a byte-to-span
-            tagger, which knows no words.
+        InputError: what `_column_scheme` says.
     """
-    if style == "conll" and not hasattr(pipeline.tokenizer, "split"):
-        raise InputError("a byte-to-span tagger knows no words, and columns need them", fix="Write another format.")
-    scheme = "IOB2"
-    if style == "conll" and pipeline.model.config.head(options.get("head")).tag_scheme == "plain":
-        scheme = "plain"
-    if style == "conll" and scheme == "plain" and options.get("min_score"):
-        raise InputError("columns need a tag for each word", fix="Leave out --min-score, or write another format.")
+    scheme = _column_scheme(pipeline, options) if style == "conll" else ""
     plain: dict[str, Any] = {} if out is None else {"force_terminal": False, "color_system": None}
     out = out or sys.stdout
     tagged = _tag(pipeline, texts, out.flush, **options)
@@ -179,7 +173,28 @@ def write_tagged(
         elif style == "conll":
             _write_line(out, to_conll([tuple(word) for word in pipeline.tokenizer.split(text)], entities, scheme))
         else:
-            console.print(to_rich(text, entities))
+            # As segments: rich would set tabs to blanks, and a text that is copied must be the text.
+            console.print(Segments(to_rich(text, entities).render(console, end="\n")), end="")
+
+
+def _column_scheme(pipeline: Any, options: Mapping[str, Any]) -> str:
+    """The scheme of the tags in columns, after a look whether a tagger's tags can stand there.
+
+    Raises:
+        InputError: columns are wanted of plain tags, and some words are to be left without; of a byte-to-span tagger,
+            which knows no words; or of labels that would break a line into others.
+    """
+    if not hasattr(pipeline.tokenizer, "split"):
+        raise InputError("a byte-to-span tagger knows no words, and columns need them", fix="Write another format.")
+    head = options.get("head")
+    plain = pipeline.model.config.head(head).tag_scheme == "plain"
+    if plain and options.get("min_score"):
+        raise InputError("columns need a tag for each word", fix="Leave out --min-score, or write another format.")
+    for label in pipeline.model.head(head).span_labels:
+        if breaks_columns(label):
+            message = f"the tagger's label {label!r} holds a tab or a line end, and cannot stand in a column"
+            raise InputError(message, fix="Write --format jsonl.")
+    return "plain" if plain else "IOB2"
 
 
 def _write_line(out: TextIO, line: str) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
-import torch
+import numpy as np
 from torch.utils.data import Sampler
 from transformers import EvalPrediction, TrainerControl
+from transformers.trainer_utils import PredictionOutput, denumpify_detensorize
 
 from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
-from tagsmith.training.batches.window_dataset import WindowDataset, WindowSampler
-from tagsmith.training.evaluation.scoring import score_documents
-from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
+from tagsmith.tokenization.spans import Span
+from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
+from tagsmith.training.batches.byte_corpus import Document
+from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset, WindowSampler
+from tagsmith.training.evaluation.scoring import Tally, tagged_documents
+from tagsmith.training.trainers.span_scores import Scores
+from tagsmith.training.trainers.tagger_trainer import TaggerTrainer, scores_of_each
+
+_SCORES = ["precision", "recall", "f1", "accuracy"]
+_Item = TypeVar("_Item")
 
 
 class ByteTaggerTrainer(TaggerTrainer):
@@ -20,21 +28,36 @@ class ByteTaggerTrainer(TaggerTrainer):
 
     Windows come in the order of a `WindowSampler`. Evaluation tags the documents of corpus rows, as the tagger's users
     will, and compares spans: `eval_f1` and the like are the mean over the data sets, `eval_NAME_f1` those of each.
+    `compute_metrics` is called with each data set: `predictions` and `label_ids` are lists of `Span`, in characters, a
+    list a document, and `inputs` the texts, where `include_for_metrics` has "inputs". With `batch_eval_metrics` it is
+    called document by document.
 
     Args:
         balance: draw windows of every corpus equally often.
-        **kwargs: what `TaggerTrainer` takes; `processing_class` is the tokenizer, `eval_dataset` one corpus or a
-            mapping of several, as rows (see `load_corpus`).
+        **kwargs: what `TaggerTrainer` takes; `processing_class` is the tokenizer (by default made by the model's
+            configuration), `data_collator` defaults to `WindowCollator`, `eval_dataset` is one corpus or a mapping of
+            several, as rows (see `load_corpus`).
     """
 
     control: TrainerControl
+    processing_class: Any
 
     def __init__(self, *args: Any, balance: bool = False, **kwargs: Any) -> None:
         self.balance = balance
         super().__init__(*args, **kwargs)
+        if self.processing_class is None:
+            config = self.model.config
+            self.processing_class = ByteToSpanTokenizer(config.window_size, config.span_labels)
 
-    def _default_metrics(self) -> Callable[[EvalPrediction], dict[str, float]] | None:
+    def _default_collator(self) -> Any:
+        return WindowCollator()
+
+    def _default_metrics(self) -> Scores | None:
         return None  # windows are not scored, documents are
+
+    def _score_names(self) -> list[str]:
+        several = isinstance(self.eval_dataset, Mapping) and len(self.eval_dataset) > 1
+        return [*_SCORES, *(scores_of_each(self.eval_dataset, _SCORES) if several else [])]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         dataset = self.train_dataset if train_dataset is None else train_dataset
@@ -46,22 +69,96 @@ class ByteTaggerTrainer(TaggerTrainer):
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Tag documents with the averaged weights, and score them."""
-        chosen = self.eval_dataset if eval_dataset is None else eval_dataset
-        data = chosen if isinstance(chosen, Mapping) else {"": chosen}
-        with self._averaged(), torch.random.fork_rng(devices=[]):
-            pipeline = ByteSpanTaggingPipeline(
-                model=self.model, tokenizer=self.processing_class, task="span-tagging", device=self.args.device
-            )
-            scores = {name: score_documents(pipeline, rows, self.args.eval_batch_size) for name, rows in data.items()}
-        names = ("precision", "recall", "f1", "accuracy")
-        metrics = {
-            f"{metric_key_prefix}_{name}": sum(score[name] for score in scores.values()) / len(scores)
-            for name in names
-        }
-        if len(scores) > 1:
-            for corpus, score in scores.items():
-                metrics.update({f"{metric_key_prefix}_{corpus}_{name}": score[name] for name in names})
+        """Tag documents with the averaged weights, and score them.
+
+        Raises:
+            ValueError: the data are not the rows of a corpus.
+        """
+        data = self.eval_dataset if eval_dataset is None else eval_dataset
+        metrics = self._tag(data, metric_key_prefix, keep=False).metrics or {}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def predict(
+        self, test_dataset: Any, ignore_keys: list[str] | None = None, metric_key_prefix: str = "test"
+    ) -> PredictionOutput:
+        """As `evaluate`, with the spans themselves.
+
+        Returns:
+            `predictions` and `label_ids`, lists of `Span` a document, in characters; by name where the data are; and
+            `metrics`.
+
+        Raises:
+            ValueError: the data are not the rows of a corpus.
+        """
+        output = self._tag(test_dataset, metric_key_prefix, keep=True)
+        self.control = self.callback_handler.on_predict(self.args, self.state, self.control, output.metrics)
+        return output
+
+    def _tag(self, chosen: Any, prefix: str, keep: bool) -> PredictionOutput:
+        data = chosen if isinstance(chosen, Mapping) else {"": chosen}
+        for rows in data.values():
+            if rows is None or isinstance(rows, WindowDataset):
+                given = "windows" if isinstance(rows, WindowDataset) else "no data"
+                raise ValueError(
+                    f"Documents are scored, and these are {given}. Pass the rows of a corpus, such as "
+                    "load_corpus(...)['dev'], or several by name."
+                )
+        with self._scoring():
+            pipeline = ByteSpanTaggingPipeline(
+                model=self.model, tokenizer=self.processing_class, task="span-tagging", device=self.args.device
+            )
+            tagged = {name: self._tag_documents(pipeline, rows, keep) for name, rows in data.items()}
+        scores = {
+            name: {key.removeprefix(f"{prefix}_"): value for key, value in own.items()}
+            for name, (own, _) in tagged.items()
+        }
+        first, *others = scores.values()
+        metrics = {
+            f"{prefix}_{key}": float(np.mean([own[key] for own in scores.values()])) if others else value
+            for key, value in first.items()
+            if all(isinstance(own.get(key), int | float) for own in others)
+        }
+        if others:
+            metrics |= {f"{prefix}_{name}_{key}": value for name, own in scores.items() for key, value in own.items()}
+        found: Any = {name: [spans for _, spans in pairs] for name, (_, pairs) in tagged.items()}
+        gold: Any = {name: [document.spans for document, _ in pairs] for name, (_, pairs) in tagged.items()}
+        return PredictionOutput(*((found, gold) if chosen is data else (found[""], gold[""])), metrics)
+
+    def _tag_documents(
+        self, pipeline: ByteSpanTaggingPipeline, rows: Any, keep: bool
+    ) -> tuple[dict[str, Any], list[tuple[Document, list[Span]]]]:
+        """The scores of one data set; and, to be kept, its documents with the spans found in them."""
+        kept: list[tuple[Document, list[Span]]] = []
+        scores, tally, own = {}, Tally(), self.compute_metrics
+        by_document = own is not None and self.args.batch_eval_metrics
+        for (document, scored), last in _with_last(tagged_documents(pipeline, rows, self.args.eval_batch_size)):
+            spans = [span for span, _ in scored]
+            if own is None:
+                tally.add_document(document, spans)
+            elif by_document:
+                scores = own(self._prediction([(document, spans)]), compute_result=last)
+            if keep or (own is not None and not by_document):
+                kept.append((document, spans))
+        if own is None:
+            scores = {name: tally.result()[name] for name in _SCORES}
+        elif not by_document:
+            scores = own(self._prediction(kept))
+        return denumpify_detensorize(scores), kept
+
+    def _prediction(self, pairs: list[tuple[Document, list[Span]]]) -> EvalPrediction:
+        predictions: Any = [spans for _, spans in pairs]
+        label_ids: Any = [document.spans for document, _ in pairs]
+        texts: Any = [document.text for document, _ in pairs] if "inputs" in self.args.include_for_metrics else None
+        return EvalPrediction(predictions, label_ids, inputs=texts)
+
+
+def _with_last(items: Iterable[_Item]) -> Iterator[tuple[_Item, bool]]:
+    """Each item, and whether it is the last."""
+    iterator = iter(items)
+    for item in iterator:
+        for following in iterator:
+            yield item, False
+            item = following
+        yield item, True

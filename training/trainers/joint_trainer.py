@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset, concatenate_datasets
 from torch.utils.data import DataLoader
-from transformers import EvalPrediction, TrainerControl
+from transformers import TrainerControl
+from transformers.trainer_utils import PredictionOutput
 
 from tagsmith.training.batches.head_sampler import HeadBatchSampler
-from tagsmith.training.trainers.tagger_trainer import TaggerTrainer, span_scores
+from tagsmith.training.trainers.span_scores import Scores, span_scores
+from tagsmith.training.trainers.tagger_trainer import TaggerTrainer, scores_of_each
 
 
 class JointTaggerTrainer(TaggerTrainer):
@@ -30,7 +31,7 @@ class JointTaggerTrainer(TaggerTrainer):
         eval_dataset: likewise.
         epoch_head: the head whose sentences an epoch passes over once; by default the one that lasts longest.
         head_batches: of heads in a turn, by name; one of each that is left out.
-        **kwargs: what `TaggerTrainer` takes.
+        **kwargs: what `TaggerTrainer` takes. `compute_metrics` is called with the predictions of each head.
 
     Raises:
         ValueError: `epoch_head` or a name in `head_batches` is no head of `train_dataset`, a head has less than one
@@ -63,8 +64,12 @@ class JointTaggerTrainer(TaggerTrainer):
                 f"train_sampling_strategy is {strategy!r}; heads are trained by random or group_by_length"
             )
 
-    def _default_metrics(self) -> Callable[[EvalPrediction], dict[str, float]] | None:
+    def _default_metrics(self) -> Scores | None:
         return None  # each head has its own
+
+    def _score_names(self) -> list[str]:
+        names = ["loss", "precision", "recall", "f1", "accuracy"]
+        return [*names, *scores_of_each(self.eval_dataset, names)] if self.eval_dataset else names
 
     def get_train_dataloader(self) -> DataLoader:
         """Batches of one head each; the sampler itself divides them among processes."""
@@ -104,26 +109,49 @@ class JointTaggerTrainer(TaggerTrainer):
     ) -> dict[str, float]:
         """Score each head's data, those of the constructor or others like them, with the averaged weights."""
         data = self.eval_dataset if eval_dataset is None else eval_dataset
-        metrics: dict[str, float] = {}
-        with self._averaged(), torch.random.fork_rng(devices=[]):
-            for name, rows in data.items():
-                shape = self.model.config.head(name)
-                self.compute_metrics = span_scores(shape.tags, shape.tag_scheme)
-                result = self.evaluation_loop(
-                    self.get_eval_dataloader(_of_head(rows, name)),
-                    description=f"Evaluating {name}",
-                    ignore_keys=ignore_keys,
-                    metric_key_prefix=f"{metric_key_prefix}_{name}",
-                )
-                metrics.update(result.metrics)
-        self.compute_metrics = None
-        for key in ("loss", "precision", "recall", "f1", "accuracy"):
-            metrics[f"{metric_key_prefix}_{key}"] = float(
-                np.mean([metrics[f"{metric_key_prefix}_{name}_{key}"] for name in data])
-            )
+        metrics = self._tag_heads(data, "Evaluating", ignore_keys, metric_key_prefix).metrics or {}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def predict(
+        self, test_dataset: Any, ignore_keys: list[str] | None = None, metric_key_prefix: str = "test"
+    ) -> PredictionOutput:
+        """As `evaluate`, with the tags themselves: `predictions` and `label_ids` are by head."""
+        output = self._tag_heads(test_dataset, "Prediction", ignore_keys, metric_key_prefix)
+        self.control = self.callback_handler.on_predict(self.args, self.state, self.control, output.metrics)
+        return output
+
+    def _tag_heads(
+        self, data: Any, description: str, ignore_keys: list[str] | None, metric_key_prefix: str
+    ) -> PredictionOutput:
+        if not isinstance(data, Mapping) or not data:
+            raise ValueError("Pass encoded sentences of each head by its name: {'ner': ..., 'pos': ...}.")
+        given, outputs = self.compute_metrics, {}
+        with self._scoring():
+            for name, rows in data.items():
+                shape = self.model.config.head(name)
+                self.compute_metrics = given or span_scores(shape.tags, shape.tag_scheme)
+                try:
+                    outputs[name] = self.evaluation_loop(
+                        self.get_eval_dataloader(_of_head(rows, name)),
+                        description=description,
+                        ignore_keys=ignore_keys,
+                        metric_key_prefix=f"{metric_key_prefix}_{name}",
+                    )
+                finally:
+                    self.compute_metrics = given
+        metrics = {key: value for output in outputs.values() for key, value in output.metrics.items()}
+        scores = [
+            {key.removeprefix(f"{metric_key_prefix}_{name}_"): value for key, value in output.metrics.items()}
+            for name, output in outputs.items()
+        ]
+        for key in scores[0]:
+            if key != "model_preparation_time" and all(isinstance(own.get(key), int | float) for own in scores):
+                metrics[f"{metric_key_prefix}_{key}"] = float(np.mean([own[key] for own in scores]))
+        predictions: Any = {name: output.predictions for name, output in outputs.items()}
+        label_ids: Any = {name: output.label_ids for name, output in outputs.items()}
+        return PredictionOutput(predictions, label_ids, metrics)
 
 
 def _of_head(rows: Dataset, name: str) -> Dataset:

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 from datasets import Dataset
 from huggingface_hub import HfApi, ModelCard
 from safetensors.torch import load_file, save_file
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import EvalPrediction, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import HubStrategy
 from transformers.utils import PushInProgress
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.length_sampler import LengthGroupedSampler
 from tagsmith.training.cards.model_card import write_card
 from tagsmith.training.cards.publish import stage_tagger
-from tagsmith.training.evaluation.span_metric import SpanScore
 from tagsmith.training.machine.whole_files import write_whole
+from tagsmith.training.trainers.span_scores import Scores, span_scores
+from tagsmith.training.trainers.trainer_arguments import check_arguments, given_arguments
 from tagsmith.training.trainers.weight_average import WeightAverage
 
 AVERAGE_FILE = "weight_average.safetensors"
@@ -47,11 +48,12 @@ class TaggerTrainer(Trainer):
             `lr_scheduler_type`.
         halving_from: if above 0, the learning rate is constant for so many epochs, and then halves every half epoch
             (Sutskever et al. 2014, section 3.4), in place of `lr_scheduler_type`.
-        **kwargs: what `Trainer` takes. `compute_metrics` defaults to `span_scores` of the model's tags.
+        **kwargs: what `Trainer` takes. `processing_class` is the tokenizer; `data_collator` defaults to a
+            `TaggerCollator` of it, and `compute_metrics` to `span_scores` of the model's tags.
     """
 
     push_in_progress: PushInProgress | None
-    compute_metrics: Callable[[EvalPrediction], dict[str, float]] | None
+    compute_metrics: Scores | None
     lr_scheduler: LRScheduler | None
 
     def __init__(
@@ -69,26 +71,35 @@ class TaggerTrainer(Trainer):
                 raise ValueError(f"{name} is {value}; it cannot be negative.")
         if epoch_decay and halving_from:
             raise ValueError("The learning rate falls by epoch_decay or by halving_from, not by both.")
-        _check_arguments(args, kwargs)
+        given = given_arguments(args, kwargs)
+        check_arguments(given)
         self.average_decay, self.epoch_decay, self.halving_from = average_decay, epoch_decay, halving_from
         self.average: WeightAverage | None = None
         super().__init__(*args, **kwargs)
+        if given.get("data_collator") is None:
+            self.data_collator = self._default_collator()
+        self._own_metrics: Scores | None = None
         if self.compute_metrics is None:
-            self.compute_metrics = self._default_metrics()
+            self.compute_metrics = self._own_metrics = self._default_metrics()
             self._check_best_metric()
         self.add_callback(_AverageCallback(self))
 
-    def _default_metrics(self) -> Callable[[EvalPrediction], dict[str, float]] | None:
+    def _default_collator(self) -> Any:
+        tokenizer = self.processing_class
+        return TaggerCollator(tokenizer) if hasattr(tokenizer, "pad_sentences") else _no_collator
+
+    def _default_metrics(self) -> Scores | None:
         config = self.model.config
         return span_scores(config.tags, config.tag_scheme)
 
+    def _score_names(self) -> list[str]:
+        """The scores that an evaluation gives, where `compute_metrics` is not given."""
+        return scores_of_each(self.eval_dataset, ["loss", "precision", "recall", "f1", "accuracy"])
+
     def _check_best_metric(self) -> None:
-        """A checkpoint is chosen by a score that there is; of several data sets, by their mean or by that of one."""
-        wanted = (self.args.metric_for_best_model or "loss").removeprefix("eval_")
-        names = ["loss", "precision", "recall", "f1", "accuracy"]
-        if isinstance(self.eval_dataset, Mapping):
-            names += [f"{data}_{name}" for data in self.eval_dataset for name in names]
-        if wanted not in names:
+        """A checkpoint is chosen by a score that there is."""
+        wanted, names = self.args.metric_for_best_model, self._score_names()
+        if wanted is not None and wanted.removeprefix("eval_") not in names:
             raise ValueError(f"metric_for_best_model is {wanted!r}, and the scores are {', '.join(names)}")
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
@@ -141,11 +152,25 @@ class TaggerTrainer(Trainer):
     def _averaged(self) -> AbstractContextManager[None]:
         return self.average.applied() if self.average is not None else nullcontext()
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """As `Trainer.evaluate`; while training, with the averaged weights, and without a trace in what follows."""
+    @contextmanager
+    def _scoring(self) -> Iterator[None]:
+        """The averaged weights, fresh counts, and what is random in training left alone."""
         # A data loader draws a seed: a run that is resumed behind an evaluation would go on with other dropout.
         with self._averaged(), torch.random.fork_rng(devices=[]):
+            if self._own_metrics is not None and self.compute_metrics is self._own_metrics:
+                # without what an evaluation that was interrupted had counted
+                self.compute_metrics = self._own_metrics = self._default_metrics()
+            yield
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """As `Trainer.evaluate`; while training, with the averaged weights, and without a trace in what follows."""
+        with self._scoring():
             return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """As `Trainer.predict`, with the weights and the scores of `evaluate`."""
+        with self._scoring():
+            return super().predict(*args, **kwargs)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         # The checkpoint's model is the averaged one, for use; the weights themselves are kept beside it, for resuming.
@@ -303,28 +328,17 @@ def _listed(value: str | list[str] | None) -> list[str]:
     return [value] if isinstance(value, str) else list(value or [])
 
 
-def _check_arguments(positional: Sequence[Any], named: Mapping[str, Any]) -> None:
-    """Refuse arguments with which `Trainer` would do something else than they seem to say.
+def scores_of_each(data: Any, names: list[str]) -> list[str]:
+    """The names of scores, of each data set where there are several by name."""
+    return [f"{key}_{name}" for key in data for name in names] if isinstance(data, Mapping) else names
 
-    Raises:
-        ValueError: checkpoints are to be published, which hold the arguments and the optimizer by definition; or
-            `label_smoothing_factor` for a tagger with a CRF, whose loss it would replace.
-    """
-    model = named.get("model", positional[0] if positional else None)
-    arguments = named.get("args", positional[1] if len(positional) > 1 else None)
-    if arguments is None:
-        return
-    if arguments.push_to_hub and arguments.hub_strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
-        raise ValueError(
-            f"hub_strategy {arguments.hub_strategy.value!r} would publish the training arguments and the optimizer's "
-            "state, with this machine's paths. Use 'every_save' or 'end'; checkpoints stay in the output folder."
-        )
-    if arguments.label_smoothing_factor and getattr(getattr(model, "config", None), "output", None) == "crf":
-        raise ValueError(
-            "label_smoothing_factor would replace the loss of the CRF, so that its transitions are never trained. "
-            "Leave it out: against overconfidence set embedding_dropout and hidden_dropout of the model, or take "
-            "output='softmax'."
-        )
+
+def _no_collator(features: Sequence[Any]) -> Any:
+    """Stands for a collator where none can be made, since not every trainer reads data."""
+    raise ValueError(
+        "This trainer cannot make batches: pass its tokenizer as processing_class=tokenizer, or give "
+        "data_collator=TaggerCollator(tokenizer)."
+    )
 
 
 class _AverageCallback(TrainerCallback):
@@ -343,26 +357,3 @@ class _AverageCallback(TrainerCallback):
     ) -> None:
         if self.trainer.average is not None:
             self.trainer.average.update()
-
-
-def span_scores(tags: list[str], scheme: str) -> Callable[[EvalPrediction], dict[str, float]]:
-    """A `compute_metrics` for predicted tag ids: precision, recall, F1 of spans and accuracy of words.
-
-    Args:
-        tags: the tags in the order of their ids.
-        scheme: "BIOES", "BILOU", "IOB1", "IOB2" or "plain".
-    """
-    names = np.array(tags, dtype=object)
-
-    def compute(prediction: EvalPrediction) -> dict[str, float]:
-        predicted, gold = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
-        valid = gold != -100
-        metric = SpanScore(keep_in_memory=True)
-        scores = metric.compute(
-            predictions=[names[row[keep]].tolist() for row, keep in zip(predicted, valid, strict=True)],
-            references=[names[row[keep]].tolist() for row, keep in zip(gold, valid, strict=True)],
-            scheme=scheme,
-        )
-        return {name: scores[name] for name in ("precision", "recall", "f1", "accuracy")}
-
-    return compute

@@ -25,6 +25,7 @@ class WeightAverage:
         if not 0 < decay < 1:
             raise ValueError(f"The decay of the weights' average is {decay}; it must lie between 0 and 1.")
         self.decay, self.steps = decay, 0
+        self._in_place = False
         self.weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.average = [weight.detach().clone() for weight in self.weights]
 
@@ -45,11 +46,16 @@ class WeightAverage:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The model has the averaged weights inside, its own again behind."""
+        """The model has the averaged weights inside, its own again after it; one inside another does nothing."""
+        if self._in_place:
+            yield
+            return
         self.swap()
+        self._in_place = True
         try:
             yield
         finally:
+            self._in_place = False
             self.swap()
 
     def state(self) -> dict[str, Tensor]:

@@ -17,30 +17,43 @@ from rich.console import Console
 from rich.segment import Segments
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.tagging.redaction import Redaction
 from tagsmith.training.tagging.rendering import breaks_columns, html_page, to_conll, to_jsonl, to_rich
 
 Tagged = tuple[str, Any]  # a text and its spans; where several heads tag it, those of each
 
 _GZIP = b"\x1f\x8b"
 _AHEAD = 4096  # lines of standard input that are read before they are wanted
+_WATCHED = 64  # lines after which a reader says how far it is
 _MOMENT = 0.01  # seconds without another line, after which those that have come are tagged
 
 
-def read_texts(files: Iterable[str]) -> Iterator[str | None]:
+def read_texts(files: Iterable[str], watch: Callable[[int], Any] = int) -> Iterator[str | None]:
     """The lines of text files, one at a time, without their ends; "-" is standard input.
 
     None says that no more input waits at this moment. What gzip has made is read as what it was made of.
 
+    Args:
+        files: names.
+        watch: is told now and then how many bytes of the files have been read.
+
     Raises:
         InputError: a file is missing, unreadable, or not UTF-8; with its line.
     """
+    before = 0
     for name in files:
         if name == "-":
             yield from _lines(_standard_input(), "standard input")
             continue
         check_file(name)
         with open(name, "rb") as file:
-            yield from _lines(_unzipped(file), name)
+            for number, line in enumerate(_lines(_unzipped(file), name)):
+                if number % _WATCHED == 0 and file.seekable():
+                    watch(before + file.tell())
+                yield line
+            if file.seekable():
+                before += file.tell()
+                watch(before)
 
 
 def check_file(name: str, regular: bool = False) -> None:
@@ -144,7 +157,12 @@ def not_utf8(error: UnicodeDecodeError, name: str, number: int) -> InputError:
 
 
 def write_tagged(
-    pipeline: Any, texts: Iterable[str | None], style: str, out: TextIO | None = None, **options: Any
+    pipeline: Any,
+    texts: Iterable[str | None],
+    style: str,
+    out: TextIO | None = None,
+    redaction: Redaction | None = None,
+    **options: Any,
 ) -> None:
     """Tag texts and write them as "text", "jsonl", "conll" or "html", in order, as they come.
 
@@ -153,15 +171,18 @@ def write_tagged(
         texts: the texts; None where those before are to be written at once.
         style: the format.
         out: a file, which gets no colours; standard output if None.
+        redaction: what replaces spans; then "text" is the text alone.
         **options: what the pipeline takes.
 
     Raises:
         InputError: what `_column_scheme` says.
     """
-    scheme = _column_scheme(pipeline, options) if style == "conll" else ""
+    scheme = _column_scheme(pipeline, options, redaction) if style == "conll" else ""
     plain: dict[str, Any] = {} if out is None else {"force_terminal": False, "color_system": None}
     out = out or sys.stdout
     tagged = _tag(pipeline, texts, out.flush, **options)
+    if redaction is not None:
+        tagged = (redaction.apply(text, entities) for text, entities in tagged)
     console = Console(file=out, soft_wrap=True, **plain)
     if style == "html":
         for piece in html_page(tagged, "tagsmith"):
@@ -172,20 +193,27 @@ def write_tagged(
             _write_line(out, to_jsonl(text, entities))
         elif style == "conll":
             _write_line(out, to_conll([tuple(word) for word in pipeline.tokenizer.split(text)], entities, scheme))
+        elif redaction is not None and not console.is_terminal:
+            out.write(text + "\n")  # exactly as it is between placeholders
+        elif redaction is not None:
+            console.print(to_rich(text, []))
         else:
             # As segments: rich would set tabs to blanks, and a text that is copied must be the text.
-            console.print(Segments(to_rich(text, entities).render(console, end="\n")), end="")
+            line = to_rich(text, entities, console.color_system == "standard")
+            console.print(Segments(line.render(console, end="\n")), end="")
 
 
-def _column_scheme(pipeline: Any, options: Mapping[str, Any]) -> str:
+def _column_scheme(pipeline: Any, options: Mapping[str, Any], redaction: Redaction | None) -> str:
     """The scheme of the tags in columns, after a look whether a tagger's tags can stand there.
 
     Raises:
         InputError: columns are wanted of plain tags, and some words are to be left without; of a byte-to-span tagger,
-            which knows no words; or of labels that would break a line into others.
+            which knows no words; of labels that would break a line into others; or of what is redacted.
     """
     if not hasattr(pipeline.tokenizer, "split"):
         raise InputError("a byte-to-span tagger knows no words, and columns need them", fix="Write another format.")
+    if redaction is not None:
+        raise InputError("columns need words, and a placeholder is none", fix="Write text, jsonl or html.")
     head = options.get("head")
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
     if plain and options.get("min_score"):

@@ -82,7 +82,7 @@ def _encodes(row: dict[str, Any]) -> bool:
 
 
 def _strings(row: dict[str, Any], key: str, path: str | Path, line: int) -> list[str]:
-    values = row.get(key) or []
+    values = [] if row.get(key) is None else row[key]
     if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
         raise InputError(f"{key!r} is not a list of strings that hold something", path=path, line=line, fix=_FIX)
     return values
@@ -148,6 +148,8 @@ def _place(
 def _spans(row: dict[str, Any], path: Path, line: int, report: Report) -> list[tuple[int, int, str]]:
     try:
         spans = [(span["start"], span["end"], span["label"]) for span in row["spans"]]
+        if not isinstance(row["spans"], list):
+            raise TypeError
     except (TypeError, KeyError):
         raise InputError("'spans' is not a list of start, end and label", path=path, line=line, fix=_FIX) from None
     for span in row["spans"]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_LONG = re.compile(r"(\S{100})\S{200,}")
 
 
 class InputError(ValueError):
@@ -25,6 +29,7 @@ class InputError(ValueError):
         column: int | None = None,
         fix: str | None = None,
     ) -> None:
+        message = printable(message)
         self.message, self.path, self.line, self.column, self.fix = message, path, line, column, fix
         place = ":".join(str(part) for part in (path, line, column) if part is not None)
         text = f"{place}: {message}" if place else message
@@ -33,6 +38,15 @@ class InputError(ValueError):
     def __reduce__(self) -> tuple[object, ...]:
         """Survive worker processes: an exception with keyword arguments does not pickle by itself."""
         return (_rebuild, (self.message, self.path, self.line, self.column, self.fix))
+
+
+def printable(text: str) -> str:
+    r"""Text for a message that may quote a file: control characters, which a terminal would obey, as `\x1b`.
+
+    What is longer than a screen's lines and has no blanks is shortened.
+    """
+    text = _LONG.sub(lambda match: f"{match[1]}…", text)
+    return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def _rebuild(

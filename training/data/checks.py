@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.input_error import InputError, printable
 from tagsmith.training.data.annotated_files import open_sentences
 from tagsmith.training.data.label_map import check_map, similar_labels
 from tagsmith.training.data.offsets import INSIDE_WORDS, check_borders
@@ -50,6 +50,7 @@ class CheckResult:
         lines += [f"warning: {warning}" for warning in self.warnings]
         lines += [f"error: {error}" for error in self.errors]
         counts = (len(self.errors), "error"), (len(self.warnings), "warning")
+        lines = [printable(line.replace("\n", "\\n")) for line in lines]
         return [*lines, ", ".join(f"{number} {name}{'s' * (number != 1)}" for number, name in counts)]
 
 

@@ -133,10 +133,11 @@ def _survey_lines(path: Path, encoding: str) -> _Lines:
             first_tab = first_tab or number
         else:
             first_space = first_space or number
-        if "0" <= line[0] <= "9":
+        begin = line if line[0] > " " else line.lstrip(" \t")  # ids may be set flush right
+        if "0" <= begin[0] <= "9":
             digits += 1
             if digits <= _MANY_ROWS:
-                ids.add(line, number)
+                ids.add(begin, number)
     if not rows:
         what = "holds no row of words and tags" if number else "is empty"
         raise InputError(f"the file {what}", path=path, fix="Give a file with one word and its tag a line.")
@@ -256,7 +257,8 @@ def split_row(line: str, separator: str, quoted: bool = False) -> list[str]:
     """
     if quoted or separator not in ("tab", "whitespace"):
         try:
-            return next(csv.reader([line], delimiter=SEPARATORS[separator], skipinitialspace=True))
+            begun = line.lstrip(" \t") if separator != "tab" else line
+            return next(csv.reader([begun], delimiter=SEPARATORS[separator], skipinitialspace=True))
         except csv.Error:
             return [line]
     if separator == "tab":

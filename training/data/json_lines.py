@@ -59,7 +59,7 @@ def read_json_lines(
 
 
 def _strings(row: dict[str, Any], key: str, path: str | Path, line: int) -> list[str]:
-    values = row.get(key) or []
+    values = [] if row.get(key) is None else row[key]
     if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
         raise InputError(f"{key!r} is not a list of strings that hold something", path=path, line=line, fix=_FIX)
     return values
@@ -122,13 +122,15 @@ def _marks(row: dict[str, Any], path: Path, line: int, report: Report) -> list[M
         return None
     if key == "entities" and row.get("spans") is not None:
         raise InputError("both 'spans' and 'entities'", path=path, line=line, fix="Keep one of them.")
-    if isinstance(values, dict):
+    if key == "entities" and isinstance(values, dict):
         heads = ", ".join(values)
         raise InputError(f"spans of several heads ({heads})", path=path, line=line, fix="Tag with --head NAME.")
     label_key, quote_key, known = ("label", "", _SPAN_KEYS)
     if key == "entities":
         label_key, quote_key, known = ("entity_group", "word", _ENTITY_KEYS)
     try:
+        if not isinstance(values, list):
+            raise TypeError
         marks = [
             Mark(span["start"], span["end"], span[label_key], span.get(quote_key), span.get("score"))
             for span in values

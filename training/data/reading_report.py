@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.input_error import InputError, printable
 
 
 class Sentence(NamedTuple):
@@ -120,7 +120,7 @@ class Report:
             for kind, finding in findings.items():
                 place = f"{self.path}:{finding.line}"
                 lines.append(f"  {manner}: {kind}: {finding.count:,}, the first at {place}: {finding.found}")
-        return lines
+        return [printable(line.replace("\n", "\\n")) for line in lines]
 
     def _format(self) -> str:
         if not self.columns:

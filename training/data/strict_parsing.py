@@ -7,6 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Hashable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from tagsmith.tokenization.input_error import InputError
 
 _QUOTE = "Put quotes around it if it is text."
 _TOO_DEEP = "it is nested too deeply"
+_DEEPEST = 200
+_YAML = "Write a key and its value a line, as 'key: value', inner ones indented by spaces; text may need quotes."
 
 
 def parse_json(text: str, path: str | Path | None = None, line: int | None = None, fix: str | None = None) -> Any:
@@ -66,6 +69,8 @@ def parse_yaml(text: str, path: str | Path | None = None) -> tuple[Any, dict[str
         InputError: no YAML; a key given twice; `010`, which is 8 to some and 10 to others; infinity; deep nesting.
     """
     try:
+        if _depth(text) > _DEEPEST:  # the library would find it out after seconds
+            raise RecursionError
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -77,14 +82,21 @@ def parse_yaml(text: str, path: str | Path | None = None) -> tuple[Any, dict[str
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        message, fix = getattr(error, "problem", None) or str(error), getattr(error, "note", None)
+        message, fix = getattr(error, "problem", None) or str(error), getattr(error, "note", None) or _YAML
         if not isinstance(error, _Strict):
             message = f"this is not YAML: {message}"
         raise InputError(message, path=path, line=line, column=column, fix=fix) from error
     except RecursionError:
-        raise InputError(f"this is not YAML: {_TOO_DEEP}", path=path) from None
+        raise InputError(f"this is not YAML: {_TOO_DEEP}", path=path, fix=_YAML) from None
     except ValueError as error:
-        raise InputError(f"this is not YAML: {str(error).split(';')[0]}", path=path) from None
+        raise InputError(f"this is not YAML: {str(error).split(';')[0]}", path=path, fix=_YAML) from None
+
+
+def _depth(text: str) -> int:
+    """How deeply lists and mappings in brackets are nested, or `- - -` on one line; those in quotes count too."""
+    steps = (1 if match[0] in "[{" else -1 for match in re.finditer(r"[\[\]{}]", text))
+    dashes = (len(match[0]) // 2 for match in re.finditer(r"(?:[-?:][ \t]+){50,}", text))
+    return max([*accumulate(steps, initial=0), *dashes])
 
 
 def dump_yaml(content: Any) -> str:

@@ -15,6 +15,7 @@ from tagsmith.training.data.reading_options import ReadingOptions, option
 from tagsmith.training.data.tag_doubts import holds_numbers
 from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, reads_as_tag, span_share, tag_share
 
+_NEARLY_ALL = 0.8  # of a column's fields
 _SAMPLE = 200  # blocks that are looked at for what the other columns hold
 
 
@@ -172,8 +173,9 @@ def _is_spans(counts: Counter[str]) -> bool:
 
 
 def _ask_about_others(layout: Layout, column: int) -> None:
-    """See that no other column holds span tags where the chosen one holds plain tags."""
-    others = [number for number, found in enumerate(_counts(layout, _SAMPLE)) if number != column and _is_spans(found)]
+    """See that no other column holds span tags where the chosen one holds plain tags; some rows may be amiss."""
+    counts = _counts(layout, _SAMPLE)
+    others = [number for number, found in enumerate(counts) if number != column and span_share(found) > _NEARLY_ALL]
     if others:
         message = f"column {column} holds no span tags, but column {others[0]} does"
         first = option("tag_column", others[0])

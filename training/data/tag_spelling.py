@@ -211,7 +211,9 @@ class _Reading:
             self.known[tag] = tag
             if tag.isascii() and tag.isalnum():
                 continue
-            if (stripped := strip_blanks(tag)) != tag and stripped:
+            if not (stripped := strip_blanks(tag)):
+                raise Doubt(f"a tag of blanks alone, {tag!a}", tag, f"Write a tag for each word. {OTHER_COLUMN}")
+            if stripped != tag:
                 self._set(tag, stripped, "blanks or invisible characters around tags, left out")
             if (bare := bare_tag(tag)) != stripped and bare:
                 self._set(tag, bare, "quotes around tags, left out")

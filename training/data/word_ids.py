@@ -12,7 +12,7 @@ from tagsmith.training.data.reading_options import option
 from tagsmith.training.data.reading_report import Report
 from tagsmith.training.data.word_alignment import Unit
 
-_NUMBER = re.compile(r"(\d{1,9})([-.]\d{1,9})?(?=[\t ,;|]|$)")
+_NUMBER = re.compile(r"(\d{1,40})([-.]\d{1,40})?(?=[\t ,;|]|$)")
 _AFTER = frozenset("\t ,;|")
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})$")
 _EMPTY_NODE = re.compile(r"\d{1,9}\.\d{1,9}$")
@@ -111,7 +111,7 @@ def read_ids(
     for number, row in enumerate(rows):
         line, form = first_line + number, row[word_column]
         spaced = misc is None or "SpaceAfter=No" not in row[misc].split("|")
-        if row[0].isdecimal() and len(row[0]) < 10:
+        if row[0].isdecimal() and len(row[0]) < 19:
             here = int(row[0])
             _check_step(last, here, path, line, report)
             last = here

@@ -210,7 +210,7 @@ def _read(name_or_path: Any, users: tuple[Path, ...]) -> tuple[dict[str, Any], _
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"this is not YAML: {error}", path=path) from error
+        raise InputError(f"this is not YAML: {error}", path=path, fix="Save it as UTF-8.") from error
     content, lines = parse_yaml(text, path)
     if not isinstance(content, dict):
         raise InputError("a recipe is a mapping of keys to values", path=path, fix="Begin with 'description: ...'.")

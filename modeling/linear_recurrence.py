@@ -102,7 +102,7 @@ class _LinearScan(torch.autograd.Function):
         return d_decay, d_x
 
 
-@torch.compiler.disable(reason="its loop would be unrolled into one graph for each length")
+@torch.compiler.disable  # its loop would be unrolled into one graph for each length
 def linear_scan(decay: Tensor, x: Tensor) -> Tensor:
     """The recurrence `c_t = decay_t c_{t-1} + x_t` from `c = 0`, in about `3 sqrt(time)` steps.
 

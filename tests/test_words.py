@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import tracemalloc
 import unicodedata
 from itertools import pairwise
 
@@ -111,10 +113,11 @@ def flatten(text: str, splitter: str, max_words: int = 10**6) -> list[tuple[str,
 
 
 def split_lines(text: str, splitter: str) -> list[tuple[str, int, int]]:
-    """The words of each line by itself."""
-    found = []
+    """The words of each line that shows something, by itself, read in one block."""
+    found: list[tuple[str, int, int]] = []
     for line in re.finditer(r"[^\r\n]+", text):
-        found += [(w.text, line.start() + w.start, line.start() + w.end) for w in split_words(line.group(), splitter)]
+        if words_module._SHOWS.search(line[0]):
+            found += [tuple(word) for word in words_module._words_between(text, *line.span(), splitter)]
     return found
 
 
@@ -148,6 +151,14 @@ class TestIterateSentences:
             "." * 40,
             "a" * 100,
             "-" * 40 + "a",
+            "1,555,5555,55a5" + "5" * 20 + "a",
+            "1/" * 20 + "5" * 20 + "a5" * 20,
+            "-well-known" * 9,
+            "中" + "\u0301" * 30 + "abc",
+            "aℹ" + "\u0301" * 30 + "🏻\u200d👩",
+            "U.S.A." * 9 + "b",
+            "b-" + "U.S.A." * 9,
+            "🏻" * 40,
         ],
     )
     def test_blocks_may_end_anywhere(self, text: str, splitter: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,8 +166,15 @@ class TestIterateSentences:
             monkeypatch.setattr(words_module, "_BLOCK", block)
             assert flatten(text, splitter) == split_lines(text, splitter), block
 
-    def test_blocks_of_unspaced_script_stay_small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(words_module, "_BLOCK", 64)
+    @pytest.mark.parametrize("splitter", ALL)
+    @pytest.mark.parametrize(
+        "text",
+        "東京都は日本の首都です。 a 7 0b9e1f xY3/k+ ab- 1, 30: é ب न\u0947 \u0301 \u200d 😀 🇫🇷 \u200b . - !? www. ١".split(),
+    )
+    def test_text_without_spaces_is_read_once_in_small_blocks(
+        self, text: str, splitter: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(words_module, "_BLOCK", 128)
         read = []
         between = words_module._words_between
 
@@ -165,8 +183,19 @@ class TestIterateSentences:
             return between(text, start, end, splitter)
 
         monkeypatch.setattr(words_module, "_words_between", count)
-        assert len(flatten("東京都は日本の首都です。" * 200, "words")) == 2400
-        assert max(read) == 64 and sum(read) < 2 * 2400
+        long = text * (6_000 // len(text))
+        found = split_words(long, splitter)
+        assert max(read) <= 128 and sum(read) < 1.25 * len(long)
+        monkeypatch.undo()
+        assert found == between(long, 0, len(long), splitter)
+
+    @pytest.mark.parametrize("text", ["a" * 300_000, "0b9e1f" * 50_000, "e" + "\u0301" * 300_000, "ab-" * 100_000])
+    def test_a_long_word_takes_little_memory_beside_its_own(self, text: str) -> None:
+        tracemalloc.start()
+        assert split_words(text)[0].text.startswith(text[:100])
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 3 * sys.getsizeof(text)
 
     def test_ends_stretches_at_line_breaks_alone(self) -> None:
         text = "a b\rc\r\n\nd\ve\ff\x85g\u2028h\u2029i"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -75,7 +76,7 @@ def split_words(text: str, splitter: str = "words") -> list[Word]:
         InputError: the text holds a lone surrogate, which no encoding can carry.
     """
     spans = (line.span() for line in _LINE.finditer(text))
-    return [word for span in spans if _SHOWS.search(text, *span) for word in _words_between(text, *span, splitter)]
+    return [word for span in spans for word in _words_of_line(text, *span, splitter)]
 
 
 def _words_between(text: str, start: int, end: int, splitter: str) -> list[Word]:
@@ -111,34 +112,93 @@ def iterate_sentences(text: str, splitter: str, max_words: int) -> Iterator[list
 
 
 def _words_of_line(text: str, start: int, end: int, splitter: str) -> Iterator[Word]:
-    """The words of `text[start:end]`, read a block at a time."""
+    """The words of `text[start:end]`, read a block at a time.
+
+    A block ends at white space; where it has none, between two words; where one word fills it, inside that word. Only
+    where none of these can be told does it take a longer block, of twice the size.
+    """
     if not _SHOWS.search(text, start, end):
         return
-    size = _BLOCK
+    size, begun = _BLOCK, start  # begun: where the word begins that goes on at `start`
     while start < end:
-        stop = min(start + size, end)
-        if stop < end:
-            stop = next((i for i in range(stop, start, -1) if _SPACE.match(text, i - 1)), stop)
-        words = _words_between(text, start, stop, splitter)
-        if stop < end and not _SPACE.match(text, stop - 1):
-            words = words[: _unspaced_cut(words)]
+        stop, sure = _block_end(text, start, end, size)
+        resume, words = stop, _words_between(text, start, stop, splitter)
+        if not sure:
+            words, resume = _settled(words, splitter)
             if not words:
                 size *= 2
                 continue
-            stop = words[-1].end
+        if begun < start and words:
+            words[0] = Word(text[begun : words[0].end], begun, words[0].end)
+        begun = resume
+        if words and resume < words[-1].end:
+            begun = words.pop().start
         yield from words
-        start, size = stop, _BLOCK
+        start, size = resume, _BLOCK
 
 
-def _unspaced_cut(words: Sequence[Word]) -> int:
-    """How many words to keep of a block that holds no white space to cut at; 0 if it takes a longer one to know.
+def _block_end(text: str, start: int, end: int, size: int) -> tuple[int, bool]:
+    """Where a block ends, and whether no word goes on there: at the line's end or white space."""
+    stop = min(start + size, end)
+    if size == _BLOCK and (flags := _MANY_FLAGS.search(text, start, stop)):  # each costs a look at all before it
+        stop = flags.end()
+    if stop == end:
+        return end, True
+    space = _TO_LAST_SPACE.match(text, start, stop)
+    return (space.end(), True) if space else (stop, False)
+
+
+def _settled(words: list[Word], splitter: str) -> tuple[list[Word], int]:
+    """Those words of a block without white space that what follows it cannot change, and where to read on.
 
     Words are found from left to right, each by what follows it: two may look to the block's end and beyond (`1` and
-    `,` may be of `1,5`), and some more are left for good measure. What stands before a word matters only to marks,
-    joiners and flags, which attach to it.
+    `,` may be of `1,5`), and some more are left for good measure. What stands before a word matters only to what
+    attaches to it, as marks do and the modifiers of an emoji. A word that may go on is cut where the rest of it, read
+    by itself, ends where the word does; the last of those that are given then ends beyond the place to read on.
     """
-    sure = range(len(words) - _UNSURE, 0, -1)
-    return next((n for n in sure if words[n].text[0].isalnum() or words[n].text[0].isascii()), 0)
+    for n in range(len(words) - _UNSURE, 0, -1):
+        if not _attaches(words[n].text[0]):
+            return words[:n], words[n].start
+    for n in range(len(words) - 1, -1, -1):
+        if cut := _cut_inside(words[n].text, splitter):
+            return words[: n + 1], words[n].start + cut
+    return [], 0
+
+
+def _attaches(character: str) -> bool:
+    return unicodedata.category(character)[0] == "M" or _MODIFIER.match(character) is not None
+
+
+def _cut_inside(word: str, splitter: str) -> int:
+    """How many of a word's characters to read before the rest; 0 where its last ones do not tell."""
+    if splitter == "whitespace":
+        return len(word) - 1
+    last = range(len(word) - 3, max(len(word) - _TRIED, 0), -1)
+    if word[0] in ".-":
+        return next((n for n in last if word[n] == word[n + 1] == word[0]), 0)
+    if not _is_letter(word[0], splitter):
+        return 0
+    return next((n for n in last if _may_begin(word, n)), 0)
+
+
+def _may_begin(word: str, n: int) -> bool:
+    """Whether a word of letters, marks and digits may be read from its `n`-th character on as if it began there."""
+    if word[n + 1] in _JOINTS:
+        return word[n] in _DIGITS and word[n + 1] in ",:/" and word[n + 2] in _DIGITS  # of 1,5,7
+    if word[n] in _JOINTS:
+        return False
+    if not word[n].isnumeric():
+        # To an emoji's modifier it matters whether the one letter that is an emoji stands before these marks.
+        return word[n].isalpha() or _EMOJI_LETTER not in word
+    # `1,555a` is two words, and `555a` is one: it matters whether the digits come after a comma.
+    before = word[:n].rstrip("".join(filter(str.isnumeric, set(word))))
+    return not before or before[-1] not in ",:/"
+
+
+@lru_cache
+def _is_letter(character: str, splitter: str) -> bool:
+    """Whether words of letters may have this character."""
+    return len(_words_between(f"x{character}", 0, 2, splitter)) == 1
 
 
 def cut_sentence(words: Sequence[str], max_words: int) -> int:
@@ -148,9 +208,15 @@ def cut_sentence(words: Sequence[str], max_words: int) -> int:
 
 
 _LINE = re.compile(r"[^\r\n]+")
-_SPACE = re.compile(r"[^\S\x1c-\x1f]")  # Unicode's white space; Python counts four separators more
-_BLOCK = 65_536  # characters
+_TO_LAST_SPACE = re.compile(r".*[^\S\x1c-\x1f]", re.DOTALL)  # Unicode's; Python counts four separators more
+_MANY_FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]{64}")  # their letters: two are a flag
+_MODIFIER = re.compile("[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")  # of an emoji: a skin, a flag's letters
+_EMOJI_LETTER = "ℹ"  # U+2139
+_JOINTS = "-.&·,:/"  # what may stand between the letters of a word
+_DIGITS = "0123456789"
+_BLOCK = 8_192  # characters
 _UNSURE = 4  # words
+_TRIED = 64  # characters of a word
 _SENTENCE_END = frozenset(".!?…。！？।॥؟۔։")
 
 

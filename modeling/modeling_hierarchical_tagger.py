@@ -131,21 +131,25 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
 
     @torch.no_grad()
     def set_word_vectors(self, ids: Tensor, vectors: Tensor, language: str | None = None) -> None:
-        """Start words from pretrained vectors; they go on learning.
+        """Give words pretrained vectors, from which they learn on; those from `frozen_word_id` on keep theirs.
 
         Args:
             ids: `(n,)` word ids.
             vectors: `(n, word_embedding_size)`.
             language: whose words, as in `reader`.
+
+        Raises:
+            NotImplementedError: the tagger has no word embeddings, or each language has its own.
+            ValueError: vectors of another width, or numbers too large for the 16 bits of words that are not trained.
         """
-        words = self.get_input_embeddings() if language is None else self.reader(language).words
+        if language is None:
+            self.get_input_embeddings()
         if vectors.shape[1] != self.config.word_embedding_size:
             raise ValueError(
                 f"The vectors have {vectors.shape[1]} dimensions, the model's words "
                 f"{self.config.word_embedding_size}. Set word_embedding_size to {vectors.shape[1]}."
             )
-        weight: Tensor = words.weight  # type: ignore[assignment, union-attr]
-        weight[ids] = vectors.to(weight)
+        self.reader(language).set_vectors(ids, vectors)
 
     def forward(
         self,

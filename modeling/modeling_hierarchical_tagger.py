@@ -35,6 +35,7 @@ from transformers.modeling_outputs import ModelOutput
 from .configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
 from .crf import ConditionalRandomField
 from .dropout import Dropout
+from .label_smoothing import summed_cross_entropy
 from .linear_recurrence import LinearRNNLayer, SRULayer
 from .recurrent import Packing, RecurrentLayer
 from .state_crf import StateConditionalRandomField
@@ -247,14 +248,19 @@ class TaggerHead(nn.Module):
         emissions: Tensor = self.output(states)
         return emissions.unflatten(-1, self.word_shape)
 
-    def loss(self, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
-        """The objective: softmax-margin or likelihood of the sentences' tags; cross entropy of words for softmax."""
+    def loss(self, logits: Tensor, labels: Tensor, mask: Tensor, smoothing: float = 0.0) -> Tensor:
+        """The objective: softmax-margin or likelihood of the sentences' tags; cross entropy of words for softmax.
+
+        Raises:
+            ValueError: labels are to be smoothed, and the head has a CRF.
+        """
         if self.crf is not None:
+            if smoothing:
+                raise ValueError("Labels are smoothed for a softmax, and this head has a CRF. Leave smoothing out.")
             loss: Tensor = self.crf(logits, labels, mask)
             return loss
         gold = labels.masked_fill(~mask, -100).flatten()
-        total = nn.functional.cross_entropy(logits.flatten(0, 1).float(), gold, ignore_index=-100, reduction="sum")
-        return total / (gold != -100).sum().clamp(min=1)
+        return summed_cross_entropy(logits.flatten(0, 1), gold, smoothing) / (gold != -100).sum().clamp(min=1)
 
     def decode(self, logits: Tensor, mask: Tensor) -> Tensor:
         """The best tags, `(batch, words)` long, -100 at padding: Viterbi over legal paths, or each word's best."""
@@ -306,6 +312,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         gazetteer_features: Tensor | None = None,
         labels: Tensor | None = None,
         head: str | None = None,
+        smoothing: float = 0.0,
     ) -> HierarchicalTaggerOutput:
         """Tag sentences by one head.
 
@@ -316,6 +323,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             gazetteer_features: `(batch, words, gazetteer_size)`, for a tagger with a gazetteer.
             labels: `(batch, words)` tag ids, -100 at padding.
             head: which, of a tagger that has several.
+            smoothing: of labels; share of the loss that is the mean over all tags, for a softmax.
         """
         chosen = self.head(head)
         mask = self.encoder.valid(input_ids, attention_mask)
@@ -323,7 +331,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         states = self.encoder.encode(input_ids, character_ids, packing, self.config.head(head).language)
         logits = packing.unpack(chosen(self._top(states, gazetteer_features, packing)))
         return HierarchicalTaggerOutput(
-            loss=None if labels is None else chosen.loss(logits, labels, mask),
+            loss=None if labels is None else chosen.loss(logits, labels, mask, smoothing),
             logits=logits,
             tags=None if self.training else chosen.decode(logits, mask),
             hidden_states=packing.unpack(states),

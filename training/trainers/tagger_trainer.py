@@ -73,6 +73,8 @@ class TaggerTrainer(Trainer):
         self.average_decay, self.epoch_decay, self.halving_from = average_decay, epoch_decay, halving_from
         self.average: WeightAverage | None = None
         super().__init__(*args, **kwargs)
+        _check_smoothing(self.args, self.model)
+        self.label_smoother = None  # it would take the labels from the model, which smooths them itself
         if self.compute_metrics is None:
             self.compute_metrics = self._default_metrics()
             self._check_best_metric()
@@ -137,6 +139,13 @@ class TaggerTrainer(Trainer):
         batches = len(self.train_dataset) / (args.train_batch_size * args.world_size)
         whole = math.floor(batches) if args.dataloader_drop_last else math.ceil(batches)
         return max(math.ceil(whole / args.gradient_accumulation_steps), 1)
+
+    def compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """As in `Trainer`; labels are smoothed by the model, which knows what classes can come."""
+        if self.args.label_smoothing_factor and self.compute_loss_func is None:
+            # Not "label_smoothing": arguments of such a name are labels to transformers.
+            inputs = {**inputs, "smoothing": self.args.label_smoothing_factor}
+        return super().compute_loss(model, inputs, *args, **kwargs)
 
     def _averaged(self) -> AbstractContextManager[None]:
         return self.average.applied() if self.average is not None else nullcontext()
@@ -307,10 +316,8 @@ def _check_arguments(positional: Sequence[Any], named: Mapping[str, Any]) -> Non
     """Refuse arguments with which `Trainer` would do something else than they seem to say.
 
     Raises:
-        ValueError: checkpoints are to be published, which hold the arguments and the optimizer by definition; or
-            `label_smoothing_factor` for a tagger with a CRF, whose loss it would replace.
+        ValueError: checkpoints are to be published, which hold the arguments and the optimizer by definition.
     """
-    model = named.get("model", positional[0] if positional else None)
     arguments = named.get("args", positional[1] if len(positional) > 1 else None)
     if arguments is None:
         return
@@ -319,7 +326,19 @@ def _check_arguments(positional: Sequence[Any], named: Mapping[str, Any]) -> Non
             f"hub_strategy {arguments.hub_strategy.value!r} would publish the training arguments and the optimizer's "
             "state, with this machine's paths. Use 'every_save' or 'end'; checkpoints stay in the output folder."
         )
-    if arguments.label_smoothing_factor and getattr(getattr(model, "config", None), "output", None) == "crf":
+
+
+def _check_smoothing(arguments: TrainingArguments, model: Any) -> None:
+    """Refuse `label_smoothing_factor` where it would replace the loss of a CRF, of whichever head.
+
+    Raises:
+        ValueError: the tagger has a CRF, or the factor is not at least 0 and below 1.
+    """
+    if not 0 <= arguments.label_smoothing_factor < 1:
+        raise ValueError(
+            f"label_smoothing_factor is {arguments.label_smoothing_factor}; it must be at least 0, below 1"
+        )
+    if arguments.label_smoothing_factor and any(getattr(part, "crf", None) is not None for part in model.modules()):
         raise ValueError(
             "label_smoothing_factor would replace the loss of the CRF, so that its transitions are never trained. "
             "Leave it out: against overconfidence set embedding_dropout and hidden_dropout of the model, or take "

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ from tagsmith.training.batches.preparation import encode_corpus
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset, WindowSampler
 from tagsmith.training.data.corpora import label_names, load_corpus
 from tagsmith.training.data.sample import sample_files
-from tagsmith.training.runs.recipe import ByteRecipe, Recipe, RunRecipe, read_recipe
+from tagsmith.training.runs.pretrained_vectors import set_vectors
+from tagsmith.training.runs.recipe import ByteRecipe, Recipe, RunRecipe, VectorOptions, read_recipe
 from tagsmith.training.runs.vocabularies import build_vocabularies
 from tagsmith.training.trainers.weight_average import WeightAverage
 
@@ -106,7 +107,7 @@ def tagger_of(case: Case, corpus: Any) -> tuple[RunRecipe, Any, Any]:
         config = ByteToSpanConfig(**recipe.model, **names)
         return recipe, ByteToSpanForSpanTagging(config), ByteToSpanTokenizer(config.window_size, labels)
     assert isinstance(recipe, Recipe)
-    recipe, tokenizer, shapes = build_vocabularies(recipe, {None: corpus})
+    recipe, tokenizer, shapes, vectors = build_vocabularies(recipe, {None: corpus})
     shape = HeadShape([f"T{n}" for n in range(case.tags)], "plain") if case.tags else shapes[None]
     parts: dict[str, Any] = {"id2label": dict(enumerate(shape.tags)), "tag_scheme": shape.tag_scheme}
     parts["label2id"] = {tag: index for index, tag in enumerate(shape.tags)}
@@ -118,10 +119,13 @@ def tagger_of(case: Case, corpus: Any) -> tuple[RunRecipe, Any, Any]:
         **parts,
         vocab_size=tokenizer.vocab_size,
         rare_word_id=tokenizer.rare_word_id,
+        frozen_word_id=tokenizer.frozen_word_id,
         character_vocab_size=tokenizer.character_vocab_size,
         rare_character_id=tokenizer.rare_character_id,
     )
-    return recipe, HierarchicalTaggerForTokenClassification(config), tokenizer
+    model = HierarchicalTaggerForTokenClassification(config)
+    set_vectors(model, tokenizer, vectors)
+    return recipe, model, tokenizer
 
 
 class TrainingWork:
@@ -187,7 +191,7 @@ def _windows(case: Case, recipe: Any, model: Any, tokenizer: Any, corpus: Any) -
 
 
 def _sentences(case: Case, recipe: Any, model: Any, tokenizer: Any, corpus: Any) -> Iterator[dict[str, Any]]:
-    _, _, shapes = build_vocabularies(recipe, {None: corpus})
+    shapes = build_vocabularies(replace(recipe, vectors=VectorOptions()), {None: corpus}).heads
     encoded, _ = encode_corpus(corpus, tokenizer, shapes[None].tags, shapes[None].tag_scheme)
     rows, lengths = encoded["train"].remove_columns("length"), list(encoded["train"]["length"])
     pad = TaggerCollator(tokenizer)

@@ -46,7 +46,8 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
             the output too, so that they differ in nothing but their training data. None for a tagger of one head.
         heads: with `sharing`, by name `{"tags": [...], "tag_scheme": ...}` and, where characters alone are shared,
             the head's "language".
-        languages: where characters alone are shared, by name `{"vocab_size": ..., "rare_word_id": ...}`.
+        languages: where characters alone are shared, by name `{"vocab_size": ..., "rare_word_id": ...}` and, where it
+            has one, "frozen_word_id".
         vocab_size: word ids, PAD (0) and UNK (1) among them.
         character_vocab_size: character ids, likewise.
         word_embedding_size: width of a word's embedding; 0 for a tagger that reads characters alone.
@@ -74,7 +75,9 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         tag_scheme: how tags spell spans: "BIOES", "BILOU", "IOB1", "IOB2", or "plain" for one tag a word.
         cost: of a wrong tag, added in the CRF's partition while training (softmax-margin, Gimpel and Smith 2010).
         rare_word_id: the first id of words that are rare in the training data; ids are in order of frequency.
-        rare_character_id: likewise of characters.
+        frozen_word_id: the first id of words that the training data do not have: their vectors are a table apart, of
+            16 bits, that is never trained. None where there are no such words.
+        rare_character_id: the first id of rare characters.
         rare_word_dropout: how often such a word or character is read as UNK while training, so that UNK is trained
             too.
         embedding_dropout: on words as they enter the word encoder.
@@ -113,6 +116,7 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     tag_scheme: Literal["BIOES", "BILOU", "IOB1", "IOB2", "plain"] = "BIOES"
     cost: float | int = 0.0
     rare_word_id: int | None = None
+    frozen_word_id: int | None = None
     rare_character_id: int | None = None
     rare_word_dropout: float | int = 0.0
     embedding_dropout: float | int = 0.0
@@ -164,6 +168,8 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         """The ids that the tokenizer gives, and tags without a gap in theirs."""
         if (self.pad_token_id, self.unk_token_id) != (0, 1):
             raise ValueError(f"PAD is 0 and UNK 1 for this tagger, not {self.pad_token_id} and {self.unk_token_id}.")
+        if self.languages is None:
+            self._check_frozen(self.frozen_word_id, self.vocab_size)
         if self.id2label is not None and sorted(self.id2label) != list(range(len(self.id2label))):
             raise ValueError(f"id2label has the ids {sorted(self.id2label)}; they must run from 0 without a gap.")
 
@@ -187,8 +193,9 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
             if by_language and head["language"] not in (self.languages or {}):
                 raise ValueError(f"The head {name!r} is in {head['language']!r}, which is not among languages.")
         for name, part in (self.languages or {}).items():
-            if set(part) != {"vocab_size", "rare_word_id"} or (part["vocab_size"] or 0) < 1:
+            if set(part) - {"frozen_word_id"} != {"vocab_size", "rare_word_id"} or (part["vocab_size"] or 0) < 1:
                 raise ValueError(f"The language {name!r} has {part}; it needs vocab_size, above 0, and rare_word_id.")
+            self._check_frozen(part.get("frozen_word_id"), part["vocab_size"] or 0)
         first = next(iter(self.heads.values()))
         if self.sharing == "all" and any(head != first for head in self.heads.values()):
             raise ValueError('Heads that share all must have the same tags; let them share "encoder".')
@@ -202,6 +209,15 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         }
         chosen, cell = options.get(encoder, (False, ""))
         return cell if chosen else encoder
+
+    def _check_frozen(self, first: int | None, size: int) -> None:
+        """Words that are not trained come after PAD and UNK, and need a width."""
+        if first is None:
+            return
+        if not 2 <= first <= size:
+            raise ValueError(f"frozen_word_id is {first}; it must lie between 2 and vocab_size, {size}.")
+        if not self.word_embedding_size:
+            raise ValueError("Words that are not trained need vectors: give word_embedding_size above 0.")
 
     @property
     def tags(self) -> list[str]:
@@ -234,6 +250,15 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         if self.languages is None:
             return {None: (self.vocab_size, self.rare_word_id)}
         return {name: (part["vocab_size"] or 0, part["rare_word_id"]) for name, part in sorted(self.languages.items())}
+
+    @property
+    def frozen_word_ids(self) -> dict[str | None, int]:
+        """By language, as in `vocabularies`, the first id of words that are not trained: past the last, if none is."""
+        found = {}
+        for name, (size, _) in self.vocabularies.items():
+            first = self.frozen_word_id if name is None else (self.languages or {})[name].get("frozen_word_id")
+            found[name] = size if first is None else first
+        return found
 
 
 HierarchicalTaggerConfig.register_for_auto_class()

@@ -25,6 +25,7 @@ from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
 
 from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
 from .dropout import Dropout
+from .label_smoothing import IMPOSSIBLE, summed_cross_entropy
 from .recurrent import Packing, RecurrentLayer, RecurrentStack
 from .span_grammar import SpanGrammar
 
@@ -289,6 +290,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         return_dict: bool | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
+        smoothing: float = 0.0,
     ) -> Seq2SeqLMOutput:
         """Score the symbols of windows.
 
@@ -303,6 +305,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             return_dict: likewise; the output always is one.
             output_attentions: likewise, and not given.
             output_hidden_states: likewise, and not given.
+            smoothing: of labels; share of the loss that is the mean over all symbols that can come.
 
         Returns:
             `loss`, the cross entropy summed over symbols, mean over windows; `logits` `(batch, symbols, vocabulary)`,
@@ -325,8 +328,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         logits = self._score(self.dropout(hidden), read)
         loss = None
         if labels is not None:
-            summed = nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), reduction="sum")
-            loss = summed / max(len(labels), 1)
+            loss = summed_cross_entropy(logits, labels, smoothing) / max(len(labels), 1)
         written = decoder_input_ids.shape[1] + (past_key_values.length if past_key_values is not None else 0)
         return Seq2SeqLMOutput(
             loss=loss,
@@ -349,7 +351,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             return hidden, None
         memory = read.last_hidden_state
         scores = self.query(hidden) @ memory.transpose(1, 2)
-        pointing = scores.masked_fill(~read.mask[:, None], -1e4)
+        pointing = scores.masked_fill(~read.mask[:, None], IMPOSSIBLE)
         return torch.cat([hidden, pointing.softmax(-1) @ memory], dim=-1), pointing
 
     def _score(self, hidden: Tensor, read: BytesRead) -> Tensor:
@@ -359,7 +361,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         if pointing is not None:
             # Nothing points behind the bytes, however wide the batch is padded.
             beyond = self.config.window_size - pointing.shape[-1]
-            starts = nn.functional.pad(pointing, (0, beyond), value=-1e4)
+            starts = nn.functional.pad(pointing, (0, beyond), value=IMPOSSIBLE)
             logits = logits + nn.functional.pad(starts, (0, logits.shape[-1] - starts.shape[-1]))
         return nn.functional.pad(logits, (FIRST_START, 0), value=float("-inf"))
 

@@ -35,6 +35,7 @@ from transformers.modeling_outputs import ModelOutput
 from .configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
 from .crf import ConditionalRandomField
 from .dropout import Dropout
+from .label_smoothing import summed_cross_entropy
 from .linear_recurrence import LinearRNNLayer, SRULayer
 from .recurrent import Packing, RecurrentLayer
 from .state_crf import StateConditionalRandomField
@@ -131,21 +132,25 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
 
     @torch.no_grad()
     def set_word_vectors(self, ids: Tensor, vectors: Tensor, language: str | None = None) -> None:
-        """Start words from pretrained vectors; they go on learning.
+        """Give words pretrained vectors, from which they learn on; those from `frozen_word_id` on keep theirs.
 
         Args:
             ids: `(n,)` word ids.
             vectors: `(n, word_embedding_size)`.
             language: whose words, as in `reader`.
+
+        Raises:
+            NotImplementedError: the tagger has no word embeddings, or each language has its own.
+            ValueError: vectors of another width, or numbers too large for the 16 bits of words that are not trained.
         """
-        words = self.get_input_embeddings() if language is None else self.reader(language).words
+        if language is None:
+            self.get_input_embeddings()
         if vectors.shape[1] != self.config.word_embedding_size:
             raise ValueError(
                 f"The vectors have {vectors.shape[1]} dimensions, the model's words "
                 f"{self.config.word_embedding_size}. Set word_embedding_size to {vectors.shape[1]}."
             )
-        weight: Tensor = words.weight  # type: ignore[assignment, union-attr]
-        weight[ids] = vectors.to(weight)
+        self.reader(language).set_vectors(ids, vectors)
 
     def forward(
         self,
@@ -243,14 +248,19 @@ class TaggerHead(nn.Module):
         emissions: Tensor = self.output(states)
         return emissions.unflatten(-1, self.word_shape)
 
-    def loss(self, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
-        """The objective: softmax-margin or likelihood of the sentences' tags; cross entropy of words for softmax."""
+    def loss(self, logits: Tensor, labels: Tensor, mask: Tensor, smoothing: float = 0.0) -> Tensor:
+        """The objective: softmax-margin or likelihood of the sentences' tags; cross entropy of words for softmax.
+
+        Raises:
+            ValueError: labels are to be smoothed, and the head has a CRF.
+        """
         if self.crf is not None:
+            if smoothing:
+                raise ValueError("Labels are smoothed for a softmax, and this head has a CRF. Leave smoothing out.")
             loss: Tensor = self.crf(logits, labels, mask)
             return loss
         gold = labels.masked_fill(~mask, -100).flatten()
-        total = nn.functional.cross_entropy(logits.flatten(0, 1).float(), gold, ignore_index=-100, reduction="sum")
-        return total / (gold != -100).sum().clamp(min=1)
+        return summed_cross_entropy(logits.flatten(0, 1), gold, smoothing) / (gold != -100).sum().clamp(min=1)
 
     def decode(self, logits: Tensor, mask: Tensor) -> Tensor:
         """The best tags, `(batch, words)` long, -100 at padding: Viterbi over legal paths, or each word's best."""
@@ -302,6 +312,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         gazetteer_features: Tensor | None = None,
         labels: Tensor | None = None,
         head: str | None = None,
+        smoothing: float = 0.0,
     ) -> HierarchicalTaggerOutput:
         """Tag sentences by one head.
 
@@ -312,6 +323,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             gazetteer_features: `(batch, words, gazetteer_size)`, for a tagger with a gazetteer.
             labels: `(batch, words)` tag ids, -100 at padding.
             head: which, of a tagger that has several.
+            smoothing: of labels; share of the loss that is the mean over all tags, for a softmax.
         """
         chosen = self.head(head)
         mask = self.encoder.valid(input_ids, attention_mask)
@@ -319,7 +331,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         states = self.encoder.encode(input_ids, character_ids, packing, self.config.head(head).language)
         logits = packing.unpack(chosen(self._top(states, gazetteer_features, packing)))
         return HierarchicalTaggerOutput(
-            loss=None if labels is None else chosen.loss(logits, labels, mask),
+            loss=None if labels is None else chosen.loss(logits, labels, mask, smoothing),
             logits=logits,
             tags=None if self.training else chosen.decode(logits, mask),
             hidden_states=packing.unpack(states),

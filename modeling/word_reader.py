@@ -10,7 +10,7 @@ from .dropout import Dropout
 from .linear_recurrence import LINEAR_LAYERS, LinearRecurrentStack
 from .recurrent import Packing, RecurrentStack
 
-UNK_ID = 1
+PAD_ID, UNK_ID = 0, 1
 
 
 def forget_rare(ids: Tensor, rare_id: int | None, rate: float) -> Tensor:
@@ -65,15 +65,27 @@ class WordReader(nn.Module):
         config: of the tagger.
         language: whose words; None for those of all heads.
         spelling_size: width of the characters' features.
+
+    Attributes:
+        words: the embedding of words that are trained; None for a tagger that reads characters alone.
+        frozen_vectors: `(words, word_embedding_size)` of 16 bits, of the words after them; no parameter, so that a
+            step of training costs the same however many there are. None where there are no such words.
     """
+
+    frozen_vectors: Tensor | None
 
     def __init__(self, config: HierarchicalTaggerConfig, language: str | None, spelling_size: int) -> None:
         super().__init__()
         self.words, width = None, spelling_size
         vocab_size, self.rare_id = config.vocabularies[language]
         self.rare_dropout = config.rare_word_dropout
+        self.register_buffer("frozen_vectors", None)
         if config.word_embedding_size:
-            self.words = nn.Embedding(vocab_size, config.word_embedding_size, padding_idx=config.pad_token_id)
+            trained = config.frozen_word_ids[language]
+            self.words = nn.Embedding(trained, config.word_embedding_size, padding_idx=config.pad_token_id)
+            if trained < vocab_size:
+                shape = (vocab_size - trained, config.word_embedding_size)
+                self.frozen_vectors = torch.zeros(shape, dtype=torch.float16)
             width += config.word_embedding_size
         self.dropout = Dropout(config.embedding_dropout)
         cell = config.cell(config.word_encoder)
@@ -86,11 +98,49 @@ class WordReader(nn.Module):
             dropout=config.hidden_dropout,
         )
 
+    def look_up(self, ids: Tensor) -> Tensor:
+        """Word ids of any shape to their vectors, of another axis `word_embedding_size`.
+
+        Raises:
+            NotImplementedError: the tagger reads characters alone.
+        """
+        if self.words is None:
+            raise NotImplementedError("This tagger has no word embeddings (word_embedding_size is 0).")
+        if self.frozen_vectors is None:
+            vectors: Tensor = self.words(ids)
+            return vectors
+        rows = ids - self.words.num_embeddings
+        frozen = rows >= 0
+        vectors = self.words(ids.masked_fill(frozen, PAD_ID))
+        return torch.where(frozen[..., None], self.frozen_vectors[rows.clamp(min=0)].to(vectors), vectors)
+
+    @torch.no_grad()
+    def set_vectors(self, ids: Tensor, vectors: Tensor) -> None:
+        """Put vectors `(n, word_embedding_size)` in the places of words `(n,)`, whether they are trained or not.
+
+        Raises:
+            NotImplementedError: the tagger reads characters alone.
+            ValueError: a vector of a word that is not trained holds a number too large for 16 bits.
+        """
+        if self.words is None:
+            raise NotImplementedError("This tagger has no word embeddings (word_embedding_size is 0).")
+        if self.frozen_vectors is None:
+            self.words.weight[ids] = vectors.to(self.words.weight)
+            return
+        rows = ids - self.words.num_embeddings
+        trained = rows < 0
+        stored = vectors[~trained].to(self.frozen_vectors)
+        if not stored.isfinite().all():
+            largest = torch.finfo(stored.dtype).max
+            raise ValueError(f"vectors of words that are not trained are stored in 16 bits, up to {largest:,.0f}")
+        self.words.weight[ids[trained]] = vectors[trained].to(self.words.weight)
+        self.frozen_vectors[rows[~trained]] = stored
+
     def features(self, ids: Tensor, spelling: Tensor | None) -> Tensor:
         """Word ids `(rows,)` and what was made of their characters to `(rows, features)`."""
         if self.training:
             ids = forget_rare(ids, self.rare_id, self.rare_dropout)
-        parts = [] if self.words is None else [self.words(ids)]
+        parts = [] if self.words is None else [self.look_up(ids)]
         if spelling is not None:
             parts.append(spelling)
         features: Tensor = self.dropout(torch.cat(parts, dim=-1))

@@ -430,6 +430,8 @@ class TestTokenizer:
         tokenizer = two_languages(extra_words={"es": ["Lince", "gato"]})
         assert tokenizer.vocabularies["es"][-1] == "lince"
         assert "lince" not in tokenizer.vocabularies["en"]
+        assert tokenizer.frozen_word_id == {"es": len(tokenizer.vocabularies["es"]) + 1}
+        assert tokenizer.encode(["LINCE"], "es") == [tokenizer.frozen_word_id["es"]]
 
     def test_a_language_beside_earlier_ones(self) -> None:
         earlier = two_languages()
@@ -459,15 +461,17 @@ class TestTokenizer:
         assert len(set(tokenizer.characters)) == len(tokenizer.characters)
         for character in {character for words in after for word in words for character in word}:
             assert character in tokenizer.characters
-        # Rare are what the earlier one took for rare, and of the new words those that come once.
+        # Rare are what the earlier one took for rare, and of the words new to training those that come once.
+        frequent_before, rare_before, extra_before = earlier.split_vocabulary(None)
         counts: dict[str, int] = {}
         for word in itertools.chain.from_iterable(after):
             counts[tokenizer.normalize(word)] = counts.get(tokenizer.normalize(word), 0) + 1
-        new = {word: count for word, count in counts.items() if word not in earlier.words and count >= min_count}
-        frequent, rare = tokenizer.split_vocabulary(None)
-        frequent_before, rare_before = earlier.split_vocabulary(None)
+        new = {word: count for word, count in counts.items() if count >= min_count}
+        new = {word: count for word, count in new.items() if word not in {*frequent_before, *rare_before}}
+        frequent, rare, extra_now = tokenizer.split_vocabulary(None)
         assert set(frequent) == {*frequent_before, *(word for word, count in new.items() if count > 1)}
         assert set(rare) == {*rare_before, *(word for word, count in new.items() if count == 1)}
+        assert extra_now == [word for word in extra_before if word not in new]
 
 
 TEXTS = ["The cat sat in London.\nEl gato ran.", "", "the gato", " \n", "Ñu 1984 cat sat in the El gato ."]

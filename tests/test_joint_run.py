@@ -528,11 +528,12 @@ def test_frozen_parts_take_vectors_of_new_words(toys: Toys, tmp_path: Path, only
     (tmp_path / "vectors.txt").write_text("\n".join(lines), encoding="utf-8")
     choices = [f"vectors.path={tmp_path / 'vectors.txt'}", "vectors.extend=2", "freeze=[words]"]
     more(toys, tmp_path / "out", "joint-tasks", ["web"], *choices)
-    places = {word: number for number, word in enumerate(only_build["data_collator"].tokenizer.words, 2)}
-    weight = only_build["model"].get_input_embeddings().weight
-    assert weight[places["newword"]].tolist() == [5.0] * 8
+    tokenizer, reader = only_build["data_collator"].tokenizer, only_build["model"].encoder.reader()
+    weight = reader.words.weight
+    assert tokenizer.split_vocabulary(None)[2] == ["newword"]
+    assert reader.look_up(torch.tensor(tokenizer.encode(["newword"]))).tolist() == [[5.0] * 8]
     assert not weight.requires_grad
     tagger = package.pipeline(str(toys.tasks))
     known = tagger.model.get_input_embeddings().weight
     if "abc" in tagger.tokenizer.words:
-        assert torch.equal(weight[places["abc"]], known[tagger.tokenizer.words.index("abc") + 2])
+        assert torch.equal(weight[tokenizer.encode(["abc"])[0]], known[tagger.tokenizer.words.index("abc") + 2])

@@ -226,25 +226,6 @@ def test_resuming_another_model_is_an_error(
         train_tagger(SPANS, make_corpus(dev_label="ORG"), trained[0], resume=True, console=quiet())
 
 
-def test_word_vectors(make_corpus: MakeCorpus, tmp_path: Path) -> None:
-    vectors = tmp_path / "vectors.txt"
-    numbers = {word: [float(place + number) for number in range(8)] for place, word in enumerate(["aa", "bb", "zz"])}
-    lines = [" ".join([word, *map(str, values)]) for word, values in numbers.items()]
-    vectors.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    recipe = dataclasses.replace(
-        SPANS,
-        average_decay=0.0,
-        training={**WORD_TRAINING, "num_train_epochs": 1, "learning_rate": 0.0},
-        vectors=VectorOptions(path=str(vectors), extend=3),
-    )
-    train_tagger(recipe, make_corpus(), tmp_path / "out", console=quiet())
-    tagger = tagsmith.pipeline(tmp_path / "out")
-    assert "zz" in tagger.tokenizer.words, "the vectors' own words join the vocabulary"
-    weight = tagger.model.get_input_embeddings().weight
-    for word, values in numbers.items():
-        assert weight[tagger.tokenizer.convert_tokens_to_ids([word])[0]].tolist() == values
-
-
 def test_gazetteer(make_corpus: MakeCorpus, tmp_path: Path) -> None:
     names = tmp_path / "persons.txt"
     names.write_text("ca ca\nbb\n", encoding="utf-8")

@@ -64,7 +64,26 @@ class TestVocabulary:
     def test_extra_words_come_last_and_once(self) -> None:
         tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, min_count=2, extra_words=["Cat", "sat", "SAT", "owl"])
         assert tokenizer.words == ["the", "cat", "in", "0000", "sat", "owl"]
-        assert tokenizer.rare_word_id == 6
+        assert tokenizer.rare_word_id == tokenizer.frozen_word_id == 6
+        assert tokenizer.split_vocabulary(None) == (["the", "cat", "in", "0000"], [], ["sat", "owl"])
+
+    def test_extra_words_are_saved_and_may_be_added_later(self, tmp_path: Path) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, min_count=2)
+        tokenizer.add_extra_words({})
+        assert tokenizer.frozen_word_id is None and "frozen_word_id" not in tokenizer.init_kwargs
+        tokenizer.add_extra_words({None: ["owl", "OWL", "Cat"]})
+        tokenizer.add_extra_words({None: ["fox", "owl", "77"]})
+        assert tokenizer.words == ["the", "cat", "in", "0000", "owl", "fox", "00"]
+        assert tokenizer.frozen_word_id == 6 and ids_of(tokenizer, "Owl", "fox", "12") == [6, 7, 8]
+        tokenizer.save_pretrained(tmp_path)
+        loaded = HierarchicalTaggerTokenizer.from_pretrained(tmp_path)
+        assert loaded.frozen_word_id == 6 and loaded.words == tokenizer.words
+        assert ids_of(loaded, "Owl", "fox", "12") == [6, 7, 8]
+
+    def test_an_extra_word_that_is_trained_later_is_a_word_like_others(self) -> None:
+        earlier = HierarchicalTaggerTokenizer.train([["a", "b", "a"]], extra_words=["x", "y"])
+        tokenizer = HierarchicalTaggerTokenizer.train([["y", "z", "z"]], earlier=earlier, extra_words=["x", "v"])
+        assert tokenizer.split_vocabulary(None) == (["a", "z"], ["b", "y"], ["x", "v"])
 
     def test_case_and_digits_stay_if_asked(self) -> None:
         tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, lowercase=False, zero_digits=False)

@@ -102,11 +102,41 @@ class TestLookup:
         assert read_word_vectors(file, normalize=normalize)[0] == ["0000", "us"]
         assert not caplog.records  # forms that fall together are no fault of the file
 
-    def test_limit(self, file: Path) -> None:
-        write(file, "5 3\n" + GLOVE)  # the promised count is not checked when the reading stops early
-        assert read_word_vectors(file, limit=2)[0] == ["the", "of"]
-        with pytest.raises(ValueError, match="limit"):
-            read_word_vectors(file, ["the"], limit=2)
+    @pytest.mark.parametrize(
+        "wanted, extend, expected",
+        [
+            ([], 0, []),
+            ([], 2, ["the", "of"]),
+            ([], 3, ["the", "of", "Berlin"]),
+            ([], 9, ["the", "of", "Berlin"]),
+            (["Berlin"], 0, ["Berlin"]),
+            (["Berlin"], 1, ["Berlin", "the"]),
+            (["the", "absent"], 2, ["the", "of"]),
+            (["Berlin", "of"], 3, ["of", "Berlin", "the"]),
+        ],
+    )
+    def test_first_words_beside_the_vocabulary(
+        self, file: Path, wanted: list[str], extend: int, expected: list[str]
+    ) -> None:
+        numbers = {"the": [0.5, -1, 0.2], "of": [1, 2, 3], "Berlin": [4, 5, 6]}
+        words, vectors = read_word_vectors(write(file, GLOVE), wanted, extend=extend)
+        assert words == expected
+        np.testing.assert_allclose(vectors, np.reshape([numbers[word] for word in expected], (-1, 3)))
+
+    def test_first_words_are_normalised_and_once(self, file: Path) -> None:
+        write(file, "US 1\nus 2\nUs 3\nthem 4\nour 5\n")
+        words, vectors = read_word_vectors(file, ["our"], normalize=str.lower, extend=4)
+        assert words == ["our", "us", "them"] and vectors[:, 0].tolist() == [5, 1, 4]
+        assert read_word_vectors(file, ["our"], normalize=str.lower, extend=3)[0] == ["our", "us"]
+
+    def test_a_lower_case_form_that_stands_for_another_word_is_no_first_word(self, file: Path) -> None:
+        write(file, "a 1\nb 2\nc 3\n")
+        assert read_word_vectors(file, ["C"], lookup="exact-then-lower", extend=1)[0] == ["C", "a"]
+
+    def test_first_words_are_counted_beside_a_vocabulary(self, file: Path) -> None:
+        for choices in ({"extend": -1}, {"extend": 2, "vocabulary": None}):
+            with pytest.raises(ValueError, match="extend is a number of words"):
+                read_word_vectors(write(file, GLOVE), **{"vocabulary": ["the"], **choices})
 
     def test_repeated_words(self, file: Path, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.WARNING):

@@ -46,6 +46,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         rare_word_id: the first id of words that were rare in training, for the model's `rare_word_dropout`; or one for
             each language.
         rare_character_id: likewise of characters.
+        frozen_word_id: the first id of words that the training data do not have, for the model's field of this name;
+            or one for each language.
 
     Raises:
         InputError: a file that is not what `save_pretrained` wrote.
@@ -70,6 +72,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         splitter: str = "words",
         rare_word_id: int | Mapping[str, int] | None = None,
         rare_character_id: int | None = None,
+        frozen_word_id: int | Mapping[str, int] | None = None,
         pad_token: str = "[PAD]",
         unk_token: str = "[UNK]",
         **kwargs: Any,
@@ -89,6 +92,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         self.lowercase, self.zero_digits, self.splitter = lowercase, zero_digits, splitter
         self.normalization = normalization
         self.rare_word_id, self.rare_character_id = rare_word_id, rare_character_id
+        self.frozen_word_id = frozen_word_id
         # By language; under None where all texts have the same words.
         self.vocabularies: dict[str | None, list[str]] = (
             {name: list(own) for name, own in words.items()} if isinstance(words, Mapping) else {None: list(words)}
@@ -117,6 +121,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             splitter=splitter,
             rare_word_id=rare_word_id,
             rare_character_id=rare_character_id,
+            **({} if frozen_word_id is None else {"frozen_word_id": frozen_word_id}),
             **kwargs,
         )
 
@@ -141,12 +146,14 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
                 all.
             min_count: how often a word must occur to get an id; characters always get one.
             rare_count: how often a word may occur and still be rare; a character is, that occurs once.
-            extra_words: words to add beside them, of a vectors file for one; or those of each language.
+            extra_words: words to add after them, from `frozen_word_id` on, of a vectors file for one; or those of each
+                language.
             lowercase: as in the constructor.
             zero_digits: as in the constructor.
             normalization: as in the constructor, but on where it is not given.
             earlier: a tokenizer whose words and characters are to stay, beside new ones; its characters alone where it
-                has one vocabulary and this one has languages, or the other way round.
+                has one vocabulary and this one has languages, or the other way round. Of its extra words those that
+                the training data have become words like others.
             **kwargs: the constructor's other options.
         """
         by_language: Mapping[Any, Iterable[Sequence[str]]] = (
@@ -155,7 +162,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         extra: Mapping[Any, Iterable[str]] = extra_words if isinstance(extra_words, Mapping) else {None: extra_words}
         characters = Counter(dict.fromkeys(earlier.characters if earlier else (), 1 << 60))  # these come first
         kept = earlier.vocabularies if earlier and (None in earlier.vocabularies) == (None in by_language) else ()
-        words, rare_word_id = {}, {}
+        words, rare_word_id, added = {}, {}, {}
         for language in dict.fromkeys([*kept, *by_language]):
             surface = Counter(chain.from_iterable(by_language.get(language, ())))
             counts: Counter[str] = Counter()
@@ -163,16 +170,15 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
                 counts[normalize(word, lowercase, zero_digits, normalization)] += count
                 for character in composed(word, normalization):
                     characters[character] += count
-            frequent, rare = earlier.split_vocabulary(language) if earlier else ([], [])
+            frequent, rare, frozen = earlier.split_vocabulary(language) if earlier else ([], [], [])
             known = {*frequent, *rare}
             new = [item for item in counts.most_common() if item[1] >= min_count and item[0] not in known]
             frequent += [word for word, count in new if count > rare_count]
             rare += [word for word, count in new if count <= rare_count]
-            added = [normalize(word, lowercase, zero_digits, normalization) for word in extra.get(language, ())]
-            words[language] = list(dict.fromkeys([*frequent, *rare, *added]))
-            rare_word_id[language] = 2 + len(frequent)
+            words[language], rare_word_id[language] = [*frequent, *rare], 2 + len(frequent)
+            added[language] = [*frozen, *extra.get(language, ())]
         shared = None in words
-        return cls(
+        tokenizer = cls(
             words=words[None] if shared else words,
             characters=[character for character, _ in characters.most_common()],
             lowercase=lowercase,
@@ -182,13 +188,29 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             rare_character_id=2 + sum(count > 1 for count in characters.values()),
             **kwargs,
         )
+        tokenizer.add_extra_words(added)
+        return tokenizer
 
-    def split_vocabulary(self, language: str | None) -> tuple[list[str], list[str]]:
-        """A language's words: those from before `rare_word_id`, and the rest; none where it is new."""
+    def split_vocabulary(self, language: str | None) -> tuple[list[str], list[str], list[str]]:
+        """A language's words: frequent, rare (from `rare_word_id`) and extra (from `frozen_word_id`); none if new."""
         words = self.vocabularies.get(language, [])
-        first = self.rare_word_id.get(str(language)) if isinstance(self.rare_word_id, Mapping) else self.rare_word_id
-        bound = len(words) if first is None else first - 2
-        return words[:bound], words[bound:]
+        frozen = _of_language(self.frozen_word_id, language, len(words) + 2) - 2
+        rare = min(_of_language(self.rare_word_id, language, len(words) + 2) - 2, frozen)
+        return words[:rare], words[rare:frozen], words[frozen:]
+
+    def add_extra_words(self, extra: Mapping[Any, Iterable[str]]) -> None:
+        """Give words the ids after all others, from `frozen_word_id` on; those of each language, or under None."""
+        first: dict[Any, int] = {}
+        for language, words in self.vocabularies.items():
+            known = self._word_ids[language]
+            first[language] = _of_language(self.frozen_word_id, language, len(words) + 2)
+            new = [word for word in dict.fromkeys(map(self.normalize, extra.get(language, ()))) if word not in known]
+            known.update(zip(new, range(len(words) + 2, len(words) + len(new) + 2), strict=True))
+            words += new
+        first = {language: place for language, place in first.items() if place < len(self.vocabularies[language]) + 2}
+        self.frozen_word_id = (first.get(None) if None in self.vocabularies else first) or None
+        if first:
+            self.init_kwargs["frozen_word_id"] = self.frozen_word_id
 
     def normalize(self, word: str) -> str:
         """The form under which a word is looked up."""
@@ -411,6 +433,11 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             paths[-1].write_text(content, encoding="utf-8")
         return tuple(map(str, paths))
 
+    def stored_bytes(self) -> int:
+        """How many bytes of words and characters `save_vocabulary` writes, but for what it escapes."""
+        entries = chain(*self.vocabularies.values(), self.characters)
+        return sum(len(entry.encode(errors="surrogatepass")) + 4 for entry in entries)
+
 
 def normalize(word: str, lowercase: bool, zero_digits: bool, normalization: str | None = None) -> str:
     """A word's form in the vocabulary."""
@@ -421,6 +448,12 @@ def normalize(word: str, lowercase: bool, zero_digits: bool, normalization: str 
 
 
 _DIGIT = re.compile(r"\d")
+
+
+def _of_language(ids: int | Mapping[Any, int] | None, language: str | None, default: int) -> int:
+    """An id that is the same for all words, or each language's own."""
+    found = ids.get(language) if isinstance(ids, Mapping) else ids
+    return default if found is None else found
 
 
 def _padded(ids: np.ndarray, lengths: Sequence[int]) -> np.ndarray:

@@ -6,6 +6,7 @@ import gzip
 import logging
 import zlib
 from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -25,9 +26,9 @@ def read_word_vectors(
     *,
     normalize: Callable[[str], str] | None = None,
     lookup: Literal["exact", "exact-then-lower"] = "exact",
-    limit: int | None = None,
+    extend: int = 0,
 ) -> tuple[list[str], np.ndarray]:
-    """Read the vectors of the words of `vocabulary`, or of the whole file.
+    """Read the vectors of the words of `vocabulary`, and of the file's first ones beside them, or of the whole file.
 
     A first line of two integers is taken as word2vec's header, "count dimension"; without one, the first line's length
     gives the dimension. Words may hold spaces, as some of GloVe 840B do: the last `dimension` fields are the vector.
@@ -42,18 +43,18 @@ def read_word_vectors(
             (digits to 0, case folded). Several of the file's words may then mean one word; the first counts.
         lookup: `exact-then-lower` gives a word of the vocabulary that the file lacks the vector of its lower-cased
             form, if the file has that.
-        limit: read only the first so many words of the file; for building a vocabulary, so not together with one.
+        extend: the file's first so many words are wanted too, in the form that `normalize` gives them.
 
     Returns:
         The words found, in the file's order (words that share a line in alphabetical order), and their vectors:
-        float32, `(words, dimension)`.
+        float32, `(words, dimension)`. Words that `extend` alone has found come after the others.
 
     Raises:
         InputError: a file that cannot be read, an empty one, or a bad line: too short or too long, not a number, not
             finite, not UTF-8; a header that promises more or fewer lines than there are.
     """
-    if limit is not None and (vocabulary is not None or limit < 1):
-        raise ValueError("limit is a positive number of words to read, and goes only with vocabulary=None")
+    if extend < 0 or (extend and vocabulary is None):
+        raise ValueError("extend is a number of words to read beside those of a vocabulary; without one all are read")
     wanted = None if vocabulary is None else set(vocabulary)
     keys = wanted
     if wanted is not None and lookup == "exact-then-lower":
@@ -62,10 +63,10 @@ def read_word_vectors(
     rows: dict[str, int] = {}
     first_forms: list[str] = []
     values = bytearray()  # grows in place, so that a whole file needs no second copy
-    repeated = 0
-    for line, written, tail in reader.lines():
+    repeated = first = 0
+    for place, (line, written, tail) in enumerate(reader.lines()):
         key = normalize(written) if normalize else written
-        if keys is not None and key not in keys:
+        if keys is not None and key not in keys and place >= extend:
             continue
         row = rows.get(key)
         if row is not None:
@@ -74,19 +75,20 @@ def read_word_vectors(
         rows[key] = len(rows)
         first_forms.append(written)
         values += reader.parse(tail, line).tobytes()
-        if limit is not None and len(rows) == limit:
-            break
+        if place < extend:
+            first = len(rows)
     if repeated:
         logger.warning("%s: %d lines give a word that an earlier line gave; the first was kept", path, repeated)
     vectors = np.frombuffer(values, dtype=np.float32).reshape(len(rows), reader.dimension)
     if wanted is None:
         return list(rows), vectors
-    return _gather(wanted, rows, vectors, lower=lookup == "exact-then-lower")
+    return _gather(wanted, rows, vectors, first, lower=lookup == "exact-then-lower")
 
 
 def _gather(
-    wanted: set[str], rows: dict[str, int], vectors: np.ndarray, *, lower: bool
+    wanted: set[str], rows: dict[str, int], vectors: np.ndarray, first: int, *, lower: bool
 ) -> tuple[list[str], np.ndarray]:
+    """The wanted words and their vectors, and after them what else stands in the first rows."""
     found: list[tuple[int, str]] = []
     for word in wanted:
         row = rows.get(word)
@@ -95,6 +97,7 @@ def _gather(
         if row is not None:
             found.append((row, word))
     found.sort()
+    found += [(row, word) for word, row in islice(rows.items(), first) if word not in wanted]
     order = np.array([row for row, _ in found], dtype=np.intp)
     return [word for _, word in found], vectors[order]
 

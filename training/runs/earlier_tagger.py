@@ -117,18 +117,35 @@ class EarlierTagger:
         left = set()
         for name, weight in self.model.state_dict().items():
             module = ".".join(name.split(".")[:3])
+            if name.endswith(".frozen_vectors"):
+                continue  # they go with the words
             if name not in weights or (name.startswith("heads.") and not self._same_tags(model, name.split(".")[1])):
                 left.add(module)
             elif name == "encoder.characters.embedding.weight":
                 _move(weight, weights[name], self.tokenizer.characters, tokenizer.characters, "characters" in frozen)
             elif re.fullmatch(PARTS["words"], name):
                 reader = name.split(".")[2]
-                language = reader if reader in tokenizer.vocabularies else None
-                known, wanted = self.tokenizer.vocabularies[language], tokenizer.vocabularies[language]
-                _move(weight, weights[name], known, wanted, "words" in frozen)
+                self._hand_down_words(
+                    model, tokenizer, reader if reader in tokenizer.vocabularies else None, "words" in frozen
+                )
             else:
                 weights[name].copy_(weight)
         return sorted(left)
+
+    def _hand_down_words(
+        self,
+        model: HierarchicalTaggerForTokenClassification,
+        tokenizer: HierarchicalTaggerTokenizer,
+        language: str | None,
+        as_unknown: bool,
+    ) -> None:
+        """A language's words to where they are in a larger vocabulary, whether they are trained there or not."""
+        source, target = self.model.encoder.reader(language), model.encoder.reader(language)
+        known = self.tokenizer.vocabularies[language]
+        vectors = source.look_up(torch.arange(len(known) + 2))
+        if as_unknown and target.words is not None:
+            target.words.weight[2:] = vectors[1]
+        target.set_vectors(torch.tensor([0, 1, *tokenizer.encode(known, language)]), vectors)
 
     def _same_tags(self, model: HierarchicalTaggerForTokenClassification, key: str) -> bool:
         ours, theirs = self.model.heads[key], model.heads[key]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from datasets import DatasetDict, concatenate_datasets
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
@@ -18,7 +17,6 @@ from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTagg
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.word_vectors import read_word_vectors
 from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.preparation import encode_corpus
 from tagsmith.training.cards.card_text import as_written
@@ -26,15 +24,21 @@ from tagsmith.training.cards.run_facts import data_facts, speed_facts
 from tagsmith.training.data.corpora import by_name, check_kinds, said, with_dev
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.earlier_tagger import EarlierTagger, freeze
+from tagsmith.training.runs.pretrained_vectors import reach_of, set_vectors
 from tagsmith.training.runs.recipe import Recipe
 from tagsmith.training.runs.run_folder import claimed_folder
-from tagsmith.training.runs.training_run import TrainingRun
-from tagsmith.training.runs.vocabularies import Corpora, Vocabularies, build_vocabularies, vectors_path
+from tagsmith.training.runs.training_run import TrainingRun, stored_bytes
+from tagsmith.training.runs.vocabularies import Corpora, Vocabularies, build_vocabularies
 from tagsmith.training.trainers.joint_trainer import JointTaggerTrainer
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
 
-# Training arguments where the recipe leaves them open.
-DEFAULTS = {"train_sampling_strategy": "group_by_length", "per_device_eval_batch_size": 64}
+# Training arguments where the recipe leaves them open. Buffers do not change while training: processes need not send
+# the vectors of words that are not trained to each other at every step.
+DEFAULTS = {
+    "train_sampling_strategy": "group_by_length",
+    "per_device_eval_batch_size": 64,
+    "ddp_broadcast_buffers": False,
+}
 
 
 def train_tagger(
@@ -101,6 +105,8 @@ def _train(
     model = _model(vocabularies, earlier, run.console)
     freeze(model, recipe.freeze)
     _say_sizes(run.console, vocabularies, encoded, model)
+    if earlier is None:
+        _say_reach(run.console, vocabularies, encoded)
     data = {
         split: {name: parts[split] for name, parts in encoded.items() if split in parts} for split in ("train", "dev")
     }
@@ -205,31 +211,17 @@ def _model(
     """A fresh tagger, with pretrained vectors and what an earlier tagger has learnt in place."""
     config = _config(vocabularies, earlier)
     model = HierarchicalTaggerForTokenClassification(config)
-    recipe, tokenizer, _ = vocabularies
+    recipe, tokenizer = vocabularies.recipe, vocabularies.tokenizer
     if earlier is not None and (left := earlier.hand_down(model, tokenizer, recipe.freeze)):
         console.print(f"of start_from there is no place here for {', '.join(left)}", style="yellow")
-    for language, known in tokenizer.vocabularies.items():
-        path = vectors_path(recipe, language)
-        if not path:
-            continue
-        learnt = earlier.tokenizer.vocabularies.get(language, []) if earlier is not None else []
-        words, vectors = read_word_vectors(path, set(known) - set(learnt), normalize=tokenizer.normalize)
-        if vectors.shape[1] != config.word_embedding_size:
-            raise InputError(
-                f"the vectors have {vectors.shape[1]} numbers, and the model's words {config.word_embedding_size}",
-                path=path,
-                fix=f"Set model.word_embedding_size={vectors.shape[1]}.",
-            )
-        places = {word: number for number, word in enumerate(known, 2)}
-        ids = torch.tensor([places[word] for word in words], dtype=torch.long)
-        model.encoder.set_word_vectors(ids, torch.from_numpy(vectors), language)
+    set_vectors(model, tokenizer, vocabularies.vectors)
     return model
 
 
 def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> HierarchicalTaggerConfig:
-    recipe, tokenizer, heads = vocabularies
+    recipe, tokenizer, heads, _ = vocabularies
     sizes = {name: len(words) + 2 for name, words in tokenizer.vocabularies.items()}
-    rare = tokenizer.rare_word_id
+    rare, frozen = tokenizer.rare_word_id, tokenizer.frozen_word_id
     parts: dict[str, Any]
     if None in heads:
         tags = dict(enumerate(heads[None].tags))
@@ -241,8 +233,10 @@ def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> Hierar
         parts["languages"] = {
             name: {"vocab_size": size, "rare_word_id": rare[str(name)]} for name, size in sizes.items()
         }
+        for language, first in frozen.items() if isinstance(frozen, Mapping) else ():
+            parts["languages"][language]["frozen_word_id"] = first
     else:
-        parts.update(vocab_size=sizes[None], rare_word_id=rare)
+        parts.update(vocab_size=sizes[None], rare_word_id=rare, frozen_word_id=frozen)
     try:
         return HierarchicalTaggerConfig(
             **recipe.model,
@@ -262,10 +256,27 @@ def _say_sizes(
     encoded: Mapping[str | None, DatasetDict],
     model: HierarchicalTaggerForTokenClassification,
 ) -> None:
-    words = sum(map(len, vocabularies.tokenizer.vocabularies.values())) + 2
-    sizes = f"{words:,} words, {model.num_parameters():,} parameters"
+    tokenizer = vocabularies.tokenizer
+    extra = sum(len(tokenizer.split_vocabulary(language)[2]) for language in tokenizer.vocabularies)
+    words = sum(map(len, tokenizer.vocabularies.values())) + 2 - extra
+    megabytes = (stored_bytes(model, vocabularies.recipe.stored_as) + tokenizer.stored_bytes()) / 1e6
+    more = f" and {extra:,} with vectors that are not trained" if extra else ""
+    sizes = f"{words:,} words{more}, {model.num_parameters():,} parameters, {megabytes:.1f} MB"
     for name, rows in encoded.items():
         line = f"{said(name)}{len(rows['train']):,} training sentences, {len(vocabularies.heads[name].tags)} tags"
         console.print(line if name else f"{line}, {sizes}", highlight=False)
     if None not in encoded:
         console.print(sizes, highlight=False)
+
+
+def _say_reach(console: Console, vocabularies: Vocabularies, encoded: Mapping[str | None, DatasetDict]) -> None:
+    """How many words of the dev data have a pretrained vector, and how many would have one without `extend`."""
+    for name, rows in encoded.items():
+        language = vocabularies.heads[name].language
+        if "dev" not in rows or language not in vocabularies.vectors:
+            continue
+        reach = reach_of(rows["dev"], vocabularies.tokenizer, vocabularies.vectors[language], language)
+        line = f"{said(name)}dev: {reach.all / reach.words:.1%} of {reach.words:,} words have a pretrained vector"
+        if reach.trained < reach.all:
+            line += f"; of words of the training data alone, {reach.trained / reach.words:.1%} would"
+        console.print(line, highlight=False)

@@ -23,7 +23,15 @@ FOLDER = Path(__file__).parent / "recipes"
 
 # What a run decides by itself, out of the data and the vocabulary, or what is no choice; a recipe cannot set it.
 _DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "rare_character_id", "tag_scheme"}
-_DECIDED |= {"heads", "languages", "unk_token_id", "pad_token_id", "decoder_start_token_id", "is_encoder_decoder"}
+_DECIDED |= {
+    "frozen_word_id",
+    "heads",
+    "languages",
+    "unk_token_id",
+    "pad_token_id",
+    "decoder_start_token_id",
+    "is_encoder_decoder",
+}
 
 
 def model_fields(config: Any) -> list[str]:
@@ -45,14 +53,18 @@ class TokenizerOptions:
 
 @dataclass
 class VectorOptions:
-    """Pretrained word vectors: a GloVe or word2vec text file, whose first `extend` words join the vocabulary.
+    """Pretrained word vectors: of the training data's words, which learn on, and of other words, which keep them.
 
-    `paths` has one for each language, where languages have words of their own.
+    Attributes:
+        path: a GloVe or word2vec text file.
+        paths: one for each language, where languages have words of their own.
+        extend: so many of the file's first words have their vectors though the training data may not have them; 0 for
+            the training data's words alone.
     """
 
     path: str | None = None
     paths: dict[str, str] = field(default_factory=dict)
-    extend: int = 0
+    extend: int = 100_000
 
 
 @dataclass

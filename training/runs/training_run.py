@@ -164,6 +164,12 @@ def store_weights(path: Path, dtype: torch.dtype) -> None:
     path.chmod(mode)
 
 
+def stored_bytes(model: torch.nn.Module, stored_as: str) -> int:
+    """How many bytes of weights a run writes that has `stored_as` in its recipe."""
+    dtype = _STORED_AS[stored_as]
+    return sum(weight.numel() * min(weight.element_size(), dtype.itemsize) for weight in model.state_dict().values())
+
+
 def _rhythm(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
     """A checkpoint an epoch, or every `eval_steps` where these are given, and the best on dev kept in the end."""
     rhythm = "steps" if "eval_steps" in training else "epoch"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -16,22 +16,27 @@ from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.tokenization.word_vectors import read_word_vectors
 from tagsmith.tokenization.words import SPLITTERS
 from tagsmith.training.batches.preparation import choose_splitter, training_words
 from tagsmith.training.data.corpora import is_plain, label_names, said
 from tagsmith.training.runs.earlier_tagger import EarlierTagger
+from tagsmith.training.runs.pretrained_vectors import PretrainedVectors, read_vectors
 from tagsmith.training.runs.recipe import Recipe
 
 Corpora = Mapping[str | None, DatasetDict]  # by head; under None that of a tagger of one
 
 
 class Vocabularies(NamedTuple):
-    """The tokenizer and the heads that corpora call for, and the recipe with what was left open filled in."""
+    """The tokenizer and the heads that corpora call for, and the recipe with what was left open filled in.
+
+    Attributes:
+        vectors: pretrained ones of the tokenizer's words, by language; under None where all have the same words.
+    """
 
     recipe: Recipe
     tokenizer: HierarchicalTaggerTokenizer
     heads: dict[str | None, HeadShape]
+    vectors: dict[str | None, PretrainedVectors]
 
 
 def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger | None = None) -> Vocabularies:
@@ -61,15 +66,14 @@ def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger 
         sentences = training_words(corpus["train"], options["splitter"], heads[name].tag_scheme)
         language = heads[name].language
         words[language] = chain(words.get(language, ()), sentences)
-    extra: Any = {name: _extra_words(recipe, name) for name in words}
-    if not by_language:
-        words, extra = words[None], extra[None]
     tokenizer = HierarchicalTaggerTokenizer.train(
-        words, extra_words=extra, gazetteer=_gazetteer(recipe, before), earlier=before, **options
+        words if by_language else words[None], gazetteer=_gazetteer(recipe, before), earlier=before, **options
     )
+    vectors = read_vectors(recipe, tokenizer, earlier)
     scheme = heads[None].tag_scheme if None in heads else recipe.tag_scheme
     tokenizer_options = dataclasses.replace(recipe.tokenizer, **options)
-    return Vocabularies(dataclasses.replace(recipe, tag_scheme=scheme, tokenizer=tokenizer_options), tokenizer, heads)
+    settled = dataclasses.replace(recipe, tag_scheme=scheme, tokenizer=tokenizer_options)
+    return Vocabularies(settled, tokenizer, heads, vectors)
 
 
 def _language(recipe: Recipe, name: str | None, earlier: EarlierTagger | None) -> str:
@@ -164,16 +168,6 @@ def _options(
     except ValueError as error:
         raise InputError(f"the recipe's tokenizer does not fit: {error}") from error
     return options
-
-
-def vectors_path(recipe: Recipe, language: str | None) -> str | None:
-    """The file of pretrained vectors for a language's words, if there is one."""
-    return recipe.vectors.path if language is None else recipe.vectors.paths.get(language)
-
-
-def _extra_words(recipe: Recipe, language: str | None) -> Iterable[str]:
-    path = vectors_path(recipe, language)
-    return read_word_vectors(path, limit=recipe.vectors.extend)[0] if path and recipe.vectors.extend else []
 
 
 def _gazetteer(recipe: Recipe, earlier: HierarchicalTaggerTokenizer | None) -> Gazetteer | None:

@@ -28,7 +28,7 @@ from tagsmith.training.cards.model_card import write_card
 from tagsmith.training.cards.publish import stage_tagger
 from tagsmith.training.machine.whole_files import write_whole
 from tagsmith.training.trainers.span_scores import Scores, span_scores
-from tagsmith.training.trainers.trainer_arguments import check_arguments, given_arguments
+from tagsmith.training.trainers.trainer_arguments import check_arguments, check_smoothing, given_arguments
 from tagsmith.training.trainers.weight_average import WeightAverage
 
 AVERAGE_FILE = "weight_average.safetensors"
@@ -79,6 +79,8 @@ class TaggerTrainer(Trainer):
         if given.get("data_collator") is None:
             self.data_collator = self._default_collator()
         self._own_metrics: Scores | None = None
+        check_smoothing(self.args, self.model)
+        self.label_smoother = None  # it would take the labels from the model, which smooths them itself
         if self.compute_metrics is None:
             self.compute_metrics = self._own_metrics = self._default_metrics()
             self._check_best_metric()
@@ -148,6 +150,13 @@ class TaggerTrainer(Trainer):
         batches = len(self.train_dataset) / (args.train_batch_size * args.world_size)
         whole = math.floor(batches) if args.dataloader_drop_last else math.ceil(batches)
         return max(math.ceil(whole / args.gradient_accumulation_steps), 1)
+
+    def compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """As in `Trainer`; labels are smoothed by the model, which knows what classes can come."""
+        if self.args.label_smoothing_factor and self.compute_loss_func is None:
+            # Not "label_smoothing": arguments of such a name are labels to transformers.
+            inputs = {**inputs, "smoothing": self.args.label_smoothing_factor}
+        return super().compute_loss(model, inputs, *args, **kwargs)
 
     def _averaged(self) -> AbstractContextManager[None]:
         return self.average.applied() if self.average is not None else nullcontext()

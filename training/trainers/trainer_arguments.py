@@ -28,9 +28,8 @@ def check_arguments(given: Mapping[str, Any]) -> None:
         given: what `given_arguments` gives.
 
     Raises:
-        ValueError: checkpoints are to be published, which hold the arguments and the optimizer by definition;
-            `label_smoothing_factor` for a tagger with a CRF, whose loss it would replace; or reports to a tracker that
-            is not installed.
+        ValueError: checkpoints are to be published, which hold the arguments and the optimizer by definition; or
+            reports to a tracker that is not installed.
     """
     arguments = given.get("args")
     if arguments is None:
@@ -39,13 +38,6 @@ def check_arguments(given: Mapping[str, Any]) -> None:
         raise ValueError(
             f"hub_strategy {arguments.hub_strategy.value!r} would publish the training arguments and the optimizer's "
             "state, with this machine's paths. Use 'every_save' or 'end'; checkpoints stay in the output folder."
-        )
-    output = getattr(getattr(given.get("model"), "config", None), "output", None)
-    if arguments.label_smoothing_factor and output == "crf":
-        raise ValueError(
-            "label_smoothing_factor would replace the loss of the CRF, so that its transitions are never trained. "
-            "Leave it out: against overconfidence set embedding_dropout and hidden_dropout of the model, or take "
-            "output='softmax'."
         )
     check_reporting(arguments)
 
@@ -65,3 +57,21 @@ def check_reporting(arguments: TrainingArguments) -> None:
                 f"report_to names {name!r}, which is not installed ({here}). Install it with "
                 f"`pip install {_PACKAGES.get(name, name)}`, or set report_to to 'none'."
             )
+
+
+def check_smoothing(arguments: TrainingArguments, model: Any) -> None:
+    """Refuse `label_smoothing_factor` where it would replace the loss of a CRF, of whichever head.
+
+    Raises:
+        ValueError: the tagger has a CRF, or the factor is not at least 0 and below 1.
+    """
+    if not 0 <= arguments.label_smoothing_factor < 1:
+        raise ValueError(
+            f"label_smoothing_factor is {arguments.label_smoothing_factor}; it must be at least 0, below 1"
+        )
+    if arguments.label_smoothing_factor and any(getattr(part, "crf", None) is not None for part in model.modules()):
+        raise ValueError(
+            "label_smoothing_factor would replace the loss of the CRF, so that its transitions are never trained. "
+            "Leave it out: against overconfidence set embedding_dropout and hidden_dropout of the model, or take "
+            "output='softmax'."
+        )

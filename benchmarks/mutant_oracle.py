@@ -71,6 +71,8 @@ def read_rows(mutant: Mutant, quoted: bool, header: bool) -> list[list[Row]]:
     if any("\r" in line for line in lines):
         raise Unreadable("a carriage return in a line")
     mark = mutant.separator if mutant.separator not in "\t " else _separator(lines)
+    if mark == "\t" and all(line.startswith("\t") for line in lines if line.strip(" \t")):
+        lines = [line[1:] for line in lines]  # an empty first column
     sentences: list[list[Row]] = [[]]
     for number, line in enumerate(lines, 1):
         if not line.strip(" \t" + mark) or re.match(r"-DOCSTART-([ \t]|$)", line):

@@ -1,6 +1,6 @@
 """Reads mutated corpora, and holds what comes out with what an oracle says that the files say.
 
-    python benchmarks/mutations.py [--tries 18000] [--seed 1] [--only NUMBER] [--keep FOLDER]
+    python benchmarks/mutations.py [--tries 18000] [--seed 1] [--first 0] [--only NUMBER] [--keep FOLDER]
 
 Each try is a small invented file of a format that is read (see `mutants.py`), changed in one to four ways in which
 strangers' files differ: encodings, line ends, separators, quotes, case, missing and extra columns, control characters,
@@ -351,6 +351,7 @@ def run(numbers: Iterable[int], seed: int, load_every: int = 1) -> Iterator[tupl
 def main(
     tries: Annotated[int, typer.Option(min=1)] = 18_000,
     seed: int = 1,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first try, to share them out.")] = 0,
     only: Annotated[int | None, typer.Option(help="The number of a try.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Folder for the files that fail.")] = None,
     load_every: Annotated[int, typer.Option(min=1, help="Load each so many-th as a corpus too.")] = 1,
@@ -358,7 +359,8 @@ def main(
     """Read mutated corpora."""
     started = time.monotonic()
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for number, mutant, outcome, wrong in run([only] if only is not None else range(tries), seed, load_every):
+    numbers = range(first, first + tries) if only is None else [only]
+    for number, mutant, outcome, wrong in run(numbers, seed, load_every):
         counts[mutant.format][outcome] += 1
         if only is not None:
             print(mutant, flush=True)

@@ -76,6 +76,7 @@ def tag(
         raise InputError("--recall-bias is for byte-to-span taggers, and this is none", path=model)
     if head is not None or format_ != TagFormat.jsonl:
         check_head(pipeline, head, model)
+    pipeline.says_shortened = False  # until all is tagged
     options = _given(head=head, min_score=min_score, recall_bias=recall_bias, batch_size=batch_size)
     if output is None:
         write_tagged(pipeline, read_texts(files), format_.value, **options)
@@ -84,6 +85,8 @@ def tag(
             write_tagged(pipeline, read_texts(files), format_.value, out, **options)
     else:
         tag_shards(pipeline, files, format_.value, output, shards, state, say, **options)
+    if pipeline.shortened:
+        say(f"warning: {pipeline.tokenizer.describe_shortened(pipeline.shortened)}", style="yellow")
 
 
 def _model_and_files(model: str | None, files: list[str]) -> tuple[str, list[str]]:

@@ -38,6 +38,7 @@ class TokenizerOptions:
     splitter: str = "auto"
     lowercase: bool = True
     zero_digits: bool = True
+    max_word_characters: int = 128
     min_count: int = 1
     rare_count: int = 1
 

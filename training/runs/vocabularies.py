@@ -22,6 +22,8 @@ from tagsmith.training.data.corpora import is_plain, label_names, said
 from tagsmith.training.runs.earlier_tagger import EarlierTagger
 from tagsmith.training.runs.recipe import Recipe
 
+_KEPT = ("splitter", "lowercase", "zero_digits", "max_word_characters")  # of an earlier tagger
+
 Corpora = Mapping[str | None, DatasetDict]  # by head; under None that of a tagger of one
 
 
@@ -148,7 +150,7 @@ def _options(
     """How words are made: the recipe's choices, the earlier tagger's where there is one."""
     options = dataclasses.asdict(recipe.tokenizer)
     if earlier is not None:
-        options.update({name: getattr(earlier, name) for name in ("splitter", "lowercase", "zero_digits")})
+        options.update({name: getattr(earlier, name) for name in _KEPT})
     if options["splitter"] == "auto":
         options["splitter"] = choose_splitter(
             (corpus["train"], heads[name].tag_scheme == "plain") for name, corpus in corpora.items()
@@ -157,6 +159,9 @@ def _options(
         raise InputError(
             f"there is no splitter {options['splitter']!r}", fix=f"Use one of auto, {', '.join(SPLITTERS)}."
         )
+    if options["max_word_characters"] < 2:
+        found = f"tokenizer.max_word_characters is {options['max_word_characters']}"
+        raise InputError(found, fix="Give 2 or more; 128 is the default.")
     return options
 
 

@@ -6,6 +6,7 @@ byte-to-span family, and gives one of those where the model is of that family.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from .word_cache import WordCache
 Entity = dict[str, Any]
 
 _WORDS = 30_000  # words of sentences whose distinct words are read together
+_CHARACTERS = 4_000_000  # of texts that are held together; of a single one, any number
 
 
 @dataclass(kw_only=True)
@@ -31,6 +33,7 @@ class Document:
 
     pending: int = 0
     read: bool = False
+    size: int = 0  # in characters, of what is held until it is tagged
 
 
 @dataclass
@@ -44,7 +47,7 @@ class _Document(Document):
 
 @dataclass
 class _Sentence:
-    """Words of a document with their character offsets."""
+    """Words of a document, as they are read, with their character offsets."""
 
     document: _Document
     words: list[str]
@@ -70,6 +73,11 @@ class SpanTaggingPipeline(Pipeline):
 
     Args (of the constructor alone):
         int8: tag with 8-bit weights on a CPU (`quantize`); the model is changed in place, what is saved of it is not.
+
+    Attributes:
+        shortened: how many words so far had more than the tokenizer's `max_word_characters`, of which only the first
+            and last characters were read. It is logged after the first texts with any, unless `says_shortened` is
+            False.
     """
 
     _load_tokenizer = True
@@ -98,6 +106,7 @@ class SpanTaggingPipeline(Pipeline):
     def __init__(self, *args: Any, int8: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.int8 = int8
+        self.shortened, self.says_shortened = 0, True
         if int8:
             quantize(self.model)
 
@@ -154,6 +163,7 @@ class SpanTaggingPipeline(Pipeline):
         caches: dict[str | None, WordCache] = {}  # for these texts alone: the model may learn before it sees others
         tag = partial(self._tag, buffer, batch_size, caches, during, after)
         limit = batch_size * self._BUFFERED
+        held = 0
         try:
             for text in texts:
                 document, parts = self.preprocess(text, **before)
@@ -164,8 +174,10 @@ class SpanTaggingPipeline(Pipeline):
                     if len(buffer) >= limit:
                         tag()
                 document.read = True
-                if len(documents) >= limit:  # many without any parts, behind one that waits
+                held += document.size
+                if len(documents) >= limit or held > _CHARACTERS:  # many without any parts, behind one that waits
                     tag()
+                    held = 0
                 yield from self._finished(documents, after)
         except Exception:  # a text that cannot be read, or the iterator's own: first the texts before it
             tag()
@@ -173,6 +185,12 @@ class SpanTaggingPipeline(Pipeline):
             raise
         tag()
         yield from self._finished(documents, after)
+        self._say_shortened()
+
+    def _say_shortened(self) -> None:
+        if self.shortened and self.says_shortened:
+            self.says_shortened = False
+            logging.getLogger(__name__).warning(self.tokenizer.describe_shortened(self.shortened))
 
     def _finished(self, documents: deque[Any], after: dict[str, Any]) -> Iterator[list[Entity]]:
         while documents and documents[0].read and not documents[0].pending:
@@ -228,7 +246,8 @@ class SpanTaggingPipeline(Pipeline):
     def _sentences(self, document: _Document, max_words: int) -> Iterator[_Sentence]:
         if document.words is None:
             for words in self.tokenizer.sentences(document.text, max_words):
-                yield _Sentence(document, *map(list, zip(*words, strict=True)))
+                texts, starts, ends = map(list, zip(*words, strict=True))
+                yield _Sentence(document, self._shorten(texts), starts, ends)
             return
         start = position = 0
         while start < len(document.words):
@@ -236,10 +255,14 @@ class SpanTaggingPipeline(Pipeline):
             if start + max_words < len(document.words):
                 rest = rest[: self.tokenizer.cut(rest, max_words)]
             starts = list(accumulate([len(word) + 1 for word in rest], initial=position))
-            yield _Sentence(
-                document, rest, starts[:-1], [first + len(word) for first, word in zip(starts[:-1], rest, strict=True)]
-            )
+            ends = [first + len(word) for first, word in zip(starts[:-1], rest, strict=True)]
+            yield _Sentence(document, self._shorten(rest), starts[:-1], ends)
             start, position = start + len(rest), starts[-1]
+
+    def _shorten(self, words: list[str]) -> list[str]:
+        read, shortened = self.tokenizer.shorten(words)
+        self.shortened += shortened
+        return list(read)
 
     def _forward(self, input_tensors: dict[str, Any], head: str | None = None) -> dict[str, Any]:
         """Sentences to each head's spans `(spans, 4)` (row, first word, end word, label) and scores `(spans,)`."""
@@ -288,7 +311,7 @@ def _given_text(text: Any) -> _Document:
             f"A text is a str, and this one is {type(text).__name__}. For words already split, pass "
             "is_split_into_words=True."
         )
-    return _Document(text)
+    return _Document(text, size=len(text))
 
 
 def _given_words(words: Any) -> _Document:
@@ -298,7 +321,8 @@ def _given_words(words: Any) -> _Document:
     for word in words:
         if not isinstance(word, str):
             raise TypeError(f"A word is a str, and this one is {type(word).__name__}: {word!r}.")
-    return _Document(" ".join(words), words)
+    text = " ".join(words)
+    return _Document(text, words, size=len(text))
 
 
 def _groups(sentences: list[_Sentence], batch_size: int) -> Iterator[list[_Sentence]]:

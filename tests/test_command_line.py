@@ -217,6 +217,22 @@ def test_tag_as_json_lines(toys: Toys, text_file: Path) -> None:
     assert 0 < entity["score"] <= 1
 
 
+def test_long_words_are_tagged_whole_and_counted_once(toys: Toys, tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text(f"{'x' * 50_000} ab\n{'0b9e1f' * 9_000}\n" + "ab cbville\n", encoding="utf-8")
+    outcome = tagsmith("tag", toys.tagger, path, "--format", "conll")
+    assert [line.split("\t")[0] for line in outcome.out.split()][::2] == [
+        "x" * 50_000,
+        "ab",
+        "0b9e1f" * 9_000,
+        "ab",
+        "cbville",
+    ]
+    assert " ".join(outcome.err.split()) == (
+        "warning: words of more than 128 characters: 2; of each, the first 64 and the last 64 characters were read"
+    )
+
+
 def test_tag_as_columns(toys: Toys, text_file: Path) -> None:
     outcome = tagsmith("tag", toys.tagger, text_file, "--format", "conll")
     assert outcome.out == "ab\tO\ncbville\tB-LOC\n\n\nmr\tO\nca\tB-PER\nca\tI-PER\n\n"

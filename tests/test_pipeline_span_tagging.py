@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -263,10 +264,10 @@ class TestLength:
             return ids
 
         monkeypatch.setattr(HierarchicalTaggerTokenizer, "spell", watch)
-        monkeypatch.setattr(word_cache, "_CELLS", 1000)
+        monkeypatch.setattr(word_cache, "_CELLS", 300)
         lines = ["ab bc c d"] * 20 + ["x" * 600] + ["ab bc c d"] * 20
         check("\n".join(lines), restless("\n".join(lines), batch_size=4))
-        assert shapes == [(4, 2), (1, 600)]
+        assert shapes == [(4, 2), (1, 128)]
 
     def test_sentences_are_grouped_by_their_words(
         self, restless: SpanTaggingPipeline, monkeypatch: pytest.MonkeyPatch
@@ -286,6 +287,99 @@ class TestLength:
         wanted.clear()
         assert [len(found) for found in restless(lines, batch_size=2)] == list(map(len, expected))
         assert wanted == [4 + 4, 4, 2 + 12, 12]
+
+
+LONG = {
+    "letters": "abcdefgh" * 25_000,
+    "digits": "0123456789" * 20_000,
+    "hexadecimal": "0b9e1f77" * 25_000,
+    "marks": "e" + "\u0301" * 200_000,
+    "Devanagari": "न\u0947" * 100_000,
+    "hyphens": "ab-" * 70_000,
+}
+
+
+class TestLongWords:
+    @pytest.fixture(autouse=True)
+    def fresh(self, restless: SpanTaggingPipeline) -> None:
+        restless.shortened, restless.says_shortened = 0, True
+
+    @pytest.mark.parametrize("kind", LONG)
+    def test_a_word_is_read_as_its_ends_and_covered_whole(self, kind: str, restless: SpanTaggingPipeline) -> None:
+        word = LONG[kind].rstrip("-")
+        ends = word[:64] + word[-64:]
+        text, short = f"Ada {word} in Lund", f"Ada {ends} in Lund"
+        found, expected = restless(text), restless(short)
+        check(text, found)
+        assert [entity["entity_group"] for entity in found] == [entity["entity_group"] for entity in expected]
+        assert [entity["score"] for entity in found] == pytest.approx([entity["score"] for entity in expected])
+        assert restless(text.split(), is_split_into_words=True) == found
+        assert restless.shortened == 2
+
+    def test_of_any_length_takes_the_same_memory(self, tagger: SpanTaggingPipeline) -> None:
+        peaks = []
+        for length in (10_000, 1_000_000):
+            text = "Ada " + "x" * length
+            tagger(text)
+            tracemalloc.start()
+            tagger(text)
+            peaks.append(tracemalloc.get_traced_memory()[1] - 2 * length)  # the word as a Word and in its span
+            tracemalloc.stop()
+        assert peaks[1] < peaks[0] + 1_000_000
+
+    def test_the_cache_holds_no_long_word(
+        self, restless: SpanTaggingPipeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wanted: list[str] = []
+        read = word_cache.WordCache.read
+
+        def watch(self: word_cache.WordCache, words: Any) -> None:
+            words = list(words)
+            wanted.extend(words)
+            read(self, words)
+
+        monkeypatch.setattr(word_cache.WordCache, "read", watch)
+        lines = [f"{number}{'x' * 3_000}" for number in range(20)]
+        for line, entities in zip(lines, restless(iter(lines)), strict=True):
+            check(line, entities)
+        assert len(set(wanted)) == 20 and set(map(len, wanted)) == {128}
+
+    def test_few_long_lines_are_held_together(
+        self, tagger: SpanTaggingPipeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "_CHARACTERS", 10_000)
+        read = 0
+
+        def lines() -> Iterator[str]:
+            nonlocal read
+            for _ in range(30):
+                read += 1
+                yield "x" * 3_000
+
+        for number, entities in enumerate(tagger(lines())):
+            assert entities == [] and read <= number + 5
+
+    def test_how_many_there_were_is_said_once(
+        self, restless: SpanTaggingPipeline, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        list(restless(iter(["Ada", "x" * 128, "x" * 129, "y" * 200, "z" * 500 + " in " + "z" * 500])))
+        restless("x" * 300)
+        assert [record.getMessage() for record in caplog.records] == [
+            "words of more than 128 characters: 4; of each, the first 64 and the last 64 characters were read"
+        ]
+        assert restless.shortened == 5
+
+    def test_the_number_is_the_tokenizers(
+        self,
+        tiny_tokenizer: HierarchicalTaggerTokenizer,
+        restless: SpanTaggingPipeline,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(tiny_tokenizer, "max_word_characters", 5)
+        assert [entity["score"] for entity in restless("abcdefghij")] == pytest.approx(
+            [entity["score"] for entity in restless("abcij")]
+        )
+        assert restless.shortened == 1
 
 
 class TestBatches:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +9,13 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.batches.collator import TaggerCollator
-from tagsmith.training.batches.preparation import choose_splitter, encode_corpus, prepare_sentence, training_words
+from tagsmith.training.batches.preparation import (
+    Altered,
+    choose_splitter,
+    encode_corpus,
+    prepare_sentence,
+    training_words,
+)
 
 
 def make_row(text: str, tokens: list[str], tags: list[str], spans: list[tuple[int, int, str]], raw: bool) -> dict:
@@ -128,15 +133,15 @@ def corpus() -> DatasetDict:
     return DatasetDict({"train": Dataset.from_list([RAW, TOKENS, WIDE, empty]), "dev": Dataset.from_list([TOKENS])})
 
 
-def encode(corpus: DatasetDict, **options: Any) -> tuple[DatasetDict, Mapping[str, int], HierarchicalTaggerTokenizer]:
+def encode(corpus: DatasetDict, **options: Any) -> tuple[DatasetDict, dict[str, Altered], HierarchicalTaggerTokenizer]:
     words = list(training_words(corpus["train"], "words", "BIOES"))
     tokenizer = HierarchicalTaggerTokenizer.train(words, splitter="words", **options)
-    encoded, misaligned = encode_corpus(corpus, tokenizer, tag_names(["LOC", "ORG", "PER"], "BIOES"), "BIOES")
-    return encoded, misaligned, tokenizer
+    encoded, altered = encode_corpus(corpus, tokenizer, tag_names(["LOC", "ORG", "PER"], "BIOES"), "BIOES")
+    return encoded, altered, tokenizer
 
 
 def test_encoded_columns(corpus: DatasetDict) -> None:
-    encoded, misaligned, tokenizer = encode(corpus)
+    encoded, altered, tokenizer = encode(corpus)
     tags = tag_names(["LOC", "ORG", "PER"], "BIOES")
     assert set(encoded["train"].column_names) == {"input_ids", "character_ids", "labels", "length"}
     assert len(encoded["train"]) == 3, "a sentence without words is left out"
@@ -146,7 +151,16 @@ def test_encoded_columns(corpus: DatasetDict) -> None:
         assert [tags[index] for index in row["labels"]] == sentence.tags
         assert row["length"] == len(sentence.words) == len(row["character_ids"])
         assert [len(word) for word in row["character_ids"]] == [len(word) for word in sentence.words]
-    assert misaligned == {"train": 1, "dev": 0}
+    assert altered == {"train": Altered(misaligned=1, shortened=0), "dev": Altered(misaligned=0, shortened=0)}
+
+
+def test_long_words_are_counted_and_their_ends_encoded(corpus: DatasetDict) -> None:
+    row = {**TOKENS, "tokens": ["x" * 3_000, *TOKENS["tokens"][1:]]}
+    encoded, altered, tokenizer = encode(DatasetDict(corpus, train=Dataset.from_list([RAW, row])))
+    assert altered["train"].shortened == 1
+    assert max(map(len, encoded["train"][1]["character_ids"])) == 128
+    assert max(map(len, tokenizer.words)) == 128
+    assert encoded["train"][1]["input_ids"][0] == tokenizer.encode(["x" * 128])[0] > 1
 
 
 def test_training_words_are_the_words_that_are_encoded(corpus: DatasetDict) -> None:

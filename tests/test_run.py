@@ -60,6 +60,33 @@ def same_weights(left: Path, right: Path) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.parametrize("kind", ["columns", "json"])
+def test_long_words_in_the_data(kind: str, tmp_path: Path) -> None:
+    long, files = "0b9e1f" * 30_000, {}
+    for split in ("train", "dev"):
+        files[split] = tmp_path / f"{split}.{'conll' if kind == 'columns' else 'jsonl'}"
+        if kind == "columns":
+            people_and_places(files[split], 20, 1)
+            with files[split].open("a", encoding="utf-8") as file:
+                file.write(f"\nsee O\n{long} B-LOC\n\n{long}x O\n\n")
+        else:
+            span = {"start": 4, "end": 4 + len(long), "label": "LOC"}
+            lines = [{"text": f"see {long} {long}x", "spans": [span]}, {"text": "see", "spans": []}]
+            files[split].write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    said = io.StringIO()
+    recipe = Recipe(model=SMALL, training={**WORD_TRAINING, "num_train_epochs": 1})
+    train_tagger(
+        recipe,
+        load_corpus(files, cache_dir=tmp_path / "cache"),
+        tmp_path / "out",
+        console=Console(file=said, width=200),
+    )
+    for split in files:
+        line = f"{split}: words of more than 128 characters: 2; of each, the first 64 and the last 64"
+        assert said.getvalue().count(line) == 1
+    assert max(map(len, json.loads((tmp_path / "out" / "vocab.json").read_text(encoding="utf-8"))["words"])) == 128
+
+
 def test_what_the_folder_holds(trained: tuple[Path, dict[str, Any], str]) -> None:
     folder, results, _ = trained
     assert {name for name in files_of(folder) if not name.endswith(".py")} == {

@@ -85,6 +85,36 @@ class TestVocabulary:
         tokenizer = HierarchicalTaggerTokenizer.train([["y", "z", "z"]], earlier=earlier, extra_words=["x", "v"])
         assert tokenizer.split_vocabulary(None) == (["a", "z"], ["b", "y"], ["x", "v"])
 
+    def test_a_long_word_is_its_first_and_last_characters(self) -> None:
+        long = "a" * 64 + "b" * 100_000 + "c" * 64
+        tokenizer = HierarchicalTaggerTokenizer.train([[long, "dog"]], extra_words=["e" * 1_000])
+        assert tokenizer.words == ["a" * 64 + "c" * 64, "dog", "e" * 128]
+        assert set(tokenizer.characters) == set("acdog")
+        assert ids_of(tokenizer, long, "a" * 64 + "c" * 64, "a" * 64 + "x" + "c" * 64) == [2, 2, 2]
+        assert ids_of(tokenizer, "a" * 63 + "c" * 65) == [1]
+        assert tokenizer.encode_words([long, "dog"]) == tokenizer.encode_words(["a" * 64 + "c" * 64, "dog"])
+        assert tokenizer.spell([long, "dog"]).shape == (2, 128)
+        assert tokenizer.normalize(long) == tokenizer.words[0]
+
+    def test_how_many_characters_are_read_is_a_choice(self, tmp_path: Path) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, max_word_characters=5)
+        assert tokenizer.shorten(["abcdefgh", "abcde"]) == (["abcgh", "abcde"], 1)
+        assert tokenizer.describe_shortened(1_200).endswith(
+            ": 1,200; of each, the first 3 and the last 2 characters were read"
+        )
+        tokenizer.save_pretrained(tmp_path)
+        assert HierarchicalTaggerTokenizer.from_pretrained(tmp_path).max_word_characters == 5
+        path = tmp_path / "tokenizer_config.json"
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        del saved["max_word_characters"]
+        path.write_text(json.dumps(saved), encoding="utf-8")
+        assert HierarchicalTaggerTokenizer.from_pretrained(tmp_path).max_word_characters == 128
+
+    @pytest.mark.parametrize("number", [1, 0, -5, 2.5, "128", None])
+    def test_a_number_of_characters_that_cannot_be_read_is_refused(self, number: Any) -> None:
+        with pytest.raises(ValueError, match=f"max_word_characters is {number!r}; it must be a whole number"):
+            HierarchicalTaggerTokenizer(words=["a"], characters=["a"], max_word_characters=number)
+
     def test_case_and_digits_stay_if_asked(self) -> None:
         tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, lowercase=False, zero_digits=False)
         assert {"The", "the", "THE", "1984", "1999"} <= set(tokenizer.words)
@@ -332,9 +362,9 @@ class TestPadSentences:
         assert padded["character_ids"].shape == (len(sentences), width, width)
         assert all(len(value) == len(sentences) for value in padded.values())
 
-    def test_cuts_no_word_however_long(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+    def test_is_no_wider_than_what_is_read_of_a_word(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
         padded = tiny_tokenizer.pad_sentences([tiny_tokenizer.encode_words(["a" * 70_000, "b"])])
-        assert padded["character_ids"].shape == (1, 2, 70_000)
+        assert padded["character_ids"].shape == (1, 2, 128)
         assert (padded["character_ids"] > 0).sum(2).tolist() == [[70_000, 1]]
 
     def test_takes_lists_that_went_through_arrow(self, gazetteer: Gazetteer) -> None:

@@ -1,8 +1,9 @@
 """Words and their characters as ids, for the hierarchical tagger.
 
 A text is split into words with exact offsets; each word becomes the id of its normalised form (digits to 0, case
-folded) and the ids of its characters as they stand, or in the Unicode form that `normalization` names. No word is cut,
-and no text is truncated.
+folded) and the ids of its characters as they stand, or in the Unicode form that `normalization` names. A very long word
+is read as its first and last characters, so that memory does not grow with it; no text is truncated, and offsets are
+those of whole words.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from transformers.tokenization_utils_base import AddedToken
 from .composed import check_normalization, composed
 from .gazetteers import Gazetteer
 from .input_error import InputError
-from .words import SPLITTERS, Word, check_words, cut_sentence, iterate_sentences, split_words
+from .words import SPLITTERS, Word, check_words, cut_sentence, iterate_sentences, shorten_words, split_words
 
 PAD_ID, UNK_ID = 0, 1
+MAX_WORD_CHARACTERS = 128
 Words = Sequence[str] | Mapping[str, Sequence[str]]  # a vocabulary, or one for each language
 
 
@@ -48,10 +50,12 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         rare_character_id: likewise of characters.
         frozen_word_id: the first id of words that the training data do not have, for the model's field of this name;
             or one for each language.
+        max_word_characters: a word with more is read, looked up and matched as its first and last characters, half of
+            so many each, as if no others stood between; taggers that were saved without this number have 128.
 
     Raises:
         InputError: a file that is not what `save_pretrained` wrote.
-        ValueError: no vocabulary, or an unknown splitter or normalization.
+        ValueError: no vocabulary, an unknown splitter or normalization, or `max_word_characters` below 2.
     """
 
     vocab_files_names = {"vocab_file": "vocab.json", "gazetteer_file": "gazetteer.json"}  # noqa: RUF012
@@ -73,6 +77,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         rare_word_id: int | Mapping[str, int] | None = None,
         rare_character_id: int | None = None,
         frozen_word_id: int | Mapping[str, int] | None = None,
+        max_word_characters: int = MAX_WORD_CHARACTERS,
         pad_token: str = "[PAD]",
         unk_token: str = "[UNK]",
         **kwargs: Any,
@@ -80,6 +85,10 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         if splitter not in SPLITTERS:
             raise ValueError(f"Unknown splitter {splitter!r}; choose one of {', '.join(SPLITTERS)}.")
         check_normalization(normalization)
+        if not isinstance(max_word_characters, int) or max_word_characters < 2:
+            raise ValueError(
+                f"max_word_characters is {max_word_characters!r}; it must be a whole number of at least 2."
+            )
         if vocab_file is not None:
             words, characters = _read_vocabulary(vocab_file)
         if words is None or characters is None:
@@ -93,6 +102,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         self.normalization = normalization
         self.rare_word_id, self.rare_character_id = rare_word_id, rare_character_id
         self.frozen_word_id = frozen_word_id
+        self.max_word_characters = max_word_characters
         # By language; under None where all texts have the same words.
         self.vocabularies: dict[str | None, list[str]] = (
             {name: list(own) for name, own in words.items()} if isinstance(words, Mapping) else {None: list(words)}
@@ -122,6 +132,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             rare_word_id=rare_word_id,
             rare_character_id=rare_character_id,
             **({} if frozen_word_id is None else {"frozen_word_id": frozen_word_id}),
+            max_word_characters=max_word_characters,
             **kwargs,
         )
 
@@ -136,6 +147,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         lowercase: bool = True,
         zero_digits: bool = True,
         normalization: str | None = "nfc",
+        max_word_characters: int = MAX_WORD_CHARACTERS,
         earlier: HierarchicalTaggerTokenizer | None = None,
         **kwargs: Any,
     ) -> HierarchicalTaggerTokenizer:
@@ -151,6 +163,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             lowercase: as in the constructor.
             zero_digits: as in the constructor.
             normalization: as in the constructor, but on where it is not given.
+            max_word_characters: as in the constructor.
             earlier: a tokenizer whose words and characters are to stay, beside new ones; its characters alone where it
                 has one vocabulary and this one has languages, or the other way round. Of its extra words those that
                 the training data have become words like others.
@@ -164,7 +177,8 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         kept = earlier.vocabularies if earlier and (None in earlier.vocabularies) == (None in by_language) else ()
         words, rare_word_id, added = {}, {}, {}
         for language in dict.fromkeys([*kept, *by_language]):
-            surface = Counter(chain.from_iterable(by_language.get(language, ())))
+            sentences_read = (shorten_words(own, max_word_characters)[0] for own in by_language.get(language, ()))
+            surface = Counter(chain.from_iterable(sentences_read))
             counts: Counter[str] = Counter()
             for word, count in surface.items():
                 counts[normalize(word, lowercase, zero_digits, normalization)] += count
@@ -186,6 +200,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             normalization=normalization,
             rare_word_id=rare_word_id[None] if shared else rare_word_id,
             rare_character_id=2 + sum(count > 1 for count in characters.values()),
+            max_word_characters=max_word_characters,
             **kwargs,
         )
         tokenizer.add_extra_words(added)
@@ -214,6 +229,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
 
     def normalize(self, word: str) -> str:
         """The form under which a word is looked up."""
+        (word,), _ = self.shorten([word])
         return normalize(word, self.lowercase, self.zero_digits, self.normalization)
 
     def split(self, text: str) -> list[Word]:
@@ -233,6 +249,18 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         """Where to end a stretch of at most `max_words` of a sentence given as words."""
         return cut_sentence(words, max_words)
 
+    def shorten(self, words: Sequence[str]) -> tuple[Sequence[str], int]:
+        """Words as they are read, and how many of them have more than `max_word_characters`: see `shorten_words`."""
+        return shorten_words(words, self.max_word_characters)
+
+    def describe_shortened(self, count: int) -> str:
+        """A line that says how many words were shortened."""
+        limit = self.max_word_characters
+        return (
+            f"words of more than {limit} characters: {count:,}; of each, the first {limit - limit // 2} and the last "
+            f"{limit // 2} characters were read"
+        )
+
     def encode_words(self, words: Sequence[str], language: str | None = None) -> dict[str, Any]:
         """One sentence, already split, to `input_ids` (words), `character_ids` (words, characters) and features.
 
@@ -240,6 +268,7 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             InputError: a word with a lone surrogate.
             ValueError: an empty word, or a language without words here; the message has those that are.
         """
+        words, _ = self.shorten(words)
         known = self._character_ids
         encoded: dict[str, Any] = {
             "input_ids": self._look_up(words, language),
@@ -265,10 +294,14 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         self._check_language(language)
         check_words(words)
         known = self._word_ids[language]
-        return [known.get(self.normalize(word), UNK_ID) for word in words]
+        words, _ = self.shorten(words)
+        return [
+            known.get(normalize(word, self.lowercase, self.zero_digits, self.normalization), UNK_ID) for word in words
+        ]
 
     def spell(self, words: Sequence[str]) -> np.ndarray:
         """Words to their character ids alone: int64 `(words, characters)`, 0 where a word is shorter."""
+        words, _ = self.shorten(words)
         words = [composed(word, self.normalization) for word in words]
         text = "".join(words).encode("utf-32-le", errors="surrogatepass")
         points = np.frombuffer(text, dtype="<u4").astype(np.int64)

@@ -201,6 +201,19 @@ def _is_letter(character: str, splitter: str) -> bool:
     return len(_words_between(f"x{character}", 0, 2, splitter)) == 1
 
 
+def shorten_words(words: Sequence[str], limit: int) -> tuple[Sequence[str], int]:
+    """Words as a tagger reads them: of one with more than `limit` characters, its first and its last, `limit` in all.
+
+    Returns:
+        The words, and how many are shortened.
+    """
+    if max(map(len, words), default=0) <= limit:
+        return words, 0
+    first, last = limit - limit // 2, limit // 2
+    shortened = sum(len(word) > limit for word in words)
+    return [word if len(word) <= limit else word[:first] + word[-last:] for word in words], shortened
+
+
 def cut_sentence(words: Sequence[str], max_words: int) -> int:
     """Where to end a stretch of at most `max_words` words: after the last that ends a sentence, else at the limit."""
     limit = min(max_words, len(words))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from datasets import Dataset, DatasetDict
 from datasets.fingerprint import Hasher
@@ -17,6 +17,18 @@ from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalT
 from tagsmith.tokenization.words import project_spans, split_words
 
 _SAMPLE = 2_000  # sentences that the splitter is chosen on
+
+
+class Altered(NamedTuple):
+    """What of a split the tagger does not see as it stands there.
+
+    Attributes:
+        misaligned: spans that do not begin and end where words do.
+        shortened: words with more characters than are read of one.
+    """
+
+    misaligned: int
+    shortened: int
 
 
 @dataclass
@@ -89,7 +101,7 @@ def encode_corpus(
     tags: list[str],
     scheme: str,
     language: str | None = None,
-) -> tuple[DatasetDict, dict[str, int]]:
+) -> tuple[DatasetDict, dict[str, Altered]]:
     """Every split as `input_ids`, `character_ids`, `labels` (and `gazetteer_features`) and `length`, memory-mapped.
 
     Args:
@@ -100,7 +112,7 @@ def encode_corpus(
         language: of the words, for a tokenizer in which each language has its own.
 
     Returns:
-        The encoded splits, without sentences that have no words, and the number of misaligned spans of each split.
+        The encoded splits, without sentences that have no words, and what each tells otherwise than its data.
 
     Raises:
         InputError: a tag that is not among `tags`.
@@ -116,12 +128,13 @@ def encode_corpus(
             "labels": [tag_ids[tag] for tag in sentence.tags],
             "length": len(sentence.words),
             "misaligned": sentence.misaligned,
+            "shortened": tokenizer.shorten(sentence.words)[1],
         }
 
     # All that the result depends on.
     options = [tokenizer.vocabularies, tokenizer.characters, tokenizer.init_kwargs, tokenizer.gazetteer]
     options += [tags, scheme, language]
-    encoded, misaligned = DatasetDict(), {}
+    encoded, altered = DatasetDict(), {}
     for name, split in corpus.items():
         fingerprint = Hasher.hash([split._fingerprint, "encode_corpus", 1, options])
         # Not from the cache: nothing in the fingerprint tells whether the code that splits and encodes has changed.
@@ -132,7 +145,7 @@ def encode_corpus(
             load_from_cache_file=False,
             desc=f"Encoding {name}",
         )
-        misaligned[name] = sum(rows["misaligned"])
-        rows = rows.remove_columns("misaligned")
+        altered[name] = Altered(*(sum(rows[count]) for count in Altered._fields))
+        rows = rows.remove_columns(list(Altered._fields))
         encoded[name] = rows.filter(lambda length: length > 0, input_columns="length", desc=f"Reading {name}")
-    return encoded, misaligned
+    return encoded, altered

@@ -92,12 +92,15 @@ def tag(
     if head is not None or format_ != TagFormat.jsonl or redact is not None:
         check_head(pipeline, head, model)
     redaction = redaction_of(redact, redact_numbered or redact_map is not None, pipeline, head, model)
+    pipeline.says_shortened = False  # until all is tagged
     options = _given(head=head, min_score=min_score, recall_bias=recall_bias, batch_size=batch_size)
     if shards is not None and output is not None:
         tag_shards(pipeline, files, format_.value, output, shards, state, say, redaction, **options)
     else:
         with tagging_bar(files, output) as watch, _opened(output) as out:
             write_tagged(pipeline, read_texts(files, watch), format_.value, out, redaction, **options)
+    if pipeline.shortened:
+        say(f"warning: {pipeline.tokenizer.describe_shortened(pipeline.shortened)}", style="yellow")
     finish_redaction(redaction, redact_map)
 
 

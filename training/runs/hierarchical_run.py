@@ -124,6 +124,7 @@ def _train(
     results = {**facts, "train_sentences": sum(map(len, data["train"].values())), "data": data_facts(given)}
     if data["dev"]:
         pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=vocabularies.tokenizer, task="span-tagging")
+        pipeline.says_shortened = False  # it is said of the data
         results.update(_dev_scores(pipeline, given, results["data"]))
     run.write(results)
     return results
@@ -174,12 +175,15 @@ def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> d
     """Each head's data as ids; what of it the tagger will not see as it stands there is said."""
     encoded = {}
     for name, corpus in corpora.items():
-        rows, misaligned = encode_corpus(corpus, vocabularies.tokenizer, *vocabularies.heads[name])
-        for split, count in misaligned.items():
-            if count:
+        rows, altered = encode_corpus(corpus, vocabularies.tokenizer, *vocabularies.heads[name])
+        for split, (misaligned, shortened) in altered.items():
+            if shortened:
+                line = vocabularies.tokenizer.describe_shortened(shortened)
+                console.print(f"{said(name)}{split}: {line}", style="yellow")
+            if misaligned:
                 console.print(
-                    f"{said(name)}{split}: {count:,} spans do not begin and end where words do; they were widened to "
-                    "whole words, or left out where those belong to another span",
+                    f"{said(name)}{split}: {misaligned:,} spans do not begin and end where words do; they were widened "
+                    "to whole words, or left out where those belong to another span",
                     style="yellow",
                 )
             if empty := len(corpus[split]) - len(rows[split]):

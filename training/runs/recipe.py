@@ -47,6 +47,7 @@ class TokenizerOptions:
     lowercase: bool = True
     zero_digits: bool = True
     normalization: str | None = "nfc"
+    max_word_characters: int = 128
     min_count: int = 1
     rare_count: int = 1
 

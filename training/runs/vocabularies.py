@@ -23,6 +23,8 @@ from tagsmith.training.runs.earlier_tagger import EarlierTagger
 from tagsmith.training.runs.pretrained_vectors import PretrainedVectors, read_vectors
 from tagsmith.training.runs.recipe import Recipe
 
+_KEPT = ("splitter", "lowercase", "zero_digits", "normalization", "max_word_characters")  # of an earlier tagger
+
 Corpora = Mapping[str | None, DatasetDict]  # by head; under None that of a tagger of one
 
 
@@ -153,8 +155,7 @@ def _options(
     """How words are made: the recipe's choices, the earlier tagger's where there is one."""
     options = dataclasses.asdict(recipe.tokenizer)
     if earlier is not None:
-        kept = ("splitter", "lowercase", "zero_digits", "normalization")
-        options.update({name: getattr(earlier, name) for name in kept})
+        options.update({name: getattr(earlier, name) for name in _KEPT})
     if options["splitter"] == "auto":
         options["splitter"] = choose_splitter(
             (corpus["train"], heads[name].tag_scheme == "plain") for name, corpus in corpora.items()
@@ -167,6 +168,9 @@ def _options(
         check_normalization(options["normalization"])
     except ValueError as error:
         raise InputError(f"the recipe's tokenizer does not fit: {error}") from error
+    if options["max_word_characters"] < 2:
+        found = f"tokenizer.max_word_characters is {options['max_word_characters']}"
+        raise InputError(found, fix="Give 2 or more; 128 is the default.")
     return options
 
 

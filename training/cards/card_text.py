@@ -16,7 +16,8 @@ from safetensors import safe_open
 from tagsmith.modeling.tag_grammar import span_labels
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.cards.card_markdown import as_code, as_table, as_text
-from tagsmith.training.cards.run_facts import base_name, without_folders
+from tagsmith.training.cards.private_text import base_name
+from tagsmith.training.cards.run_facts import without_folders
 
 _NAMED = 12  # labels in the introduction
 _SPLITS = ("train", "dev", "test")

@@ -19,7 +19,7 @@ from huggingface_hub.repocard import REGEX_YAML_BLOCK
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.cards.card_text import card_text, scores_by_name
-from tagsmith.training.cards.run_facts import base_name
+from tagsmith.training.cards.private_text import base_name
 from tagsmith.training.machine.whole_files import write_whole
 
 TEMPLATE = Path(__file__).parents[2] / "model_cards" / "card_template.md"

@@ -22,6 +22,7 @@ import yaml
 from datasets import Dataset, DatasetDict
 
 import tagsmith
+from tagsmith.training.cards.private_text import base_name, hide_secrets, is_secret, without_secrets
 from tagsmith.training.data.corpora import is_plain, reading_reports
 from tagsmith.training.data.hub_names import may_be_on_hub
 
@@ -133,7 +134,7 @@ def command_facts(arguments: Sequence[str]) -> dict[str, str]:
     program = Path(arguments[0]).name if arguments else ""
     if program not in ("tagsmith", "__main__.py", "command_line.py") or arguments[1:2] not in (["train"], ["demo"]):
         return {}
-    return {"command": shlex.join(["tagsmith", *map(_argument_without_folders, arguments[1:])])}
+    return {"command": hide_secrets(shlex.join(["tagsmith", *map(_argument_without_folders, arguments[1:])]))}
 
 
 def _argument_without_folders(argument: str) -> str:
@@ -141,7 +142,7 @@ def _argument_without_folders(argument: str) -> str:
     match = re.fullmatch(r"([^/\\]*=)?(.*)", argument, flags=re.S)
     assert match is not None
     head, value = match[1] or "", match[2]
-    if "hub_token" in argument:
+    if is_secret(argument.partition("=")[0]):
         return f"{argument.partition('=')[0]}=HIDDEN"
     if head == "start_from=" and hub_name(value):
         return argument
@@ -154,18 +155,13 @@ def _argument_without_folders(argument: str) -> str:
 
 
 def without_folders(value: Any) -> Any:
-    """A value, or all that is in it but a description, with paths reduced to their last part; no token either."""
+    """A value, or all that is in it but a description, with paths reduced to their last part; no secret either."""
     if isinstance(value, Mapping):
-        shown = {key: inner for key, inner in value.items() if key != "hub_token"}
+        shown = without_secrets(dict(value))
         return {key: inner if key == "description" else without_folders(inner) for key, inner in shown.items()}
     if isinstance(value, list):
         return [without_folders(inner) for inner in value]
     return base_name(value) if isinstance(value, str) else value
-
-
-def base_name(path: str) -> str:
-    """The last part of a path, with either kind of slash."""
-    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path
 
 
 def hub_name(start_from: str | None) -> str | None:

@@ -181,7 +181,7 @@ class TestWhatCannotBePushed:
             (without("model.safetensors"), r"no file named model\.safetensors"),
             (with_content("model.safetensors", b"\x10\0\0\0\0\0\0\0{"), "weights are damaged"),
             (with_content("recipe.yaml", b"a: ["), r"recipe\.yaml.*this is not YAML"),
-            (with_content("results.json", b"{"), r"results\.json: this is no JSON object"),
+            (with_content("results.json", b"{"), r"results\.json:1:2: no JSON"),
         ],
     )
     def test_a_folder(self, folder: Path, spoil: Callable[[Path], Any], words: str) -> None:

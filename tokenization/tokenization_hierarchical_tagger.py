@@ -22,6 +22,7 @@ from transformers.tokenization_utils_base import AddedToken
 from .composed import check_normalization, composed
 from .gazetteers import Gazetteer
 from .input_error import InputError
+from .strict_json import read_json
 from .words import SPLITTERS, Word, check_words, cut_sentence, iterate_sentences, split_words
 
 PAD_ID, UNK_ID = 0, 1
@@ -437,9 +438,12 @@ def _flat(rows: Sequence[Sequence[int]]) -> np.ndarray:
 
 def _read_vocabulary(path: str) -> tuple[Words, list[str]]:
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_json(path, _SAVE_AGAIN)
         words, characters = content["words"], content["characters"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except InputError as error:
+        message = f"not a vocabulary of words and characters ({error.message})"
+        raise InputError(message, path=path, line=error.line, column=error.column, fix=_SAVE_AGAIN) from error
+    except (OSError, KeyError) as error:
         raise InputError(
             f"not a vocabulary of words and characters ({error!r})", path=path, fix=_SAVE_AGAIN
         ) from error

@@ -20,6 +20,7 @@ from transformers import AutoConfig
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.cards.model_card import BEGIN, END, picture_names, read_results, shown_results, write_card
 from tagsmith.training.cards.private_text import private_lines, public
 from tagsmith.training.data.strict_parsing import dump_yaml, parse_yaml
@@ -151,7 +152,7 @@ def stage_tagger(folder: Path, staged: Path, repo_id: str, keep_readme: bool = F
             shutil.copyfile(folder / name, staged / name)
     found: list[str] = []
     for path in sorted(staged.glob("*config.json")):  # where people put more than a tagger needs
-        _write_json(path, public(json.loads(path.read_text(encoding="utf-8")), found, _KEPT_KEYS))
+        _write_json(path, public(read_json(path), found, _KEPT_KEYS))
     if (folder / "recipe.yaml").is_file():
         recipe, _ = parse_yaml((folder / "recipe.yaml").read_text(encoding="utf-8"), folder / "recipe.yaml")
         (staged / "recipe.yaml").write_text(dump_yaml(public(recipe, found)), encoding="utf-8")

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 import transformers
-import yaml
 from datasets import Dataset, DatasetDict
 
 import tagsmith
+from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.cards.private_text import base_name, hide_secrets, is_secret, without_secrets
 from tagsmith.training.data.corpora import is_plain, reading_reports
 from tagsmith.training.data.hub_names import may_be_on_hub
+from tagsmith.training.data.strict_parsing import parse_yaml
 
 _EXAMPLES = 5  # of a label
 _LOOKED_AT = 20_000  # sentences, for examples
@@ -147,10 +149,8 @@ def _argument_without_folders(argument: str) -> str:
     if head == "start_from=" and hub_name(value):
         return argument
     if re.match(r"\s*[{\[].*[/\\]", value):
-        try:
-            return head + json.dumps(without_folders(yaml.safe_load(value)), ensure_ascii=False)
-        except yaml.YAMLError:
-            pass
+        with suppress(InputError):
+            return head + json.dumps(without_folders(parse_yaml(value)[0]), ensure_ascii=False)
     return head + base_name(value)
 
 

@@ -40,7 +40,7 @@ def read_texts(files: Iterable[str]) -> Iterator[str | None]:
             continue
         check_file(name)
         if not os.path.isfile(name):  # a pipe, `/dev/stdin`, `<(...)`
-            yield from _lines(_as_they_come(open(name, "rb")), name)  # noqa: SIM115 (closed with the process)
+            yield from _lines(_as_they_come(open(name, "rb")), name)  # noqa: SIM115 (what reads it closes it)
             continue
         with open(name, "rb") as file:
             yield from _lines(_unzipped(file), name)
@@ -80,7 +80,7 @@ def _standard_input() -> Iterator[bytes | None]:
         raise InputError("standard input is closed", fix="Give the name of a file.")
     try:
         # Its own file: Python aborts at its end where a thread still reads sys.stdin.
-        stream = open(os.dup(sys.stdin.fileno()), "rb")  # noqa: SIM115 (closed with the process)
+        stream = open(os.dup(sys.stdin.fileno()), "rb")  # noqa: SIM115 (what reads it closes it)
     except io.UnsupportedOperation:  # no file of the system
         return iter(sys.stdin.buffer)
     return _as_they_come(stream)
@@ -95,8 +95,9 @@ def _as_they_come(stream: Any) -> Iterator[bytes | None]:
 
     def read() -> None:
         try:
-            for line in _unzipped(stream):
-                lines.put(line)
+            with stream:
+                for line in _unzipped(stream):
+                    lines.put(line)
             lines.put(None)
         except Exception as error:  # raised again where the lines are wanted
             lines.put(error)

@@ -23,6 +23,9 @@ def open_sentences(
     See `read_sentences`.
     """
     report = Report() if report is None else report
-    json_lines = Path(path).suffix.lower() in (".jsonl", ".ndjson") or is_json_lines(Path(path), options.encoding)
+    named = Path(path).suffix.lower() in (".jsonl", ".ndjson")
+    json_lines = named or is_json_lines(Path(path), options.encoding)
+    if json_lines and not named:
+        report.add_note("read as JSON lines, by what the file holds", 1, f"its name ends in {Path(path).suffix!r}")
     sentences = (read_json_lines if json_lines else read_sentences)(path, options, report)
     return map_labels(sentences, options.names, report) if options.names else sentences

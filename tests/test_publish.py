@@ -51,6 +51,7 @@ MODEL_CODE = {
 }
 WORD_CODE = {
     "composed.py",
+    "encodings.py",
     "gazetteers.py",
     "input_error.py",
     "spans.py",

@@ -7,7 +7,6 @@ imported, else in the moment they are.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from functools import partial
@@ -106,11 +105,13 @@ def check_folder(folder: str | os.PathLike[str]) -> None:
     words than it was trained on.
 
     Raises:
-        InputError: one of them is missing, or config.json is no JSON.
+        InputError: one of them is missing, or holds no JSON that can be read in one way alone.
     """
-    _check_file(folder, "config.json")
-    _check_file(folder, "tokenizer_config.json")
-    if _model_type(folder) == "hierarchical-tagger":
+    kind = _read_json(folder, "config.json").get("model_type")
+    _read_json(folder, "tokenizer_config.json")
+    if os.path.isfile(os.path.join(folder, "generation_config.json")):
+        _read_json(folder, "generation_config.json")
+    if kind == "hierarchical-tagger":
         _check_file(folder, "vocab.json")
 
 
@@ -119,12 +120,15 @@ def _check_file(folder: str | os.PathLike[str], name: str) -> None:
         raise _not_a_tagger(folder, f"{name} is missing")
 
 
-def _model_type(folder: str | os.PathLike[str]) -> Any:
+def _read_json(folder: str | os.PathLike[str], name: str) -> dict[str, Any]:
+    from tagsmith.tokenization.input_error import InputError
+    from tagsmith.tokenization.strict_json import read_json
+
+    _check_file(folder, name)
     try:
-        with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
-            return dict(json.load(file)).get("model_type")
-    except (ValueError, TypeError) as error:
-        raise _not_a_tagger(folder, f"config.json cannot be read: {error}") from error
+        return read_json(os.path.join(folder, name))
+    except InputError as error:
+        raise _not_a_tagger(folder, f"{name} cannot be read: {error.message}") from error
 
 
 def _not_a_tagger(folder: str | os.PathLike[str], reason: str) -> Exception:

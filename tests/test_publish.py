@@ -50,7 +50,15 @@ MODEL_CODE = {
     "word_cache.py",
     "word_reader.py",
 }
-WORD_CODE = {"gazetteers.py", "input_error.py", "spans.py", "tokenization_hierarchical_tagger.py", "words.py"}
+WORD_CODE = {
+    "composed.py",
+    "encodings.py",
+    "gazetteers.py",
+    "input_error.py",
+    "spans.py",
+    "tokenization_hierarchical_tagger.py",
+    "words.py",
+}
 CODE = MODEL_CODE | WORD_CODE
 TAGGER = WEIGHTS | WORDS | CODE
 HUBS = {".gitattributes"}
@@ -174,8 +182,8 @@ class TestWhatCannotBePushed:
             (without("tokenizer_config.json"), r"tokenizer_config\.json is missing"),
             (without("model.safetensors"), r"no file named model\.safetensors"),
             (with_content("model.safetensors", b"\x10\0\0\0\0\0\0\0{"), "weights are damaged"),
-            (with_content("recipe.yaml", b"a: ["), r"recipe\.yaml: the file cannot be read"),
-            (with_content("results.json", b"{"), r"results\.json: this is no JSON object"),
+            (with_content("recipe.yaml", b"a: ["), r"recipe\.yaml.*this is not YAML"),
+            (with_content("results.json", b"{"), r"results\.json:1:2: no JSON"),
         ],
     )
     def test_a_folder(self, folder: Path, spoil: Callable[[Path], Any], words: str) -> None:
@@ -430,10 +438,72 @@ class TestSecrets:
         publish_tagger(folder, ID)
         assert not any(b"Ada Private" in data for data in hub.repositories[ID].tree().values())
 
-    def test_paths_in_a_persons_own_text(self, hub: LoopbackHub, folder: Path) -> None:
-        text = f"Trained on data/private/train.conll and {folder}/notes.txt with hf_abcdefghijk. See https://a.b/c.html.\n"
-        (folder / "README.md").write_text(text, encoding="utf-8")
-        private = publish_tagger(folder, ID).private_values
-        card = hub.repositories[ID].tree()["README.md"].decode()
-        assert "Trained on train.conll and notes.txt with HIDDEN. See https://a.b/c.html." in card
-        assert {"data/private/train.conll", f"{folder}/notes.txt", "a token"} <= {*private}
+    def test_strings_that_somebody_put_into_a_configuration(
+        self, hub: LoopbackHub, folder: Path, byte_folder: Path, tmp_path: Path
+    ) -> None:
+        secrets = ["hunter22", "hf_abcdefghijk", str(tmp_path), str(Path.home()) + "/", "pa55", "AKIAABCDEFGHIJKLMNOP"]
+        bytes_folder = tmp_path / "bytes"
+        shutil.copytree(byte_folder, bytes_folder)
+        for own in (folder, bytes_folder):
+            for name in ("config.json", "tokenizer_config.json", "generation_config.json"):
+                content = json.loads((own / name).read_text()) if (own / name).exists() else {}
+                content["x_token_id" if name == "config.json" else "task"] = {
+                    "data": f"{own}/private/train.conll",
+                    "home": f"made in {Path.home()}/x with hf_abcdefghijk",
+                    "source": "https://ada:pa55@example.org/x.git",
+                    "api_key": "hunter22",
+                    "deep": [{"password": "hunter22", "note": "AWS_ACCESS_KEY_ID=AKIAABCDEFGHIJKLMNOP"}],
+                }
+                (own / name).write_text(json.dumps(content), encoding="utf-8")
+            recipe = {"training": {"hub_token": "hunter22", "passwd": "hunter22", "seed": 1}}
+            (own / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+            results = {"command": "tagsmith train x --set training.hub_token=hunter22", "secret": "hunter22"}
+            (own / "results.json").write_text(json.dumps(results), encoding="utf-8")
+            private = publish_tagger(own, ID).private_values
+            assert {"api_key", "password", "hub_token", "passwd", "secret", "a token or password"} <= {*private}
+            for name, data in hub.repositories[ID].tree().items():
+                assert not [secret for secret in secrets if secret.encode() in data], name
+            kept = json.loads(hub.repositories[ID].tree()["config.json"])["id2label"]
+            assert kept == json.loads((own / "config.json").read_text())["id2label"]
+            assert load_tagger(ID)(TEXT) == load_tagger(str(own))(TEXT)
+
+    def test_a_persons_own_text_is_not_rewritten(self, hub: LoopbackHub, folder: Path, capsys: Any) -> None:
+        text = (
+            "# Mine\n<details><summary>See [here](docs/a.md)</summary></details>\n"
+            f"Trained on data/private/train.conll\nand {folder}/notes.txt.\nMy hub_token=hf_abcdefghijk\n"
+            "and https://ada:pa55@example.org/x. See https://a.b/c.html, and/or model_cards/x.\n"
+        )
+        path = folder / "README.md"
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match="--keep-readme") as caught:
+            push(folder, ID)
+        for said in (
+            "line 3 (data/private",
+            f"line 4 ({folder}/notes.txt)",
+            "line 5 (a token or",
+            "line 6 (a token",
+        ):
+            assert said in str(caught.value).replace("README.md:", ""), str(caught.value)
+        assert "hf_abcdefghijk" not in str(caught.value) and "summary" not in str(caught.value)
+        assert ID not in hub.repositories and path.read_text(encoding="utf-8") == text
+        push(folder, ID, keep_readme=True)
+        assert text.strip() in hub.repositories[ID].tree()["README.md"].decode()
+        path.write_text("# Mine\nSee [here](docs/a.md), PER/LOC and 1/2/2020.\n", encoding="utf-8")
+        publish_tagger(folder, ID)
+
+    def test_what_a_trainer_left_is_removed_and_said(
+        self, hub: LoopbackHub, folder: Path, tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path, capsys: Any
+    ) -> None:
+        left = ["runs/May_1/events.out.tfevents.1", "trainer_state.json", "training_args.bin"]
+        publish_tagger(folder, ID)
+        repository = hub.repositories[ID]
+        repository.commit("main", repository.tree() | dict.fromkeys([*left, "notes.md"], b"hf_ada"))
+        push(folder, ID)
+        assert (
+            "revoke that token" in capsys.readouterr().err and not pushed(hub) & {*left} and "notes.md" in pushed(hub)
+        )
+        repository.commit("main", repository.tree() | dict.fromkeys([*left, "notes.md"], b"hf_ada"))
+        with pytest.warns(UserWarning, match=r"training_args.bin.*history.*revoke that token"):
+            trainer = trained(tmp_path / "run", tiny_tokenizer, tiny_model.config, hub_strategy="end")
+        trainer.push_to_hub()
+        assert not pushed(hub) & {*left} and "notes.md" in pushed(hub)

@@ -402,3 +402,14 @@ def test_an_earlier_tagger_is_replaced_whole(make_corpus: MakeCorpus, tmp_path: 
     assert not (folder / "gazetteer.json").exists()
     assert (folder / "notes.txt").read_text(encoding="utf-8") == "mine"
     assert "My own words." in card.read_text(encoding="utf-8")
+
+
+def test_a_token_is_written_nowhere(make_corpus: MakeCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["tagsmith", "train", "ner", "--set", "training.hub_token=hf_ada1234567"]
+    monkeypatch.setattr("sys.argv", arguments)
+    training = {**WORD_TRAINING, "num_train_epochs": 1, "hub_token": "hf_ada1234567"}
+    train_tagger(dataclasses.replace(SPANS, training=training), make_corpus(), tmp_path / "out", console=quiet())
+    assert "command" in json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    for path in (tmp_path / "out").rglob("*"):
+        assert path.is_dir() or b"hf_ada" not in path.read_bytes(), path
+    assert "hub_token" not in read_recipe(tmp_path / "out" / "recipe.yaml").training

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -71,3 +72,41 @@ def test_a_closed_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     found = subprocess.run(f"{sys.executable} -m tagsmith tag - <&-", shell=True, capture_output=True, text=True)
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith("error: standard input is closed") and found.stderr.count("\n") == 1
+
+
+def run(command: str, stdin: bytes = b"") -> list[str]:
+    """The texts that a command line of bash has tagged."""
+    process = subprocess.run(["bash", "-c", command], input=stdin, capture_output=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    return [json.loads(line)["text"] for line in process.stdout.decode("utf-8").splitlines()]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such files here")
+def test_pipes_by_name_are_read_once(tiny_folder: Path) -> None:
+    tag = f"{sys.executable} -m tagsmith tag {tiny_folder} --format jsonl"
+    assert run(f"{tag} <(printf 'Ada\\nLund\\n') <(printf Grace | gzip)") == ["Ada", "Lund", "Grace"]
+    assert run(f"{tag} /dev/stdin", "Łódź\nLund".encode()) == ["Łódź", "Lund"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files here")
+def test_a_pipe_in_the_file_system_is_answered_line_by_line(tiny_folder: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with start(str(tiny_folder), str(pipe), "--format", "jsonl") as process, pipe.open("wb") as writer:
+        assert process.stdout
+        for text in ("Ada", "Lund"):
+            writer.write(text.encode() + b"\n")
+            writer.flush()
+            assert json.loads(process.stdout.readline())["text"] == text
+        writer.close()
+        assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files here")
+def test_a_pipe_that_is_not_utf8_says_where(tmp_path: Path, tiny_folder: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = Thread(target=lambda: (tmp_path / "pipe").write_bytes(b"Ada\nL\xff\n"))
+    writer.start()
+    outcome = tagsmith("tag", tiny_folder, tmp_path / "pipe", "--format", "jsonl")
+    writer.join()
+    assert outcome.code == 2 and "pipe:2:2: byte 0xFF is not UTF-8" in outcome.err

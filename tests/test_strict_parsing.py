@@ -8,28 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.data.strict_parsing import dump_yaml, parse_json, parse_yaml
+from tagsmith.training.data.strict_parsing import dump_yaml, parse_yaml
 
 DEEP = 10_000
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' is given twice"),
-        ('{"x": [{"a": 1, "a": 1}]}', "the key 'a' is given twice"),
-        ("[" * DEEP + "]" * DEEP, "nested too deeply"),
-        ('{"a":' * DEEP + "1" + "}" * DEEP, "nested too deeply"),
-        ('{"a": ' + "9" * 5000 + "}", "a number of more than 4,300 digits"),
-        ('{"a": NaN}', "NaN is not a number"),
-        ("[-Infinity]", "-Infinity is not a number"),
-        ("[Infinity]", "Infinity is not a number"),
-        ('{"a": }', "no JSON: Expecting value"),
-    ],
-)
-def test_json_that_is_refused(text: str, found: str) -> None:
-    with pytest.raises(InputError, match=f"file:7.*{found}"):
-        parse_json(text, "file", 7)
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ ASKED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "brackets": ("Tessa (PER*\nRuiz *)\nlives *\nOderau (LOC)\n", "CoNLL-2012", None),
     "ids that begin again": (rows_of(lambda n: n + 1).replace("\n\n", "\n"), "word id 1 after 6", None),
     "ids twice": (rows_of(lambda n: n - (n > 2)), "word id 2 after 2", None),
-    "decimals as ids": (rows_of(lambda n: f"{n + 1}.0"), "'1.0' is an empty node", None),
+    "decimals as ids": (rows_of(lambda n: f"{n + 1}.0"), "the first column counts", None),
     "a comment between ids": ("1\ta\tO\n2\tb\tO\n3\tc\tO\n# x\n4\td\tO\n", "comment inside a sentence", None),
 }  # fmt: skip
 

@@ -231,7 +231,7 @@ class TestSaving:
     def test_broken_vocabulary_is_named(self, content: bytes, message: str, tiny_folder: Path, tmp_path: Path) -> None:
         folder = self.copy(tiny_folder, tmp_path)
         (folder / "vocab.json").write_bytes(content)
-        with pytest.raises(InputError, match=rf"(?s)vocab\.json: {message}"):
+        with pytest.raises(InputError, match=rf"(?s)vocab\.json(:1:\d+)?: {message}"):
             HierarchicalTaggerTokenizer.from_pretrained(folder)
 
     @pytest.mark.parametrize("content", ["{", "[]", '{"case_sensitive": true, "entries": {"A": []}}'])

@@ -15,6 +15,7 @@ import numpy as np
 
 from .composed import NORMALIZATIONS, check_normalization, composed
 from .input_error import InputError
+from .strict_json import parse_json
 
 _BEGIN, _INSIDE, _END, _SINGLE = range(4)
 
@@ -109,10 +110,7 @@ class Gazetteer:
             InputError: the text is not such JSON.
         """
         fix = "Give what Gazetteer.to_json wrote"
-        try:
-            content: Any = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InputError(f"not JSON ({error.msg})", line=error.lineno, column=error.colno, fix=fix) from None
+        content: Any = parse_json(text, fix=fix)
         if not (
             isinstance(content, dict)
             and isinstance(content.get("case_sensitive"), bool)

@@ -10,6 +10,7 @@ from transformers import BatchEncoding, PreTrainedTokenizer
 from transformers.tokenization_utils_base import AddedToken
 
 from .byte_windows import Bytes, TextStream, window_bytes
+from .encodings import Padding, Truncation, is_padded, limit, padded_length
 from .span_codec import DROP_ID, GO_ID, PAD_ID, ByteText, SpanCodec, SymbolLayout
 
 
@@ -50,10 +51,10 @@ class ByteToSpanTokenizer(PreTrainedTokenizer):
         self._tokens = self._name_tokens(special)
         self._ids = {token: index for index, token in enumerate(self._tokens)}
         # Where they stand follows from the layout, also when a saved tokenizer is loaded with another one.
-        kwargs.pop("added_tokens_decoder", None)
+        added = kwargs.pop("added_tokens_decoder", None) or {}
         self._added_tokens_decoder = {
             index: AddedToken(str(token), special=True, normalized=False) for index, token in special.items()
-        }
+        } | {int(index): token for index, token in added.items() if int(index) >= self.layout.vocab_size}
         super().__init__(
             window_size=window_size,
             labels=list(self.layout.labels),
@@ -88,18 +89,29 @@ class ByteToSpanTokenizer(PreTrainedTokenizer):
         self,
         text: str | Bytes | Sequence[str] | Sequence[Bytes],
         *,
-        padding: bool = True,
+        add_special_tokens: bool = True,
+        padding: Padding = True,
+        truncation: Truncation = None,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
         return_tensors: str | None = None,
         return_offsets_mapping: bool = False,
+        return_length: bool = False,
         errors: str = "strict",
     ) -> BatchEncoding:
         """Encode a text or a batch of texts.
 
         Args:
             text: one text or several, or their bytes.
-            padding: pad a batch to its longest text, as arrays.
+            add_special_tokens: taken as transformers does; there are none to add.
+            padding: pad a batch to its longest text, as arrays; "max_length" to so many bytes.
+            truncation: cut longer texts to `max_length` bytes, before the character that would exceed it, with a
+                warning.
+            max_length: a number of bytes; longer texts are warned about.
+            pad_to_multiple_of: pad to a multiple of so many bytes.
             return_tensors: "pt" or "np"; None leaves lists for a single text.
             return_offsets_mapping: give `(start, end)`, in characters, of each byte's character too.
+            return_length: give each text's number of bytes, as `length`.
             errors: what is done about what is not UTF-8: "strict" raises, "replace" reads U+FFFD.
 
         Returns:
@@ -112,22 +124,30 @@ class ByteToSpanTokenizer(PreTrainedTokenizer):
         single = isinstance(text, str | Bytes)
         texts: Any = [text] if single else text
         batch = [ByteText(item, errors) for item in texts]
-        lengths = np.array([len(item) for item in batch], dtype=np.int64)
+        end = limit(list(map(len, batch)), truncation, max_length, "bytes")
+        rows = [item.data if end is None else item.data[: _whole(item, end)] for item in batch]
+        lengths = np.array(list(map(len, rows)), dtype=np.int64)
         data: dict[str, Any]
-        if single and return_tensors is None:
-            data = {"input_ids": batch[0].data.tolist(), "attention_mask": [1] * len(batch[0])}
-        elif not padding:
-            rows = [item.data.tolist() for item in batch]
-            data = {"input_ids": rows, "attention_mask": [[1] * len(row) for row in rows]}
+        if not is_padded(padding) or (
+            single and return_tensors is None and padding is True and not pad_to_multiple_of
+        ):
+            lists = [row.tolist() for row in rows]
+            data = {"input_ids": lists, "attention_mask": [[1] * len(row) for row in lists]}
         else:
             ends = np.cumsum(lengths)
-            joined = np.concatenate([np.empty(0, dtype=np.uint8), *(item.data for item in batch)])
+            joined = np.concatenate([np.empty(0, dtype=np.uint8), *rows])
             input_ids = window_bytes(joined, ends - lengths, ends)
-            mask = np.arange(input_ids.shape[1]) < lengths[:, None]
+            width = padded_length(input_ids.shape[1], padding, max_length, pad_to_multiple_of)
+            input_ids = np.pad(input_ids, ((0, 0), (0, width - input_ids.shape[1])), constant_values=PAD_ID)
+            mask = np.arange(width) < lengths[:, None]
             data = {"input_ids": input_ids, "attention_mask": mask.astype(np.int64)}
+        if return_length:
+            data["length"] = lengths.tolist()
+        if single and return_tensors is None:
+            data = {key: list(map(int, own)) if np.ndim(own := value[0]) else own for key, value in data.items()}
         encoding = BatchEncoding(data, tensor_type=return_tensors)
         if return_offsets_mapping:
-            offsets = [_offsets(item) for item in batch]
+            offsets = [_offsets(item)[: len(row)] for item, row in zip(batch, rows, strict=True)]
             encoding["offset_mapping"] = offsets[0] if single else offsets
         return encoding
 
@@ -153,8 +173,8 @@ class ByteToSpanTokenizer(PreTrainedTokenizer):
         return self.layout.vocab_size
 
     def get_vocab(self) -> dict[str, int]:
-        """Every id by its name."""
-        return dict(self._ids)
+        """Every id by its name, and those of tokens that were added; no text gives these, and no model writes them."""
+        return {**self._ids, **self._added_tokens_encoder}
 
     def tokenize(self, text: str, **kwargs: Any) -> list[str]:
         """The bytes of a text, each as the character of its number."""
@@ -178,6 +198,11 @@ class ByteToSpanTokenizer(PreTrainedTokenizer):
     def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Nothing to write: window size and labels stand in tokenizer_config.json."""
         return ()
+
+
+def _whole(text: ByteText, size: int) -> int:
+    """The most bytes up to `size` that are whole characters."""
+    return int(text.bounds[np.searchsorted(text.bounds, size, side="right") - 1])
 
 
 def _offsets(text: ByteText) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Words and their characters as ids, for the hierarchical tagger.
 
 A text is split into words with exact offsets; each word becomes the id of its normalised form (digits to 0, case
-folded) and the ids of its characters as they stand, or in the Unicode form that `normalization` names. A very long word
-is read as its first and last characters, so that memory does not grow with it; no text is truncated, and offsets are
+folded) and the ids of its characters as they stand, or in the Unicode form that `normalization` names. A very long
+word is read as its first and last characters, so that memory does not grow with it; no text is truncated, and offsets are
 those of whole words.
 """
 
@@ -21,8 +21,10 @@ from transformers import BatchEncoding, PreTrainedTokenizer
 from transformers.tokenization_utils_base import AddedToken
 
 from .composed import check_normalization, composed
+from .encodings import Padding, TaggerEncoding, Truncation, is_padded, limit, padded_length
 from .gazetteers import Gazetteer
 from .input_error import InputError
+from .strict_json import read_json
 from .words import SPLITTERS, Word, check_words, cut_sentence, iterate_sentences, shorten_words, split_words
 
 PAD_ID, UNK_ID = 0, 1
@@ -316,9 +318,14 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         text: str | Sequence[str] | Sequence[Sequence[str]],
         *,
         is_split_into_words: bool = False,
-        padding: bool = True,
+        add_special_tokens: bool = True,
+        padding: Padding = True,
+        truncation: Truncation = None,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
         return_tensors: str | None = None,
         return_offsets_mapping: bool = False,
+        return_length: bool = False,
         language: str | None = None,
     ) -> BatchEncoding:
         """Encode a text or a batch of texts (or, if split, a sentence or a batch of sentences of words).
@@ -326,14 +333,20 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         Args:
             text: one text or several; with `is_split_into_words`, one list of words or several.
             is_split_into_words: the text is already split.
-            padding: pad a batch to its longest sentence and longest word, as arrays.
+            add_special_tokens: taken as transformers does; there are none to add.
+            padding: pad a batch to its longest sentence and longest word, as arrays; "max_length" to so many words.
+            truncation: cut longer sentences to `max_length` words, with a warning.
+            max_length: a number of words; longer sentences are warned about.
+            pad_to_multiple_of: pad to a multiple of so many words.
             return_tensors: "pt" or "np"; None leaves lists.
             return_offsets_mapping: give each word's `(start, end)` in characters too; not for words given split.
+            return_length: give each sentence's number of words, as `length`.
             language: whose words these are, where each language has its own.
 
         Returns:
             `input_ids` (batch, words), `character_ids` (batch, words, characters), `attention_mask` (batch, words)
-            and, with a gazetteer, `gazetteer_features`; without the batch axis for a single text as lists.
+            and, with a gazetteer, `gazetteer_features`; without the batch axis for a single text as lists. Its
+            `word_ids()` are those of the words.
         """
         single = isinstance(text, str) or (is_split_into_words and bool(text) and isinstance(text[0], str))
         batch: Sequence[Any] = [text] if single else text
@@ -345,33 +358,102 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
             split = [self.split(item) for item in batch]
             offsets = [[(word.start, word.end) for word in words] for words in split]
             batch = [[word.text for word in words] for words in split]
-        features = [{**self.encode_words(words, language), "attention_mask": [1] * len(words)} for words in batch]
-        if single and return_tensors is None:
-            data: Mapping[str, Any] = features[0]
-        elif padding:
-            data = self.pad_sentences(features)
+        end = limit(list(map(len, batch)), truncation, max_length, "words")
+        features = [self._feature(words[:end], language) for words in batch]
+        if single and return_tensors is None and padding != "max_length" and pad_to_multiple_of is None:
+            data: dict[str, Any] = features[0]
+        elif is_padded(padding):
+            data = {**self.pad_sentences(features, padding, max_length, pad_to_multiple_of)}
+            if single and return_tensors is None:
+                data = {key: value[0].tolist() for key, value in data.items()}
         else:
             keys = features[0] if features else self.model_input_names
             data = {key: [feature[key] for feature in features] for key in keys}
-        encoding = BatchEncoding(data, tensor_type=return_tensors)
+        if return_length:
+            lengths = [len(feature["input_ids"]) for feature in features]
+            data["length"] = lengths[0] if single and return_tensors is None else lengths
+        encoding = TaggerEncoding(data, tensor_type=return_tensors)
         if return_offsets_mapping and offsets is not None:
+            offsets = [own[:end] for own in offsets]
             encoding["offset_mapping"] = offsets[0] if single else offsets
         return encoding
 
-    def encode(self, text: str | Sequence[str], language: str | None = None) -> list[int]:
-        """The word ids of a text, or of words already split."""
+    def _feature(self, words: Sequence[str], language: str | None) -> dict[str, Any]:
+        return {**self.encode_words(words, language), "attention_mask": [1] * len(words)}
+
+    def pad(
+        self,
+        encoded_inputs: Any,
+        padding: Padding = True,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_attention_mask: bool | None = None,
+        return_tensors: str | None = None,
+        verbose: bool = True,
+    ) -> BatchEncoding:
+        """Pad encoded sentences, as transformers' collators ask for it; `labels` by -100.
+
+        Args:
+            encoded_inputs: a list of encoded sentences, or one mapping with a list of each part.
+            padding: as in a call.
+            max_length: likewise.
+            pad_to_multiple_of: likewise.
+            padding_side: "right", the only one.
+            return_attention_mask: False leaves the mask out.
+            return_tensors: "pt" or "np"; None gives arrays too.
+            verbose: taken for transformers' sake.
+
+        Raises:
+            ValueError: another side, or sizes that do not fit.
+        """
+        if padding_side not in (None, "right"):
+            raise ValueError(f"padding_side is {padding_side!r}; a tagger reads words padded on the right.")
+        features = encoded_inputs
+        if isinstance(features, Mapping):
+            ids = features["input_ids"]
+            if len(ids) and np.ndim(ids[0]) == 0:
+                features = [features]
+            else:
+                features = [{key: value[row] for key, value in encoded_inputs.items()} for row in range(len(ids))]
+        if is_padded(padding):
+            data: dict[str, Any] = {**self.pad_sentences(features, padding, max_length, pad_to_multiple_of)}
+        else:
+            data = {key: [feature[key] for feature in features] for key in features[0]}
+        others = [key for key in (features[0] if len(features) else ()) if key not in data]
+        data |= {key: [feature[key] for feature in features] for key in others}
+        if return_attention_mask is False:
+            data.pop("attention_mask", None)
+        return TaggerEncoding(data, tensor_type=return_tensors)
+
+    def encode(
+        self, text: str | Sequence[str], language: str | None = None, add_special_tokens: bool = True
+    ) -> list[int]:
+        """The word ids of a text, or of words already split; there are no special tokens to add."""
         words = self.tokenize(text) if isinstance(text, str) else text
         return self._look_up(words, language)
 
-    def pad_sentences(self, features: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    def pad_sentences(
+        self,
+        features: Sequence[Mapping[str, Any]],
+        padding: Padding = True,
+        max_length: int | None = None,
+        multiple: int | None = None,
+    ) -> dict[str, np.ndarray]:
         """Right-pad encoded sentences to arrays: the one place that does.
+
+        Args:
+            features: the sentences.
+            padding: True pads to the longest; "max_length" to `max_length` words.
+            max_length: a number of words.
+            multiple: pad to a multiple of so many words.
 
         Returns:
             int64 `input_ids` (batch, words), `attention_mask` (batch, words) and, where given, `character_ids`
             (batch, words, characters), `labels` (batch, words) padded by -100 and float32 `gazetteer_features`.
         """
         lengths = np.array([len(feature["input_ids"]) for feature in features], dtype=np.int64)
-        shape = (len(features), int(lengths.max(initial=0)))
+        shape = (len(features), padded_length(int(lengths.max(initial=0)), padding, max_length, multiple))
         mask = np.arange(shape[1]) < lengths[:, None]
         padded = {"input_ids": np.full(shape, PAD_ID, dtype=np.int64), "attention_mask": mask.astype(np.int64)}
         padded["input_ids"][mask] = _flat([feature["input_ids"] for feature in features])
@@ -503,9 +585,12 @@ def _flat(rows: Sequence[Sequence[int]]) -> np.ndarray:
 
 def _read_vocabulary(path: str) -> tuple[Words, list[str]]:
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_json(path, _SAVE_AGAIN)
         words, characters = content["words"], content["characters"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except InputError as error:
+        message = f"not a vocabulary of words and characters ({error.message})"
+        raise InputError(message, path=path, line=error.line, column=error.column, fix=_SAVE_AGAIN) from error
+    except (OSError, KeyError) as error:
         raise InputError(
             f"not a vocabulary of words and characters ({error!r})", path=path, fix=_SAVE_AGAIN
         ) from error

@@ -15,8 +15,11 @@ from safetensors import safe_open
 
 from tagsmith.modeling.tag_grammar import span_labels
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.cards.card_markdown import as_code, as_table, as_text
-from tagsmith.training.cards.run_facts import base_name, without_folders
+from tagsmith.training.cards.private_text import base_name
+from tagsmith.training.cards.run_facts import without_folders
+from tagsmith.training.data.strict_parsing import parse_yaml
 
 _NAMED = 12  # labels in the introduction
 _SPLITS = ("train", "dev", "test")
@@ -106,11 +109,12 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     """A file of JSON or YAML, by its ending; nothing where there is none."""
     if not path.is_file():
         return {}
+    if path.suffix == ".json":
+        return read_json(path)
     try:
-        read = json.loads if path.suffix == ".json" else yaml.safe_load
-        return dict(read(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, yaml.YAMLError) as error:
-        raise InputError(f"this cannot be read: {' '.join(str(error).split())}", path=path) from error
+        return dict(parse_yaml(path.read_text(encoding="utf-8"), path)[0])
+    except (UnicodeDecodeError, TypeError) as error:
+        raise InputError(f"this cannot be read: {error}", path=path) from error
 
 
 def _labels_by_head(config: Any) -> dict[str, Sequence[str]]:

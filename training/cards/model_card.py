@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.cards.card_text import card_text, scores_by_name
-from tagsmith.training.cards.run_facts import base_name
+from tagsmith.training.cards.private_text import base_name
+from tagsmith.training.data.strict_parsing import parse_yaml
 from tagsmith.training.machine.whole_files import write_whole
 
 TEMPLATE = Path(__file__).parents[2] / "model_cards" / "card_template.md"
@@ -112,15 +113,12 @@ def read_results(folder: str | Path) -> dict[str, Any]:
     """What `results.json` of a folder holds; nothing where there is none.
 
     Raises:
-        InputError: it is no JSON object.
+        InputError: it is no JSON object, or not one that can be read in one way alone.
     """
     path = Path(folder, "results.json")
     if not path.is_file():
         return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"this is no JSON object: {error}", path=path) from error
+    return read_json(path)
 
 
 def shown_results(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,10 +152,14 @@ def _read_card(path: Path) -> _Card:
     try:
         content = path.read_bytes().decode("utf-8-sig")
         match = REGEX_YAML_BLOCK.search(content)
-        metadata = yaml.safe_load(match[2]) if match else None
+        above = content.count("\n", 0, match.start(2)) if match else 0
+        metadata = parse_yaml("\n" * above + match[2])[0] if match else None
         metadata = dict(metadata or {})
         ModelCardData(**metadata)
-    except (ValueError, TypeError, yaml.YAMLError) as error:
+    except InputError as error:
+        message = f"this card's metadata cannot be read: {error.message}"
+        raise InputError(message, path=path, line=error.line, column=error.column, fix=error.fix or fix) from error
+    except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"this card's metadata cannot be read: {reason}", path=path, fix=fix) from error
     text = content[match.end() :] if match else f"\n{content}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import yaml
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 from safetensors import safe_open
@@ -19,8 +20,10 @@ from transformers import AutoConfig
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.cards.model_card import picture_names, read_results, shown_results, write_card
-from tagsmith.training.cards.private_text import public, public_text
+from tagsmith.tokenization.strict_json import read_json
+from tagsmith.training.cards.model_card import BEGIN, END, picture_names, read_results, shown_results, write_card
+from tagsmith.training.cards.private_text import private_lines, public
+from tagsmith.training.data.strict_parsing import dump_yaml, parse_yaml
 from tagsmith.training.tagging.hub_errors import LOG_IN, hub_error
 from tagsmith.training.tagging.load_tagger import load_tagger
 
@@ -28,8 +31,28 @@ from tagsmith.training.tagging.load_tagger import load_tagger
 # vocabulary are written again.
 _WEIGHTS = "model.safetensors"
 _COPIED = ("generation_config.json",)
+# Of these, values are the names of labels, code and tokens, which loading needs.
+_KEPT_KEYS = ("id2label", "label2id", "labels", "heads", "auto_map", "custom_pipelines", "added_tokens_decoder")
+# What trainers of transformers push besides a model: their arguments, where a token may be, and what they log.
+LEFT_BY_TRAINERS = [
+    "training_args.bin",
+    "*/training_args.bin",
+    "*events.out.tfevents*",
+    "*optimizer.pt",
+    "*scheduler.pt",
+    "*rng_state*.pth",
+    "*trainer_state.json",
+]
 # What would be taken for a part of the tagger, if an earlier push left it in the repository.
-_REPLACED = ("*.safetensors", "*.bin", "generation_config.json", "vocab.json", "gazetteer.json", "added_tokens.json")
+_REPLACED = (
+    *LEFT_BY_TRAINERS,
+    "*.safetensors",
+    "*.bin",
+    "generation_config.json",
+    "vocab.json",
+    "gazetteer.json",
+    "added_tokens.json",
+)
 
 
 @dataclass
@@ -38,7 +61,7 @@ class Publication:
 
     Attributes:
         sizes: bytes of each file.
-        private_values: what recipe.yaml, results.json and README.md say of this machine, and is not published.
+        private_values: what configurations, recipe.yaml and results.json say of this machine, and is not published.
         removed: files of an earlier tagger that the push took out of the repository.
         url: where the tagger is; None for a dry run.
         changed: whether there was anything new, and so a commit.
@@ -52,7 +75,13 @@ class Publication:
 
 
 def publish_tagger(
-    folder: str | Path, repo_id: str, *, private: bool = False, revision: str | None = None, dry_run: bool = False
+    folder: str | Path,
+    repo_id: str,
+    *,
+    private: bool = False,
+    revision: str | None = None,
+    dry_run: bool = False,
+    keep_readme: bool = False,
 ) -> Publication:
     """Put a trained tagger on the Hub, in one commit, or in none where everything is there already.
 
@@ -66,9 +95,11 @@ def publish_tagger(
         private: make the repository private, if it is new.
         revision: the branch, made where it is missing; the main one by default.
         dry_run: send nothing, and need neither a network nor a token.
+        keep_readme: send README.md though it holds paths of this machine, or what looks like a secret.
 
     Raises:
-        InputError: the folder is not that of a tagger; the Hub cannot be reached or refuses.
+        InputError: the folder is not that of a tagger; README.md holds what should not be sent; the Hub cannot be
+            reached or refuses.
     """
     try:
         validate_repo_id(repo_id)
@@ -76,7 +107,7 @@ def publish_tagger(
         raise InputError(f"this is no name of a repository: {error}", path=repo_id, fix="Write owner/name.") from error
     with TemporaryDirectory() as name:
         staged = Path(name)
-        private_values = stage_tagger(Path(folder), staged, repo_id)
+        private_values = stage_tagger(Path(folder), staged, repo_id, keep_readme)
         sizes = {path.name: path.stat().st_size for path in sorted(staged.iterdir())}
         publication = Publication(sizes, private_values)
         if dry_run:
@@ -93,19 +124,21 @@ def publish_tagger(
     return publication
 
 
-def stage_tagger(folder: Path, staged: Path, repo_id: str) -> list[str]:
+def stage_tagger(folder: Path, staged: Path, repo_id: str, keep_readme: bool = False) -> list[str]:
     """Gather in one folder what is to be published of a tagger's, and nothing else.
 
     Args:
         folder: of the tagger.
         staged: an empty folder.
         repo_id: the name under which the tagger is published; the card's snippets load it by that.
+        keep_readme: as in `publish_tagger`.
 
     Returns:
         What the files say of this machine, and is not published.
 
     Raises:
-        InputError: the folder is not that of a tagger, or a file of it cannot be read.
+        InputError: the folder is not that of a tagger, or a file of it cannot be read; README.md holds what should not
+            be sent.
     """
     if not folder.is_dir():
         raise InputError("there is no such folder", path=folder)
@@ -118,24 +151,53 @@ def stage_tagger(folder: Path, staged: Path, repo_id: str) -> list[str]:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, staged / name)
     found: list[str] = []
-    for name, read, write in (
-        ("recipe.yaml", yaml.safe_load, partial(yaml.safe_dump, sort_keys=False, allow_unicode=True, width=100)),
-        ("results.json", json.loads, partial(json.dumps, indent=2, ensure_ascii=False)),
-    ):
-        if (folder / name).is_file():
-            try:
-                content = results if name == "results.json" else read((folder / name).read_text(encoding="utf-8"))
-            except (ValueError, yaml.YAMLError) as error:
-                raise InputError(
-                    f"the file cannot be read: {' '.join(str(error).split())}", path=folder / name
-                ) from error
-            (staged / name).write_text(str(write(public(content, found))), encoding="utf-8")
+    for path in sorted(staged.glob("*config.json")):  # where people put more than a tagger needs
+        _write_json(path, public(read_json(path), found, _KEPT_KEYS))
+    if (folder / "recipe.yaml").is_file():
+        recipe, _ = parse_yaml((folder / "recipe.yaml").read_text(encoding="utf-8"), folder / "recipe.yaml")
+        (staged / "recipe.yaml").write_text(dump_yaml(public(recipe, found)), encoding="utf-8")
+    if (folder / "results.json").is_file():
+        _write_json(staged / "results.json", public(results, found))
     if (folder / "README.md").is_file():
-        text = (folder / "README.md").read_text(encoding="utf-8")
-        (staged / "README.md").write_text(public_text(text, found), encoding="utf-8")
+        shutil.copyfile(folder / "README.md", staged / "README.md")
+    if not keep_readme and (folder / "README.md").is_file():
+        _check_readme(folder)
     if "/" in repo_id and (staged / "results.json").is_file():
         write_card(staged, name=repo_id)  # its snippets load the tagger by its name
     return list(dict.fromkeys(found))
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _check_readme(folder: Path) -> None:
+    """A person's own text is not rewritten, so it is not sent where it says too much."""
+    text = (folder / "README.md").read_text(encoding="utf-8", errors="replace")
+    if (folder / "results.json").is_file():  # then what is between the marks is written again
+        text = re.sub(f"{BEGIN}.*?{END}", lambda match: "\n" * match[0].count("\n"), text, flags=re.S)
+    if found := list(private_lines(text, folder)):
+        listed = ", ".join(f"line {number} ({what})" for number, what in found[:5])
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        raise InputError(
+            f"the card says where this machine has its files, or holds a secret: {listed}{more}",
+            path=folder / "README.md",
+            fix="Change these lines, or publish them as they are with `tagsmith push --keep-readme`.",
+        )
+
+
+def left_by_trainers(names: Iterable[str]) -> list[str]:
+    """The files of a repository that a trainer of transformers left there: its arguments, its state, its logs."""
+    return sorted(name for name in names if _matches(name, LEFT_BY_TRAINERS))
+
+
+def revoke_advice(repo_id: str, names: Iterable[str]) -> str:
+    """What to say of such files, which a push removes, but not from the repository's history."""
+    return (
+        f"{repo_id} had {', '.join(names)}, which a push removes, but the history of the repository keeps. "
+        "training_args.bin holds the token of the run that wrote it where one was given as hub_token: revoke that "
+        "token in the settings of the Hub, or delete the repository."
+    )
 
 
 def _copy_weights(source: Path, target: Path) -> None:
@@ -148,7 +210,7 @@ def _copy_weights(source: Path, target: Path) -> None:
         save_file(load_file(source), target, metadata={"format": "pt"})
 
 
-def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch(name, pattern) for pattern in patterns)
 
 

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 import transformers
-import yaml
 from datasets import Dataset, DatasetDict
 
 import tagsmith
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.cards.private_text import base_name, hide_secrets, is_secret, without_secrets
 from tagsmith.training.data.corpora import is_plain, reading_reports
 from tagsmith.training.data.hub_names import may_be_on_hub
+from tagsmith.training.data.strict_parsing import parse_yaml
 
 _EXAMPLES = 5  # of a label
 _LOOKED_AT = 20_000  # sentences, for examples
@@ -133,7 +136,7 @@ def command_facts(arguments: Sequence[str]) -> dict[str, str]:
     program = Path(arguments[0]).name if arguments else ""
     if program not in ("tagsmith", "__main__.py", "command_line.py") or arguments[1:2] not in (["train"], ["demo"]):
         return {}
-    return {"command": shlex.join(["tagsmith", *map(_argument_without_folders, arguments[1:])])}
+    return {"command": hide_secrets(shlex.join(["tagsmith", *map(_argument_without_folders, arguments[1:])]))}
 
 
 def _argument_without_folders(argument: str) -> str:
@@ -141,31 +144,24 @@ def _argument_without_folders(argument: str) -> str:
     match = re.fullmatch(r"([^/\\]*=)?(.*)", argument, flags=re.S)
     assert match is not None
     head, value = match[1] or "", match[2]
-    if "hub_token" in argument:
+    if is_secret(argument.partition("=")[0]):
         return f"{argument.partition('=')[0]}=HIDDEN"
     if head == "start_from=" and hub_name(value):
         return argument
     if re.match(r"\s*[{\[].*[/\\]", value):
-        try:
-            return head + json.dumps(without_folders(yaml.safe_load(value)), ensure_ascii=False)
-        except yaml.YAMLError:
-            pass
+        with suppress(InputError):
+            return head + json.dumps(without_folders(parse_yaml(value)[0]), ensure_ascii=False)
     return head + base_name(value)
 
 
 def without_folders(value: Any) -> Any:
-    """A value, or all that is in it but a description, with paths reduced to their last part; no token either."""
+    """A value, or all that is in it but a description, with paths reduced to their last part; no secret either."""
     if isinstance(value, Mapping):
-        shown = {key: inner for key, inner in value.items() if key != "hub_token"}
+        shown = without_secrets(dict(value))
         return {key: inner if key == "description" else without_folders(inner) for key, inner in shown.items()}
     if isinstance(value, list):
         return [without_folders(inner) for inner in value]
     return base_name(value) if isinstance(value, str) else value
-
-
-def base_name(path: str) -> str:
-    """The last part of a path, with either kind of slash."""
-    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path
 
 
 def hub_name(start_from: str | None) -> str | None:

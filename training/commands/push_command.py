@@ -17,20 +17,27 @@ def push(
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     revision: Annotated[str | None, typer.Option(help="Branch, made where it is missing; main by default.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be sent, and send nothing.")] = False,
+    keep_readme: Annotated[
+        bool, typer.Option("--keep-readme", help="Send README.md as it is, with the paths and secrets in it.")
+    ] = False,
 ) -> None:
     """Publish a tagger: in one commit, with its code, and nothing else of the folder."""
     from huggingface_hub.utils import disable_progress_bars, logging
 
-    from tagsmith.training.cards.publish import publish_tagger
+    from tagsmith.training.cards.publish import left_by_trainers, publish_tagger, revoke_advice
 
     prepare_torch(1)
     disable_progress_bars()
     logging.set_verbosity_error()
-    publication = publish_tagger(folder, repo_id, private=private, revision=revision, dry_run=dry_run)
+    publication = publish_tagger(
+        folder, repo_id, private=private, revision=revision, dry_run=dry_run, keep_readme=keep_readme
+    )
     if publication.private_values:
         say(f"not published: {', '.join(publication.private_values)}; of a path only the file's name")
     if publication.removed:
         say(f"of an earlier tagger, and removed: {', '.join(publication.removed)}")
+    if left := left_by_trainers(publication.removed):
+        say(revoke_advice(repo_id, left), style="yellow")
     if dry_run:
         for name, size in publication.sizes.items():
             sys.stdout.write(f"{size:12,}  {name}\n")

@@ -13,7 +13,7 @@ from tagsmith.training.data.foreign_formats import refuse_foreign, refuse_runnin
 from tagsmith.training.data.header_row import header_names, sentence_name, word_name
 from tagsmith.training.data.reading_options import SEPARATORS, ReadingOptions, option
 from tagsmith.training.data.text_lines import binary_file, read_lines
-from tagsmith.training.data.word_ids import IdEvidence, in_doubt
+from tagsmith.training.data.word_ids import IdEvidence, count_with_marks, in_doubt
 
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 
@@ -225,6 +225,10 @@ def _are_quoted(rows: list[list[str]], column: int) -> bool:
 def _has_ids(path: Path, options: ReadingOptions, lines: _Lines, rows: list[list[str]], header: bool) -> bool:
     """Whether the first column holds word ids; a column of words that is named decides what is in doubt."""
     if not rows or len(rows[0]) < 3 or options.word_column == 0:
+        return False
+    if count_with_marks([row[0] for row in rows]):
+        if options.word_column is None and not header:
+            raise in_doubt(path, *lines.first[0])
         return False
     commented = any(_KNOWN_COMMENT.match(line) for line in lines.comments)
     ids = lines.ids.holds_ids(lines.rows - header, rows, commented)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.strict_json import parse_json
 from tagsmith.training.data.foreign_formats import is_json_lines
-from tagsmith.training.data.strict_parsing import parse_json
 from tagsmith.training.data.text_lines import read_lines
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")

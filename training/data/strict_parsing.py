@@ -1,11 +1,9 @@
-"""JSON and YAML of people, read strictly: nothing is taken twice, and a number is what it looks like."""
+"""YAML of people, read strictly: nothing is taken twice, and a number is what it looks like. JSON: `strict_json`."""
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import sys
 from collections.abc import Hashable
 from itertools import accumulate
 from pathlib import Path
@@ -19,44 +17,6 @@ _QUOTE = "Put quotes around it if it is text."
 _TOO_DEEP = "it is nested too deeply"
 _DEEPEST = 200
 _YAML = "Write a key and its value a line, as 'key: value', inner ones indented by spaces; text may need quotes."
-
-
-def parse_json(text: str, path: str | Path | None = None, line: int | None = None, fix: str | None = None) -> Any:
-    """Read JSON.
-
-    Args:
-        text: the JSON.
-        path: of the file, for errors.
-        line: the text's line there, where it has but one.
-        fix: for errors.
-
-    Raises:
-        InputError: no JSON; a key given twice; NaN or Infinity; a number of thousands of digits; deep nesting.
-    """
-    try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
-    except json.JSONDecodeError as error:
-        line = error.lineno if line is None else line
-        raise InputError(f"no JSON: {error.msg}", path=path, line=line, column=error.colno, fix=fix) from None
-    except RecursionError:
-        raise InputError(f"no JSON: {_TOO_DEEP}", path=path, line=line, fix=fix) from None
-    except InputError as error:
-        raise InputError(error.message, path=path, line=line, fix=error.fix) from None
-    except ValueError:  # of int()
-        found = f"no JSON: a number of more than {sys.get_int_max_str_digits():,} digits"
-        raise InputError(found, path=path, line=line, fix=fix) from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
-        raise InputError(f"the key {twice[:80]!r} is given twice", fix="Keep one of them.")
-    return content
-
-
-def _no_number(name: str) -> None:
-    raise InputError(f"no JSON: {name} is not a number in JSON", fix="Write a number, a string or null.")
 
 
 def parse_yaml(text: str, path: str | Path | None = None) -> tuple[Any, dict[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from tagsmith.tokenization.input_error import InputError
@@ -14,6 +14,8 @@ from tagsmith.training.data.word_alignment import Unit
 
 _NUMBER = re.compile(r"(\d{1,40})([-.]\d{1,40})?(?=[\t ,;|]|$)")
 _AFTER = frozenset("\t ,;|")
+# The last number of a field, or the first, and what stands around it.
+_MARKED = (re.compile(r"(.*?)(\d{1,9})(\D*)"), re.compile(r"(\D*)(\d{1,9})(\D.*)?"))
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})$")
 _EMPTY_NODE = re.compile(r"\d{1,9}\.\d{1,9}$")
 _COUNTED = [str(number) for number in range(1, 1000)]
@@ -76,10 +78,26 @@ class IdEvidence:
         return True
 
 
+def count_with_marks(first: Sequence[str]) -> bool:
+    """Whether the fields of a first column count rows and are no numbers: `1.` `2.`, `(1)`, `w1`, `3-1` `3-2`.
+
+    Args:
+        first: the first rows' fields, in order.
+    """
+    return len(first) > 1 and any(_counts(first, pattern) for pattern in _MARKED)
+
+
+def _counts(first: Sequence[str], pattern: re.Pattern[str]) -> bool:
+    matches = [match for field in first if (match := pattern.fullmatch(field)) and (match[1] or match[3])]
+    counts = [(match[1], int(match[2]), match[3]) for match in matches]
+    rising = sum(there == (before, number + 1, after) for (before, number, after), there in pairwise(counts))
+    return len(counts) >= 0.8 * len(first) and rising >= 0.5 * (len(counts) - 1)
+
+
 def in_doubt(path: Path, line: int, found: str) -> InputError:
     """The error for a first column that may hold ids or words."""
     fix = f"Pass {option('word_column', 1)} if they are ids, {option('word_column', 0)} if they are words."
-    message = f"the first column holds numbers, which may be word ids or words: {found[:40]!r}"
+    message = f"the first column counts, and may hold word ids or words: {found[:40]!r}"
     return InputError(message, path=path, line=line, column=1, fix=fix)
 
 

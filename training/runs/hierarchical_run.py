@@ -182,8 +182,8 @@ def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> d
                 console.print(f"{said(name)}{split}: {line}", style="yellow")
             if misaligned:
                 console.print(
-                    f"{said(name)}{split}: {misaligned:,} spans do not begin and end where words do; they were widened "
-                    "to whole words, or left out where those belong to another span",
+                    f"{said(name)}{split}: {misaligned:,} spans do not begin and end where words do; they were "
+                    "widened to whole words, or left out where those belong to another span",
                     style="yellow",
                 )
             if empty := len(corpus[split]) - len(rows[split]):

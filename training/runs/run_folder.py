@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from filelock import FileLock, Timeout
 import tagsmith.modeling
 import tagsmith.tokenization
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.machine.processes import is_main_process
 
 CHECKPOINTS = "checkpoints"
@@ -72,8 +72,8 @@ def check_folder_is_free(folder: str | Path, *, resume: bool = False, overwrite:
 
 def _is_ours(folder: Path) -> bool:
     try:
-        return json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type") in _TYPES
-    except (OSError, ValueError, AttributeError):
+        return read_json(folder / "config.json").get("model_type") in _TYPES
+    except (OSError, InputError):
         return False
 
 

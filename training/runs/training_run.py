@@ -22,6 +22,7 @@ from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.cards.model_card import write_card, write_results
+from tagsmith.training.cards.private_text import without_secrets
 from tagsmith.training.cards.run_facts import command_facts, course, environment_facts, hub_name
 from tagsmith.training.machine.processes import is_main_process
 from tagsmith.training.machine.whole_files import write_whole
@@ -92,7 +93,7 @@ class TrainingRun:
         """
         fields = model_fields(type(model.config))
         settled = {name: getattr(model.config, name) for name in fields}
-        self.recipe = dataclasses.replace(recipe, model=settled, training=self.training)
+        self.recipe = dataclasses.replace(recipe, model=settled, training=without_secrets(self.training))
         if self.checkpoint is not None:
             _check_shape(model.config, self.checkpoint)
         progress = ProgressReport(self.console)

@@ -17,9 +17,9 @@ import tagsmith
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.strict_json import parse_json
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.data.hub_names import may_be_on_hub, say_shadowed
-from tagsmith.training.data.strict_parsing import parse_json
 from tagsmith.training.tagging.hub_errors import hub_error
 
 _CONFIGS: dict[str, Any] = {config.model_type: config for config in (HierarchicalTaggerConfig, ByteToSpanConfig)}

@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, NamedTuple
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.machine.whole_files import whole_file
 from tagsmith.training.tagging.redaction import Redaction
 from tagsmith.training.tagging.tag_files import check_file, decode_line, not_utf8, write_tagged
@@ -225,12 +226,12 @@ def _open_folder(folder: Path, manifest: dict[str, Any]) -> None:
 def _check_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     again = "Start it as before, or remove the folder to begin anew."
     try:
-        found = dict(json.loads((folder / _MANIFEST).read_text(encoding="utf-8")))
+        found = read_json(folder / _MANIFEST)
     except FileNotFoundError:
         shared = "Several machines need one folder that all of them see; else remove this one to begin anew."
         raise InputError(f"there is no {_MANIFEST}", path=folder, fix=shared) from None
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{_MANIFEST} cannot be read: {error}", path=folder, fix=again) from error
+    except InputError as error:
+        raise InputError(f"{_MANIFEST} cannot be read: {error.message}", path=folder, fix=again) from error
     if other := [name for name, value in json.loads(json.dumps(manifest)).items() if found.get(name) != value]:
         raise InputError(f"this is of a run with another {', '.join(other)}", path=folder, fix=again)
 

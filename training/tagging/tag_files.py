@@ -46,6 +46,9 @@ def read_texts(files: Iterable[str], watch: Callable[[int], Any] = int) -> Itera
             yield from _lines(_standard_input(), "standard input")
             continue
         check_file(name)
+        if not os.path.isfile(name):  # a pipe, `/dev/stdin`, `<(...)`
+            yield from _lines(_as_they_come(open(name, "rb")), name)  # noqa: SIM115 (what reads it closes it)
+            continue
         with open(name, "rb") as file:
             for number, line in enumerate(_lines(_unzipped(file), name)):
                 if number % _WATCHED == 0 and file.seekable():
@@ -85,24 +88,29 @@ def _unzipped(file: Any) -> Any:
 
 
 def _standard_input() -> Iterator[bytes | None]:
-    """Lines of standard input; None where no other has come for a moment.
-
-    A thread reads them, which works on every system; the queue holds some thousands, so that tagging need not wait.
-    """
+    """Lines of standard input; None where no other has come for a moment."""
     if sys.stdin is None:
         raise InputError("standard input is closed", fix="Give the name of a file.")
     try:
         # Its own file: Python aborts at its end where a thread still reads sys.stdin.
-        stream = open(os.dup(sys.stdin.fileno()), "rb")  # noqa: SIM115 (closed with the process)
+        stream = open(os.dup(sys.stdin.fileno()), "rb")  # noqa: SIM115 (what reads it closes it)
     except io.UnsupportedOperation:  # no file of the system
-        yield from sys.stdin.buffer
-        return
+        return iter(sys.stdin.buffer)
+    return _as_they_come(stream)
+
+
+def _as_they_come(stream: Any) -> Iterator[bytes | None]:
+    """Lines of a stream; None where no other has come for a moment.
+
+    A thread reads them, which works on every system; the queue holds some thousands, so that tagging need not wait.
+    """
     lines: Queue[bytes | Exception | None] = Queue(_AHEAD)
 
     def read() -> None:
         try:
-            for line in _unzipped(stream):
-                lines.put(line)
+            with stream:
+                for line in _unzipped(stream):
+                    lines.put(line)
             lines.put(None)
         except Exception as error:  # raised again where the lines are wanted
             lines.put(error)

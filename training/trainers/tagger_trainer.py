@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -25,7 +26,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.length_sampler import LengthGroupedSampler
 from tagsmith.training.cards.model_card import write_card
-from tagsmith.training.cards.publish import stage_tagger
+from tagsmith.training.cards.publish import LEFT_BY_TRAINERS, left_by_trainers, revoke_advice, stage_tagger
 from tagsmith.training.machine.whole_files import write_whole
 from tagsmith.training.trainers.span_scores import Scores, span_scores
 from tagsmith.training.trainers.trainer_arguments import check_arguments, check_smoothing, given_arguments
@@ -233,6 +234,18 @@ class TaggerTrainer(Trainer):
             card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *_listed(tags)]))
             write_whole(path, str(card))
 
+    def init_hf_repo(self, token: str | None = None, private: bool | None = None) -> None:
+        """As in `Trainer`; warns of what an earlier trainer left in the repository, which pushes remove.
+
+        Warns:
+            UserWarning: there are files with a trainer's arguments, state or logs.
+        """
+        super().init_hf_repo(token=token, private=private)
+        if self.is_world_process_zero() and self.hub_model_id is not None:
+            there = HfApi().list_repo_files(self.hub_model_id, token=token or self.args.hub_token)
+            if left := left_by_trainers(there):
+                warnings.warn(revoke_advice(self.hub_model_id, left), stacklevel=2)
+
     def push_to_hub(
         self,
         commit_message: str | None = "End of training",
@@ -289,6 +302,7 @@ class TaggerTrainer(Trainer):
         sent: Future[Any] = HfApi(library_name="tagsmith").upload_folder(
             repo_id=self.hub_model_id,
             folder_path=staged.name,
+            delete_patterns=LEFT_BY_TRAINERS,
             commit_message=message,
             token=token,
             revision=revision if revision is not None else self.args.hub_revision,

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationMixin, LogitsProcessorList, PreTrainedModel
+from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
 
@@ -247,7 +247,8 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         Args:
             inputs: `(batch, bytes)` ids of windows, padded by PAD; or `input_ids`.
             logits_processor: more processors, behind the grammar.
-            **kwargs: what transformers takes.
+            **kwargs: what transformers takes. With beams `length_penalty` is 0 unless given: the 1 of transformers
+                divides a beam's score by its length, and so favours windows with more spans than are likely.
 
         Returns:
             `(batch, symbols)`, GO first, padded by PAD behind STOP; or what `return_dict_in_generate` gives.
@@ -259,6 +260,10 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         lengths = (windows.ne(PAD_ID) if mask is None else mask).sum(1)
         if not kwargs.keys() & {"generation_config", "max_length", "max_new_tokens"}:
             kwargs["max_new_tokens"] = 3 * self.config.window_size
+        settings = kwargs.get("generation_config") or self.generation_config
+        unset = settings.length_penalty in (None, GenerationConfig().length_penalty)
+        if (kwargs.get("num_beams") or settings.num_beams or 1) > 1 and unset:
+            kwargs.setdefault("length_penalty", 0.0)
         processors = LogitsProcessorList([SpanGrammar(self.config, lengths), *(logits_processor or [])])
         return super().generate(inputs, logits_processor=processors, **kwargs)
 

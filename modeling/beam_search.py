@@ -25,7 +25,7 @@ class _StopBias(LogitsProcessor):
 
 @torch.no_grad()
 def beam_spans(
-    model: Any, input_ids: Tensor, attention_mask: Tensor, recall_bias: float | None, num_beams: int
+    model: Any, input_ids: Tensor, attention_mask: Tensor, recall_bias: float, num_beams: int
 ) -> tuple[Tensor, Tensor]:
     """Write each window's spans by beam search within the grammar.
 
@@ -33,15 +33,14 @@ def beam_spans(
         model: a `ByteToSpanForSpanTagging`.
         input_ids: `(batch, bytes)`, padded by PAD.
         attention_mask: `(batch, bytes)`.
-        recall_bias: taken from STOP's score; by default the configuration's.
+        recall_bias: taken from STOP's score.
         num_beams: how many ways to write a window are followed at a time; at least 2.
 
     Returns:
         As `decode_spans`: symbols, STOP to the end, and the log probability of each, both `(batch, symbols)`.
     """
     stop = model.config.stop_id
-    bias = model.config.recall_bias if recall_bias is None else recall_bias
-    processors = [_StopBias(stop, bias)] if bias else []
+    processors = [_StopBias(stop, recall_bias)] if recall_bias else []
     written = model.generate(
         input_ids, attention_mask=attention_mask, num_beams=num_beams, logits_processor=processors
     )[:, 1:]

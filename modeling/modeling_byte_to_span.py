@@ -23,6 +23,7 @@ from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList,
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
 
+from .beam_search import beam_spans
 from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
 from .dropout import Dropout
 from .label_smoothing import IMPOSSIBLE, summed_cross_entropy
@@ -372,14 +373,19 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
 
     @torch.no_grad()
     def decode_spans(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, recall_bias: float | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        recall_bias: float | None = None,
+        num_beams: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """Write each window's spans greedily within the grammar; windows that have stopped leave the batch.
+        """Write each window's spans within the grammar: greedily, where windows that have stopped leave the batch.
 
         Args:
             input_ids: `(batch, bytes)`, padded by PAD.
             attention_mask: `(batch, bytes)`, 1 for bytes.
             recall_bias: taken from STOP's score where a span may begin; by default the configuration's.
+            num_beams: above 1, windows are written by beam search.
 
         Returns:
             Symbols `(batch, symbols)`, whole spans and then STOP to the end, and the log probability of each,
@@ -387,6 +393,9 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             if it comes to so many.
         """
         bias = self.config.recall_bias if recall_bias is None else recall_bias
+        if num_beams > 1 and input_ids.numel():
+            mask = input_ids.ne(PAD_ID) if attention_mask is None else attention_mask
+            return beam_spans(self, input_ids, mask, bias, num_beams)
         read = self.model(input_ids, attention_mask)
         grammar, lengths = SpanGrammar(self.config), read.mask.sum(1)
         rows = torch.arange(len(input_ids), device=input_ids.device)

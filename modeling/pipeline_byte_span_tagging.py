@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .beam_search import beam_spans
 from .pipeline_span_tagging import Document, Entity, SpanTaggingPipeline
 
 Bytes = bytes | bytearray | memoryview
@@ -118,10 +117,7 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
     ) -> dict[str, Any]:
         """Windows to symbols and their log probabilities, both `(windows, symbols)`."""
         ids, mask = input_tensors["input_ids"], input_tensors["attention_mask"]
-        if num_beams == 1:
-            symbols, log_chances = self.model.decode_spans(ids, mask, recall_bias)
-        else:
-            symbols, log_chances = beam_spans(self.model, ids, mask, recall_bias, num_beams)
+        symbols, log_chances = self.model.decode_spans(ids, mask, recall_bias, num_beams)
         return {"windows": input_tensors["windows"], "symbols": symbols, "log_chances": log_chances}
 
     def postprocess(  # type: ignore[override]

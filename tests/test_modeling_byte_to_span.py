@@ -21,7 +21,6 @@ from transformers import AutoConfig, AutoModelForSeq2SeqLM, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
 from tagsmith.modeling import configuration_byte_to_span
-from tagsmith.modeling.beam_search import beam_spans
 from tagsmith.modeling.configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
 from tagsmith.modeling.modeling_byte_to_span import (
     BytesRead,
@@ -524,7 +523,7 @@ def test_the_default_of_beams_is_no_length_penalty(unsure_model: ByteToSpanForSp
 @pytest.mark.parametrize("bias", [None, 0.0, 2.0, -2.0])
 def test_beams_are_read_as_the_greedy_symbols_are(unsure_model: ByteToSpanForSpanTagging, bias: float | None) -> None:
     model, (batch, _) = unsure_model, toy_windows(40, seed=1)
-    symbols, chances = beam_spans(model, **batch, recall_bias=bias, num_beams=3)
+    symbols, chances = model.decode_spans(**batch, recall_bias=bias, num_beams=3)
     assert symbols.shape == chances.shape and len(symbols) == 40
     if not bias:
         assert until_stop(model.config, symbols) == until_stop(model.config, generate(model, batch, num_beams=3))
@@ -533,7 +532,7 @@ def test_beams_are_read_as_the_greedy_symbols_are(unsure_model: ByteToSpanForSpa
     torch.testing.assert_close(chances, rescored, rtol=1e-4, atol=1e-4)
     decoded = codec_of(model.config).decode_batch(symbols.numpy(), batch["attention_mask"].sum(1).numpy())
     assert not decoded.skipped.any()
-    plain = beam_spans(model, **batch, recall_bias=0.0, num_beams=3)[0]
+    plain = model.decode_spans(**batch, recall_bias=0.0, num_beams=3)[0]
     counts = [sum(map(len, until_stop(model.config, found))) for found in (symbols, plain)]
     assert (counts[0] > counts[1]) == ((bias or 0) > 0) and (counts[0] < counts[1]) == ((bias or 0) < 0)
 

@@ -46,7 +46,8 @@ _PIECES = [
     *" \t\n\r\u000b\u000c\u001c\u001f\u0085\u00a0\u1680\u2003\u2028\u2029\u202f\u3000", "\r\n", "\n\n",
     *"\0\u0001\u001b\u007f\u00ad\u200b\u200c\u200d\u200e\u200f\u202e\u2060\ufeff\ufffd\uffff\U000e0001\U0010ffff",
     "e\u0301", "\u0301", "\u0345", "👨\u200d👩\u200d👧", "🇩🇰", "\U0001f3fd", "한", "\u1112\u1161\u11ab", "ﬁ", "ǅ", "İ",
-    "ß", "ｱ", "क्षि", "ไทย", "ཀྲ", "𝔘", "𐍈", "9" * 50, "x" * 300, "...", "http://x.org/?a=b", "a@b.c", "#x", "''", "-" * 20,
+    "ß", "ｱ", "क्षि", "ไทย", "ཀྲ", "𝔘", "𐍈", "9" * 50, "x" * 300, "...", "http://x.org/?a=b", "a@b.c", "#x", "''",
+    "-" * 20,
 ]  # fmt: skip
 _SPACE = re.compile(r"[^\S\x1c-\x1f]")  # Unicode's white space; Python counts four separators more
 _ROUNDING = 1e-4  # of scores: where other sentences share a batch, sums are rounded otherwise

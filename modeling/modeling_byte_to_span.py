@@ -19,10 +19,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationMixin, LogitsProcessorList, PreTrainedModel
+from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
 
+from .beam_search import beam_spans
 from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
 from .dropout import Dropout
 from .label_smoothing import IMPOSSIBLE, summed_cross_entropy
@@ -247,7 +248,8 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         Args:
             inputs: `(batch, bytes)` ids of windows, padded by PAD; or `input_ids`.
             logits_processor: more processors, behind the grammar.
-            **kwargs: what transformers takes.
+            **kwargs: what transformers takes. With beams `length_penalty` is 0 unless given: the 1 of transformers
+                divides a beam's score by its length, and so favours windows with more spans than are likely.
 
         Returns:
             `(batch, symbols)`, GO first, padded by PAD behind STOP; or what `return_dict_in_generate` gives.
@@ -259,6 +261,10 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         lengths = (windows.ne(PAD_ID) if mask is None else mask).sum(1)
         if not kwargs.keys() & {"generation_config", "max_length", "max_new_tokens"}:
             kwargs["max_new_tokens"] = 3 * self.config.window_size
+        settings = kwargs.get("generation_config") or self.generation_config
+        unset = settings.length_penalty in (None, GenerationConfig().length_penalty)
+        if (kwargs.get("num_beams") or settings.num_beams or 1) > 1 and unset:
+            kwargs.setdefault("length_penalty", 0.0)
         processors = LogitsProcessorList([SpanGrammar(self.config, lengths), *(logits_processor or [])])
         return super().generate(inputs, logits_processor=processors, **kwargs)
 
@@ -367,14 +373,19 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
 
     @torch.no_grad()
     def decode_spans(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, recall_bias: float | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        recall_bias: float | None = None,
+        num_beams: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """Write each window's spans greedily within the grammar; windows that have stopped leave the batch.
+        """Write each window's spans within the grammar: greedily, where windows that have stopped leave the batch.
 
         Args:
             input_ids: `(batch, bytes)`, padded by PAD.
             attention_mask: `(batch, bytes)`, 1 for bytes.
             recall_bias: taken from STOP's score where a span may begin; by default the configuration's.
+            num_beams: above 1, windows are written by beam search.
 
         Returns:
             Symbols `(batch, symbols)`, whole spans and then STOP to the end, and the log probability of each,
@@ -382,6 +393,9 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             if it comes to so many.
         """
         bias = self.config.recall_bias if recall_bias is None else recall_bias
+        if num_beams > 1 and input_ids.numel():
+            mask = input_ids.ne(PAD_ID) if attention_mask is None else attention_mask
+            return beam_spans(self, input_ids, mask, bias, num_beams)
         read = self.model(input_ids, attention_mask)
         grammar, lengths = SpanGrammar(self.config), read.mask.sum(1)
         rows = torch.arange(len(input_ids), device=input_ids.device)

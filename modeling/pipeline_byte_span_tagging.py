@@ -49,6 +49,7 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         overlap: of two windows, in bytes (half a window); a span of up to `overlap + 1` bytes lies wholly in one.
         errors: what is done about what is not UTF-8: "strict" raises, "replace" reads U+FFFD.
         recall_bias: taken from STOP's score; above 0 more spans are found, below 0 fewer (the configuration's).
+        num_beams: write windows by beam search, following so many ways at a time; slower (1: greedily).
         min_score: leave out spans that score below (the configuration's). It is applied to the merged spans: so a
             higher one gives a part of what a lower one does, and one run with 0 gives every point of the
             precision-recall curve.
@@ -60,7 +61,7 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         ValueError: the tokenizer's windows or labels are not the model's.
     """
 
-    _PARAMETERS = (("overlap", "errors"), ("recall_bias",), ("min_score",))
+    _PARAMETERS = (("overlap", "errors"), ("recall_bias", "num_beams"), ("min_score",))
     _BATCH_SIZE = 128
     _BUFFERED = 1
     _TAKES = "a str or bytes, or a list or an iterator of them"
@@ -82,6 +83,9 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         steps = super()._sanitize_parameters(**parameters)
         if parameters.get("errors", "strict") not in ("strict", "replace"):
             raise ValueError(f"errors is {parameters['errors']!r}; it is 'strict' or 'replace'.")
+        beams = parameters.get("num_beams", 1)
+        if isinstance(beams, bool) or not isinstance(beams, int) or beams < 1:
+            raise ValueError(f"num_beams is {beams!r}; it is a whole number of at least 1.")
         self.tokenizer.stream("", overlap=parameters.get("overlap"))  # refuses one out of its range
         return steps
 
@@ -109,12 +113,11 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         yield {"windows": parts, "input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
 
     def _forward(  # type: ignore[override]  # the parameters are those of the family
-        self, input_tensors: dict[str, Any], recall_bias: float | None = None
+        self, input_tensors: dict[str, Any], recall_bias: float | None = None, num_beams: int = 1
     ) -> dict[str, Any]:
         """Windows to symbols and their log probabilities, both `(windows, symbols)`."""
-        symbols, log_chances = self.model.decode_spans(
-            input_tensors["input_ids"], input_tensors["attention_mask"], recall_bias
-        )
+        ids, mask = input_tensors["input_ids"], input_tensors["attention_mask"]
+        symbols, log_chances = self.model.decode_spans(ids, mask, recall_bias, num_beams)
         return {"windows": input_tensors["windows"], "symbols": symbols, "log_chances": log_chances}
 
     def postprocess(  # type: ignore[override]

@@ -17,7 +17,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForSeq2SeqLM
+from transformers import AutoConfig, AutoModelForSeq2SeqLM, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
 from tagsmith.modeling import configuration_byte_to_span
@@ -27,10 +27,12 @@ from tagsmith.modeling.modeling_byte_to_span import (
     ByteToSpanForSpanTagging,
     ByteToSpanModel,
 )
+from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.modeling.recurrent import RecurrentStack
 from tagsmith.modeling.span_grammar import SpanGrammar
 from tagsmith.tokenization import span_codec
 from tagsmith.tokenization.span_codec import SpanCodec, SymbolLayout
+from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 
 ENCODERS = ["shared", "separate", "bidirectional"]
 SHAPES = [(encoder, attention) for encoder in ENCODERS for attention in (False, True)]
@@ -503,6 +505,49 @@ def test_beam_search_is_no_worse(unsure_model: ByteToSpanForSpanTagging) -> None
     assert until_stop(model.config, beams.sequences) != until_stop(model.config, symbols)
     decoded = codec_of(model.config).decode_batch(written.numpy(), batch["attention_mask"].sum(1).numpy())
     assert not decoded.skipped.any()
+
+
+def test_the_default_of_beams_is_no_length_penalty(unsure_model: ByteToSpanForSpanTagging) -> None:
+    model, (batch, _) = unsure_model, toy_windows(40, seed=1)
+    default = generate(model, batch, num_beams=3)
+    assert torch.equal(default, generate(model, batch, num_beams=3, length_penalty=0.0))
+    longer = generate(model, batch, num_beams=3, length_penalty=1.0)
+    assert sum(map(len, until_stop(model.config, longer))) > sum(map(len, until_stop(model.config, default)))
+    given = GenerationConfig(num_beams=3, length_penalty=2.0, max_new_tokens=48, do_sample=False)
+    given.decoder_start_token_id, given.eos_token_id = GO_ID, model.config.stop_id
+    given.pad_token_id = PAD_ID
+    found = generate(model, batch, generation_config=given)
+    assert torch.equal(found, generate(model, batch, num_beams=3, length_penalty=2.0)), "what is given is taken"
+
+
+@pytest.mark.parametrize("bias", [None, 0.0, 2.0, -2.0])
+def test_beams_are_read_as_the_greedy_symbols_are(unsure_model: ByteToSpanForSpanTagging, bias: float | None) -> None:
+    model, (batch, _) = unsure_model, toy_windows(40, seed=1)
+    symbols, chances = model.decode_spans(**batch, recall_bias=bias, num_beams=3)
+    assert symbols.shape == chances.shape and len(symbols) == 40
+    if not bias:
+        assert until_stop(model.config, symbols) == until_stop(model.config, generate(model, batch, num_beams=3))
+    written = (symbols == model.config.stop_id).cumsum(1) <= 1
+    rescored = log_chances(model, batch, symbols).where(written, 0.0)
+    torch.testing.assert_close(chances, rescored, rtol=1e-4, atol=1e-4)
+    decoded = codec_of(model.config).decode_batch(symbols.numpy(), batch["attention_mask"].sum(1).numpy())
+    assert not decoded.skipped.any()
+    plain = model.decode_spans(**batch, recall_bias=0.0, num_beams=3)[0]
+    counts = [sum(map(len, until_stop(model.config, found))) for found in (symbols, plain)]
+    assert (counts[0] > counts[1]) == ((bias or 0) > 0) and (counts[0] < counts[1]) == ((bias or 0) < 0)
+
+
+def test_the_pipeline_takes_beams(unsure_model: ByteToSpanForSpanTagging) -> None:
+    tokenizer = ByteToSpanTokenizer(16, ["S", "L"])
+    tagger: Any = ByteSpanTaggingPipeline(model=unsure_model, tokenizer=tokenizer, task="span-tagging")
+    text = "abc Abcd da Bab cacb Dd abcd Cab " * 5
+    greedy, beams = tagger(text), tagger(text, num_beams=3)
+    assert greedy == tagger(text, num_beams=1) != beams
+    for entity in beams:
+        assert text[entity["start"] : entity["end"]] == entity["word"] and 0 < entity["score"] <= 1
+    always: Any = ByteSpanTaggingPipeline(model=unsure_model, tokenizer=tokenizer, task="span-tagging", num_beams=3)
+    assert always(text) == beams
+    assert tagger("", num_beams=3) == []
 
 
 # --- saving and labels ---------------------------------------------------------------------------------------------

@@ -255,12 +255,14 @@ def test_resuming_another_model_is_an_error(
 
 def test_gazetteer(make_corpus: MakeCorpus, tmp_path: Path) -> None:
     names = tmp_path / "persons.txt"
-    names.write_text("ca ca\nbb\n", encoding="utf-8")
+    names.write_text("CA ca\nbb\n", encoding="utf-8")
     recipe = with_epochs(1, gazetteers=GazetteerOptions(files={"PER": str(names)}))
     train_tagger(recipe, make_corpus(), tmp_path / "out", console=quiet())
     assert "gazetteer.json" in files_of(tmp_path / "out")
     tagger = tagsmith.pipeline(tmp_path / "out")
     assert tagger.model.config.gazetteer_size == 5
+    assert not tagger.tokenizer.gazetteer.case_sensitive, "as where the class is used by itself"
+    assert tagger.tokenizer.gazetteer.match(["Ca", "cA"])[:, 0].tolist() == [0, 0]
     assert isinstance(tagger("mr ca ca"), list)
 
 

@@ -2,8 +2,8 @@
 
 A text is split into words with exact offsets; each word becomes the id of its normalised form (digits to 0, case
 folded) and the ids of its characters as they stand, or in the Unicode form that `normalization` names. A very long
-word is read as its first and last characters, so that memory does not grow with it; no text is truncated, and offsets are
-those of whole words.
+word is read as its first and last characters, so that memory does not grow with it; no text is truncated, and offsets
+are those of whole words.
 """
 
 from __future__ import annotations

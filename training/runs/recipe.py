@@ -70,11 +70,14 @@ class VectorOptions:
 
 @dataclass
 class GazetteerOptions:
-    """Lists of names, a file for each label; what they match joins the top of the word encoder."""
+    """Lists of names, a file for each label; what they match joins the top of the word encoder.
+
+    Words and entries are compared in lower case, unless `case_sensitive` is set: many lists are in lower case.
+    """
 
     files: dict[str, str] = field(default_factory=dict)
     encoding: str = "utf-8"
-    case_sensitive: bool = True
+    case_sensitive: bool = False
 
 
 @dataclass

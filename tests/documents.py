@@ -66,9 +66,9 @@ def options_of_the_command_line() -> tuple[set[str], set[str]]:
 
     from tagsmith.training.commands.command_line import app
 
-    commands = get_command(app).commands
-    commands = {**commands, **commands["plot"].commands}
-    options = {option for command in commands.values() for item in command.params for option in item.opts}
+    whole = get_command(app)
+    commands = {**whole.commands, **whole.commands["plot"].commands}
+    options = {option for command in (whole, *commands.values()) for item in command.params for option in item.opts}
     return options | {"--help"}, set(commands)
 
 

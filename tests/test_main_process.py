@@ -64,7 +64,7 @@ def test_the_others_say_errors_alone(monkeypatch: pytest.MonkeyPatch, capsys: py
     options.messages.print("epoch 1")
     options.print_scores(SCORES)
     assert capsys.readouterr() == ("", "")
-    options.say("error: there is no such folder", error=True)
+    options.say_error("there is no such folder")
     assert capsys.readouterr() == ("", "error: there is no such folder\n")
 
 

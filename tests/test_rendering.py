@@ -7,7 +7,7 @@ import io
 import json
 import re
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import islice, pairwise
 from types import GeneratorType
 from typing import Any
 
@@ -144,6 +144,17 @@ class TestTerminal:
         }
         assert by_label["PER"] == by_label["PER again"] != by_label["LOC"]
 
+    def test_sixteen_colours(self) -> None:
+        """Black on a colour of the terminal's own that is not dark; the usual labels differ."""
+        for labels in ("PER LOC ORG MISC", "NP VP PP ADVP SBAR ADJP PRT"):
+            out = io.StringIO()
+            console = Console(file=out, force_terminal=True, color_system="standard", width=200)
+            for label in labels.split():
+                console.print(to_rich("Ann", [entity("Ann", "Ann", label)], sixteen=True))
+            codes = re.findall(r"\x1b\[30;(\d+)m", out.getvalue())
+            assert len(set(codes)) == len(labels.split())
+            assert not {"40", "41", "44", "100"} & set(codes)
+
     def test_markup_in_text_is_text(self) -> None:
         assert to_rich("[red]x[/red]", []).plain == "[red]x[/red]"
 
@@ -191,7 +202,7 @@ class TestHtml:
 
         pieces = html_page(endless(), "Tagged")
         assert isinstance(pieces, GeneratorType)
-        assert [next(pieces) for _ in range(3)][1:] == [next(pieces)] * 2
+        assert "".join(islice(pieces, 200)).count("<article") > 2
 
     def test_usual_labels_have_their_own_colours(self) -> None:
         for labels in ("PER LOC ORG MISC", "PER LOC ORG PRO EVENT DATE", "NP VP PP ADVP SBAR ADJP PRT"):

@@ -11,6 +11,7 @@ import typer
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import (
+    Device,
     Threads,
     check_head,
     check_kind,
@@ -57,6 +58,7 @@ def card(
     *,
     reading: ReadingOptions,
     threads: Threads = 1,
+    device: Device = None,
 ) -> None:
     """Write a tagger's model card, README.md; what you wrote around it, and into its metadata, stays.
 
@@ -71,7 +73,7 @@ def card(
     if dev or test or pictures:
         config, results = read_config(folder), read_results(folder)
         data = list(_read_data({"dev": dev or [], "test": test or []}, reading))
-        pipeline = load_pipeline(str(folder), threads) if data else None
+        pipeline = load_pipeline(str(folder), threads, device=device) if data else None
         for part in data:
             head = _head(config, part)
             check_head(pipeline, head, part.file, fix=f"Pass --{part.split} HEAD=FILE.")

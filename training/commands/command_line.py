@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,9 @@ import typer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.card_command import card
 from tagsmith.training.commands.command_options import (
+    Device,
     Threads,
+    choose_device,
     load_pipeline,
     messages,
     named_file,
@@ -26,8 +29,11 @@ from tagsmith.training.commands.command_options import (
     report_reading,
     report_shared,
     say,
+    say_error,
+    set_loudness,
 )
 from tagsmith.training.commands.evaluate_command import evaluate
+from tagsmith.training.commands.every_command import Quiet, Verbose, for_every_command
 from tagsmith.training.commands.plot_commands import plots
 from tagsmith.training.commands.push_command import push
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
@@ -39,19 +45,52 @@ OverwriteOutputDir = Annotated[
     bool, typer.Option("--overwrite-output-dir", help="Replace a tagger in the folder, or files by its files' names.")
 ]
 
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="Where chance begins: the recipe's training.seed, by another name.")
+]
+
+
+def _recipes_that_begin(incomplete: str) -> list[str]:
+    """Names of recipes, for a shell that completes one."""
+    from tagsmith.training.runs.recipe import bundled_recipes
+
+    return [name for name in bundled_recipes() if name.startswith(incomplete)]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from tagsmith import __version__
+
+        sys.stdout.write(f"tagsmith {__version__}\n")
+        raise typer.Exit
+
+
 app = typer.Typer(
-    help="Compact sequence taggers from scratch: train them, score them, tag text with them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(plots, name="plot")
 
 
-@app.command()
+@app.callback()
+def before_every_command(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=_say_version)
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compact sequence taggers from scratch: train them, score them, tag text with them."""
+    set_loudness(quiet, verbose)
+
+
 @reads_annotated_files
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a bundled recipe, or path of a YAML file.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="Name of a bundled recipe, or path of a YAML file.", autocompletion=_recipes_that_begin),
+    ],
     train: Annotated[
         list[str],
         typer.Option(
@@ -81,6 +120,8 @@ def train(
     *,
     reading: ReadingOptions,
     threads: Threads = 1,
+    device: Device = None,
+    seed: Seed = None,
 ) -> None:
     """Train a tagger by a recipe."""
     from tagsmith.training.cards.card_text import scores_by_name
@@ -90,7 +131,7 @@ def train(
 
     check_folder_is_free(output_dir, resume=resume, overwrite=overwrite_output_dir)
     prepare_torch(threads)
-    chosen = read_recipe(recipe, set_ or [])
+    chosen = read_recipe(recipe, [*(set_ or []), *_settings(set_ or [], device, seed)])
     named = named_files(train, dev or [])
     if isinstance(chosen, Recipe):
         from tagsmith.training.runs.hierarchical_run import check_heads
@@ -117,13 +158,6 @@ def train(
     say(f"{results['minutes']:.1f} minutes; the tagger is in {output_dir}")
 
 
-app.command()(evaluate)
-
-
-app.command()(tag)
-
-
-@app.command()
 @reads_annotated_files
 def check(
     files: Annotated[list[Path], typer.Argument(help="Data files; the first is the training data.")],
@@ -140,11 +174,6 @@ def check(
         raise typer.Exit(1)
 
 
-app.command()(card)
-app.command()(push)
-
-
-@app.command()
 def recipes() -> None:
     """List the bundled recipes."""
     from tagsmith.training.runs.recipe import bundled_recipes, read_recipe
@@ -153,7 +182,6 @@ def recipes() -> None:
         sys.stdout.write(f"{name:16} {read_recipe(name).description}\n")
 
 
-@app.command()
 def demo(
     output_dir: Annotated[Path, typer.Option(help="Folder for the tagger.")] = Path("demo-tagger"),
     text: Annotated[str, typer.Option(help="What to tag with it.")] = (
@@ -163,6 +191,8 @@ def demo(
     ),
     overwrite_output_dir: OverwriteOutputDir = False,
     threads: Threads = 1,
+    device: Device = None,
+    seed: Seed = None,
 ) -> None:
     """Tag a text with the tagger that comes with tagsmith; then train one on the bundled sample, and tag with that."""
     import tagsmith
@@ -172,7 +202,7 @@ def demo(
 
     check_folder_is_free(output_dir, overwrite=overwrite_output_dir)
     say("With the tagger that comes with tagsmith:", style="bold")
-    write_tagged(load_pipeline(tagsmith.DEFAULT_TAGGER, threads), iter([text]), "text")
+    write_tagged(load_pipeline(tagsmith.DEFAULT_TAGGER, threads, device=device), iter([text]), "text")
     say("Now one of your own, from the bundled sample:", style="bold")
     files = sample_files()
     train(
@@ -182,9 +212,15 @@ def demo(
         [str(files["dev"])],
         overwrite_output_dir=overwrite_output_dir,
         threads=threads,
+        device=device,
+        seed=seed,
     )
     say("With yours:", style="bold")
-    write_tagged(load_pipeline(str(output_dir), threads), iter([text]), "text")
+    write_tagged(load_pipeline(str(output_dir), threads, device=device), iter([text]), "text")
+
+
+for command in (train, evaluate, tag, check, card, push, recipes, demo):
+    app.command()(for_every_command(command))
 
 
 def named_files(train: list[str], dev: list[str]) -> dict[str, dict[str, Path]]:
@@ -226,12 +262,31 @@ def _columns(arguments: list[str], named: dict[str, dict[str, Path]]) -> dict[st
     return {name: columns.get(name, columns.get(None)) for name in named}
 
 
+def _settings(given: list[str], device: str | None, seed: int | None) -> list[str]:
+    """What `--device` and `--seed` change in a recipe.
+
+    Raises:
+        InputError: `--set` changes the same.
+    """
+    settings = {}
+    if device is not None:
+        settings["training.use_cpu"] = ("--device", str(choose_device(device) == "cpu").lower())
+    if seed is not None:
+        settings["training.seed"] = ("--seed", str(seed))
+    for name, (option, _) in settings.items():
+        if any(setting.startswith(f"{name}=") for setting in given):
+            raise InputError(f"{option} and --set {name} say the same", fix="Leave out one of them.")
+    return [f"{name}={value}" for name, (_, value) in settings.items()]
+
+
 def main() -> None:
     """The entry point: bad input ends as one line and exit code 2."""
     _prepare_streams()
     try:
         app()
     except InputError as error:
+        if messages.verbose:
+            traceback.print_exc()
         _fail(str(error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
@@ -265,7 +320,7 @@ def _prepare_streams() -> None:
 
 
 def _fail(message: str) -> None:
-    say(f"error: {' '.join(message.split())}", error=True)
+    say_error(" ".join(message.split()))
     sys.exit(2)
 
 

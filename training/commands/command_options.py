@@ -19,7 +19,26 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.machine.processes import is_main_process
 
-messages = Console(stderr=True, quiet=not is_main_process())
+WARNING = "yellow"  # the style by which a warning is known
+
+
+class Messages(Console):
+    """Standard error of the main process; with `--quiet` it takes warnings alone, and draws no bars."""
+
+    silent = verbose = False
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether bars and colours have their place."""
+        return not self.silent and super().is_terminal
+
+    def print(self, *objects: Any, style: Any = None, **how: Any) -> None:
+        """Print as consoles do; `--quiet` leaves out all but warnings."""
+        if style == WARNING or not self.silent:
+            super().print(*objects, style=style, **how)
+
+
+messages = Messages(stderr=True, quiet=not is_main_process())
 errors = Console(stderr=True)  # which end a process, and are said by the one that fails
 
 ModelArgument = Annotated[str, typer.Argument(help="Folder of a trained tagger, or its name on the Hub.")]
@@ -44,15 +63,39 @@ BatchSize = Annotated[
 ]
 
 Int8 = Annotated[bool, typer.Option("--int8", help="Multiply with 8-bit weights, on the CPU: faster.")]
+Device = Annotated[
+    str | None,
+    typer.Option(help="cpu, cuda, cuda:1 (the second GPU), mps, ...; by default a GPU where there is one."),
+]
 
 
-def say(message: str, style: str | None = None, error: bool = False) -> None:
+def set_loudness(quiet: bool, verbose: bool) -> None:
+    """Say nothing but warnings and errors, or more than usual.
+
+    Raises:
+        InputError: both are asked for.
+    """
+    if quiet and verbose:
+        raise InputError("--quiet and --verbose ask for the opposite", fix="Leave out one of them.")
+    messages.silent, messages.verbose = quiet, verbose
+
+
+def say(message: str, style: str | None = None) -> None:
     """A line on standard error, as it stands: paths may hold brackets, and are copied.
 
-    Of several processes the main one speaks, but an error is said by whichever it ends.
+    Of several processes the main one speaks.
     """
-    console = errors if error else messages
-    console.print(message, markup=False, highlight=False, soft_wrap=True, style=style)
+    messages.print(message, markup=False, highlight=False, soft_wrap=True, style=style)
+
+
+def warn(message: str) -> None:
+    """A warning on standard error, of the main process, also with `--quiet`."""
+    say(f"warning: {message}", style=WARNING)
+
+
+def say_error(message: str) -> None:
+    """An error on standard error, said by whichever process it ends."""
+    errors.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
 
 
 def prepare_torch(threads: int) -> None:
@@ -65,8 +108,42 @@ def prepare_torch(threads: int) -> None:
 
     _keep_freed_memory()
     torch.set_num_threads(threads)
+    if messages.verbose:
+        logging.set_verbosity_warning()
+        return
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+
+
+def choose_device(name: str | None) -> str | None:
+    """The device of a name, for torch; of several GPUs the others are hidden, so that no library takes one of them.
+
+    Raises:
+        InputError: there is none of that name here.
+    """
+    if name is None:
+        return None
+    kind, colon, number = name.partition(":")
+    if kind == "cuda" and number.isdecimal():
+        if "LOCAL_RANK" in os.environ:
+            raise InputError(f"--device {name}: each process of a launched run takes its own", fix="Leave it out.")
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        choices = dict(enumerate(visible.split(","))) if visible else {int(number): number}
+        os.environ["CUDA_VISIBLE_DEVICES"] = choices.get(int(number), "-1")
+        name = kind
+    elif kind == "cpu":
+        os.environ["ACCELERATE_USE_CPU"] = "true"
+    import torch
+
+    try:
+        if kind in ("", "meta"):
+            raise RuntimeError("it holds no numbers")
+        torch.empty(1, device=name).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        given = f"{kind}{colon}{number}"
+        reason = " ".join(str(error).split(". ")[0].split())[:120]
+        raise InputError(f"--device {given} cannot be used here: {reason}", fix="Use --device cpu.") from error
+    return name
 
 
 def _keep_freed_memory() -> None:
@@ -135,10 +212,9 @@ def check_kind(pipeline: Any, rows: Any, file: Path, head: str | None) -> None:
     if missing:
         others = [label for label in known if label not in labels]
         beside = f"; of the tagger's own, the file does not have {_listed(others)}" if others else ""
-        say(
-            f"warning: {file}: the tagger does not have the labels {_listed(missing)}, so all of those are missed"
-            f"{beside}. --map OLD=NEW,OLD= maps or drops labels",
-            style="yellow",
+        warn(
+            f"{file}: the tagger does not have the labels {_listed(missing)}, so all of those are missed"
+            f"{beside}. --map OLD=NEW,OLD= maps or drops labels"
         )
 
 
@@ -157,7 +233,7 @@ def report_reading(corpus: Any, name: str = "") -> None:
             say(f"{name} {split}: {line}".strip(), style="dim")
     counts = sum((report.labels for report in reports.values()), Counter())
     for warning in similar_labels(counts):
-        say(f"warning: {warning}", style="yellow")
+        warn(warning)
 
 
 def report_shared(corpus: Any, options: ReadingOptions, name: str = "") -> None:
@@ -174,21 +250,28 @@ def report_shared(corpus: Any, options: ReadingOptions, name: str = "") -> None:
             continue
         path = reports[split].path
         first = next(islice(open_sentences(path, options), overlap.place, None))
-        message = f"warning: {said(name)}{path}:{first.line}: {overlap} are in {reports['train'].path} too, this one"
-        say(f"{message} first; scores on it will flatter", style="yellow")
+        message = f"{said(name)}{path}:{first.line}: {overlap} are in {reports['train'].path} too, this one"
+        warn(f"{message} first; scores on it will flatter")
 
 
-def load_pipeline(model: str, threads: int, int8: bool = False) -> Any:
-    """The pipeline of a tagger, with torch prepared; with 8-bit weights if asked for."""
+def load_pipeline(model: str, threads: int, int8: bool = False, device: str | None = None) -> Any:
+    """The pipeline of a tagger, with torch prepared; with 8-bit weights, or on a device, if asked for."""
+    if int8 and device not in (None, "cpu"):
+        raise InputError(f"--int8 is for the CPU, and --device is {device}", fix="Leave out one of them.")
     gc.disable()  # nothing of the libraries is garbage, and to look for it takes a seventh of their import
     try:
         prepare_torch(threads)
         from tagsmith.training.tagging.load_tagger import load_tagger
 
-        return load_tagger(model, int8)
+        device = choose_device(device)
+        pipeline = load_tagger(model, int8, **({} if device is None else {"device": device}))
     finally:
         gc.freeze()  # nor later on
         gc.enable()
+    if messages.verbose:
+        size = pipeline.model.num_parameters()
+        say(f"{model}: {pipeline.model.config.model_type}, {size:,} parameters, on {pipeline.device}", style="dim")
+    return pipeline
 
 
 def print_scores(scores: dict[str, Any], name: str = "") -> None:

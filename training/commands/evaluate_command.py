@@ -14,6 +14,7 @@ import typer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import (
     BatchSize,
+    Device,
     Head,
     Int8,
     ModelArgument,
@@ -51,6 +52,7 @@ def evaluate(
     reading: ReadingOptions,
     threads: Threads = 1,
     int8: Int8 = False,
+    device: Device = None,
 ) -> None:
     """Score a tagger on annotated data: exact spans, by label."""
     from tagsmith.training.data.corpora import load_corpus
@@ -59,7 +61,7 @@ def evaluate(
 
     if save_best and curve is None:
         raise InputError("there is nothing to save the best of", fix="Pass --curve FILE with --save-best.")
-    pipeline = load_pipeline(model, threads, int8)
+    pipeline = load_pipeline(model, threads, int8, device)
     if curve is not None:
         if not reads_bytes(pipeline):
             raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)

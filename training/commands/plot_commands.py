@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.commands.command_options import ModelArgument, Threads, named_file, prepare_torch, say
+from tagsmith.training.commands.command_options import (
+    Device,
+    ModelArgument,
+    Threads,
+    load_pipeline,
+    named_file,
+    say,
+)
+from tagsmith.training.commands.every_command import for_every_command
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.data.reading_options import ReadingOptions
 
@@ -20,6 +28,7 @@ Seed = Annotated[int, typer.Option(help="Of the projection to two dimensions.")]
 
 
 @plots.command()
+@for_every_command
 @reads_annotated_files
 def states(
     model: ModelArgument,
@@ -33,15 +42,14 @@ def states(
     *,
     reading: ReadingOptions,
     threads: Threads = 1,
+    device: Device = None,
 ) -> None:
     """Draw the states of a byte-to-span tagger as it writes each label (t-SNE)."""
     from tagsmith.training.batches.byte_corpus import documents
     from tagsmith.training.data.corpora import is_plain, load_corpus
     from tagsmith.training.pictures.plot_states import plot_states
-    from tagsmith.training.tagging.load_tagger import load_tagger
 
-    prepare_torch(threads)
-    pipeline = load_tagger(model)
+    pipeline = load_pipeline(model, threads, device=device)
     texts = {}
     for argument in files:
         name, path = named_file(argument)
@@ -52,6 +60,7 @@ def states(
 
 
 @plots.command()
+@for_every_command
 def characters(
     model: ModelArgument,
     words: Annotated[
@@ -60,16 +69,15 @@ def characters(
     output: Output,
     seed: Seed = 1,
     threads: Threads = 1,
+    device: Device = None,
 ) -> None:
     """Draw words as the character encoder of a hierarchical tagger sees them (t-SNE)."""
     from tagsmith.training.pictures.plot_characters import plot_characters, read_word_list
-    from tagsmith.training.tagging.load_tagger import load_tagger
 
     if output.with_suffix(".csv").resolve() == words.resolve():
         raise InputError("the picture's numbers would overwrite the words", path=words, fix="Name another --output.")
-    prepare_torch(threads)
     listed = read_word_list(words)
-    pipeline = load_tagger(model)
+    pipeline = load_pipeline(model, threads, device=device)
     drawn = plot_characters(pipeline.model, pipeline.tokenizer, listed.words, output, pairs=listed.pairs, seed=seed)
     say(f"{drawn.points:,} words are drawn in {output}")
     if drawn.unknown:

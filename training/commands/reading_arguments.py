@@ -6,10 +6,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
+from tagsmith.training.commands.every_command import with_parameters
 from tagsmith.training.data.offsets import KINDS
 from tagsmith.training.data.reading_options import ReadingOptions
 
@@ -83,8 +84,8 @@ def reads_annotated_files(command: Callable[..., None]) -> Callable[..., None]:
 
     An option that the command declares itself is its own affair.
     """
-    parameters = [own for own in signature(command).parameters.values() if own.name != "reading"]
-    names = [name for name in OPTIONS if name not in {own.name for own in parameters}]
+    declared = signature(command).parameters
+    names = [name for name in OPTIONS if name not in declared]
     defaults = {name: getattr(ReadingOptions(), name) for name in names}
 
     @wraps(command)
@@ -95,11 +96,4 @@ def reads_annotated_files(command: Callable[..., None]) -> Callable[..., None]:
     options = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=defaults[name], annotation=OPTIONS[name]) for name in names
     ]
-    hints = get_type_hints(command, include_extras=True)
-    hints.pop("reading")
-    resolved = [own.replace(annotation=hints[own.name], kind=Parameter.KEYWORD_ONLY) for own in parameters]
-    with_reading.__signature__ = signature(command).replace(  # type: ignore[attr-defined]
-        parameters=[*resolved, *options], return_annotation=None
-    )
-    with_reading.__annotations__ = {**hints, **{name: OPTIONS[name] for name in names}}
-    return with_reading
+    return with_parameters(with_reading, command, options, without="reading")

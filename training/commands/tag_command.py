@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -12,6 +13,7 @@ import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import (
     BatchSize,
+    Device,
     Head,
     Int8,
     Threads,
@@ -20,6 +22,7 @@ from tagsmith.training.commands.command_options import (
     reads_bytes,
     say,
 )
+from tagsmith.training.commands.tagging_bar import tagging_bar
 from tagsmith.training.data.hub_names import is_file_name
 
 
@@ -51,6 +54,7 @@ def tag(
     batch_size: BatchSize = None,
     threads: Threads = 1,
     int8: Int8 = False,
+    device: Device = None,
     output: Annotated[
         Path | None, typer.Option(help="File to write, in place of standard output; it is there once it is whole.")
     ] = None,
@@ -64,26 +68,29 @@ def tag(
     ] = None,
 ) -> None:
     """Tag raw text; each line is tagged by itself."""
-    from tagsmith.training.machine.whole_files import whole_file
     from tagsmith.training.tagging.sharded_tagging import check_output, join_processes, tag_shards
     from tagsmith.training.tagging.tag_files import read_texts, write_tagged
 
     model, files = _model_and_files(model, files or [])
     check_output(files, format_.value, output, shards)
     state = join_processes() if shards else None
-    pipeline = load_pipeline(model, threads, int8)
+    pipeline = load_pipeline(model, threads, int8, device)
     if recall_bias is not None and not reads_bytes(pipeline):
         raise InputError("--recall-bias is for byte-to-span taggers, and this is none", path=model)
     if head is not None or format_ != TagFormat.jsonl:
         check_head(pipeline, head, model)
     options = _given(head=head, min_score=min_score, recall_bias=recall_bias, batch_size=batch_size)
-    if output is None:
-        write_tagged(pipeline, read_texts(files), format_.value, **options)
-    elif shards is None:
-        with whole_file(output) as out:
-            write_tagged(pipeline, read_texts(files), format_.value, out, **options)
-    else:
+    if shards is not None and output is not None:
         tag_shards(pipeline, files, format_.value, output, shards, state, say, **options)
+        return
+    with tagging_bar(files, output) as watch, _opened(output) as out:
+        write_tagged(pipeline, read_texts(files, watch), format_.value, out, **options)
+
+
+def _opened(output: Path | None) -> AbstractContextManager[TextIO | None]:
+    from tagsmith.training.machine.whole_files import whole_file
+
+    return nullcontext() if output is None else whole_file(output)
 
 
 def _model_and_files(model: str | None, files: list[str]) -> tuple[str, list[str]]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
+from functools import lru_cache
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, Template
 from rich.style import Style
 from rich.text import Text
 
@@ -37,6 +38,21 @@ _TERMINAL_COLOURS = (
     "#ffb3ff",
     "#ffb3d9",
 )
+# The same where a terminal has 16: those of them on which black can be read.
+_SIXTEEN_COLOURS = (
+    "bright_red",
+    "yellow",
+    "bright_yellow",
+    "green",
+    "bright_green",
+    "cyan",
+    "bright_cyan",
+    "bright_blue",
+    "white",
+    "magenta",
+    "bright_magenta",
+    "bright_white",
+)
 
 _BOLD = Style(bold=True)
 
@@ -50,31 +66,6 @@ _VISIBLE_CONTROLS = {
     0x7F: 0x2421,
     **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
 }
-
-_PAGE_HEAD = """<!DOCTYPE html>
-<html lang="">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ max-width: 50rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/2 system-ui, sans-serif; }}
-article {{ margin: 1rem 0; padding: .5rem 1rem; border: 1px solid #8888; border-radius: .5rem; min-height: 2rem;
-  white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }}
-mark {{ padding: .15rem .3rem; border-radius: .3rem; color: #111; background: hsl(var(--hue) 80% 85%);
-  -webkit-box-decoration-break: clone; box-decoration-break: clone; }}
-mark bdi {{ margin-inline-start: .4rem; font-size: .7rem; font-weight: 600; user-select: none; }}
-@media (prefers-color-scheme: dark) {{
-  mark {{ color: #fff; background: hsl(var(--hue) 55% 22%); }}
-}}
-</style>
-</head>
-<body>
-<h1 dir="auto">{title}</h1>
-"""
-
-_PAGE_TAIL = "</body>\n</html>\n"
 
 
 def to_jsonl(text: str, entities: Sequence[Entity] | Mapping[str, Sequence[Entity]]) -> str:
@@ -136,21 +127,27 @@ def to_conll(words: Sequence[tuple[str, int, int]], entities: Sequence[Entity], 
     return "".join(f"{word}\t{tag}\n" for (word, _, _), tag in zip(words, tags, strict=True)) + "\n"
 
 
-def to_rich(text: str, entities: Sequence[Entity]) -> Text:
+def to_rich(text: str, entities: Sequence[Entity], sixteen: bool = False) -> Text:
     """One document for a terminal: each span as `[Berlin LOC]`, in its label's colour where there are colours.
 
     Control characters other than tab and line feed are replaced by visible ones.
+
+    Args:
+        text: the document's.
+        entities: its spans.
+        sixteen: the terminal has no more than 16 colours.
 
     Raises:
         ValueError: entities that overlap, are out of order or do not fit the text.
     """
     _check(text, entities)
+    ink, colours = ("black", _SIXTEEN_COLOURS) if sixteen else ("#000000", _TERMINAL_COLOURS)
     result = Text()
     at = 0
     for entity in entities:
         result.append(_visible(text[at : entity["start"]]))
         label = entity["entity_group"]
-        style = Style(color="#000000", bgcolor=_TERMINAL_COLOURS[_colour(label)])
+        style = Style(color=ink, bgcolor=colours[_colour(label)])
         result.append(f"[{_visible(entity['word'])} ", style=style)
         result.append(_visible(label), style=style + _BOLD)
         result.append("]", style=style)
@@ -164,37 +161,36 @@ def html_page(documents: Iterable[tuple[str, Sequence[Entity]]], title: str) -> 
 
     Each document is an `article` whose text is the document's, with every span in a `mark` that carries its label;
     the score shows where the pointer rests. Without scripts or anything to fetch, legible in light and in dark, each
-    paragraph in its own direction. Characters that HTML cannot hold (NUL) become U+FFFD.
+    paragraph in its own direction, empty texts as gaps. Characters that HTML cannot hold (NUL) become U+FFFD.
 
     Raises:
         ValueError: entities that overlap, are out of order or do not fit the text; raised when that document's turn
             comes.
     """
-    yield _PAGE_HEAD.format(title=_escaped(title))
-    for text, entities in documents:
-        yield _article(text, entities)
-    yield _PAGE_TAIL
+    pieces = (_pieces(text, entities) for text, entities in documents)
+    for piece in _page().generate(documents=pieces, title=title):
+        # A bare carriage return would be read as a line feed, and NUL is not allowed at all.
+        yield str(piece).replace("\r", "&#13;").replace("\0", "\ufffd")
 
 
-def _article(text: str, entities: Sequence[Entity]) -> str:
+@lru_cache(maxsize=1)
+def _page() -> Template:
+    loader = PackageLoader("tagsmith.training.tagging", "")
+    return Environment(loader=loader, autoescape=True, keep_trailing_newline=True).get_template("page.html.jinja")
+
+
+def _pieces(text: str, entities: Sequence[Entity]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """A document's stretches in order, each with what the page shows of its span, or None outside spans."""
     _check(text, entities)
-    pieces = ['<article dir="auto">']
     at = 0
     for entity in entities:
-        label = _escaped(entity["entity_group"])
-        pieces += [
-            _escaped(text[at : entity["start"]]),
-            f'<mark style="--hue:{_HUES[_colour(entity["entity_group"])]}" title="{label} {entity["score"]:.3f}">',
-            f"{_escaped(entity['word'])}<bdi>{label}</bdi></mark>",
-        ]
+        if at < entity["start"]:
+            yield text[at : entity["start"]], None
+        label = entity["entity_group"]
+        yield entity["word"], {"label": label, "hue": _HUES[_colour(label)], "score": f"{entity['score']:.3f}"}
         at = entity["end"]
-    pieces += [_escaped(text[at:]), "</article>\n"]
-    return "".join(pieces)
-
-
-def _escaped(text: str) -> str:
-    # A bare carriage return would be read as a line feed, and NUL is not allowed at all.
-    return escape(text).replace("\r", "&#13;").replace("\0", "\ufffd")
+    if at < len(text):
+        yield text[at:], None
 
 
 def _visible(text: str) -> str:

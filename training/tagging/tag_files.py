@@ -22,24 +22,36 @@ Tagged = tuple[str, Any]  # a text and its spans; where several heads tag it, th
 
 _GZIP = b"\x1f\x8b"
 _AHEAD = 4096  # lines of standard input that are read before they are wanted
+_WATCHED = 64  # lines after which a reader says how far it is
 _MOMENT = 0.01  # seconds without another line, after which those that have come are tagged
 
 
-def read_texts(files: Iterable[str]) -> Iterator[str | None]:
+def read_texts(files: Iterable[str], watch: Callable[[int], Any] = int) -> Iterator[str | None]:
     """The lines of text files, one at a time, without their ends; "-" is standard input.
 
     None says that no more input waits at this moment. What gzip has made is read as what it was made of.
 
+    Args:
+        files: names.
+        watch: is told now and then how many bytes of the files have been read.
+
     Raises:
         InputError: a file is missing, unreadable, or not UTF-8; with its line.
     """
+    before = 0
     for name in files:
         if name == "-":
             yield from _lines(_standard_input(), "standard input")
             continue
         check_file(name)
         with open(name, "rb") as file:
-            yield from _lines(_unzipped(file), name)
+            for number, line in enumerate(_lines(_unzipped(file), name)):
+                if number % _WATCHED == 0 and file.seekable():
+                    watch(before + file.tell())
+                yield line
+            if file.seekable():
+                before += file.tell()
+                watch(before)
 
 
 def check_file(name: str, regular: bool = False) -> None:
@@ -179,7 +191,7 @@ def write_tagged(
         elif style == "conll":
             _write_line(out, to_conll([tuple(word) for word in pipeline.tokenizer.split(text)], entities, scheme))
         else:
-            console.print(to_rich(text, entities))
+            console.print(to_rich(text, entities, console.color_system == "standard"))
 
 
 def _write_line(out: TextIO, line: str) -> None:

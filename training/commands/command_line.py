@@ -37,6 +37,7 @@ from tagsmith.training.commands.every_command import Quiet, Verbose, for_every_c
 from tagsmith.training.commands.plot_commands import plots
 from tagsmith.training.commands.push_command import push
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
+from tagsmith.training.commands.redact_options import RedactCommand
 from tagsmith.training.commands.tag_command import tag
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.machine.processes import end_launched_process
@@ -220,7 +221,8 @@ def demo(
 
 
 for command in (train, evaluate, tag, check, card, push, recipes, demo):
-    app.command()(for_every_command(command))
+    kind = RedactCommand if command is tag else None
+    app.command(cls=kind)(for_every_command(command))
 
 
 def named_files(train: list[str], dev: list[str]) -> dict[str, dict[str, Path]]:

@@ -22,6 +22,14 @@ from tagsmith.training.commands.command_options import (
     reads_bytes,
     say,
 )
+from tagsmith.training.commands.redact_options import (
+    Redact,
+    RedactMap,
+    RedactNumbered,
+    check_redaction,
+    finish_redaction,
+    redaction_of,
+)
 from tagsmith.training.commands.tagging_bar import tagging_bar
 from tagsmith.training.data.hub_names import is_file_name
 
@@ -55,6 +63,9 @@ def tag(
     threads: Threads = 1,
     int8: Int8 = False,
     device: Device = None,
+    redact: Redact = None,
+    redact_numbered: RedactNumbered = False,
+    redact_map: RedactMap = None,
     output: Annotated[
         Path | None, typer.Option(help="File to write, in place of standard output; it is there once it is whole.")
     ] = None,
@@ -73,18 +84,21 @@ def tag(
 
     model, files = _model_and_files(model, files or [])
     check_output(files, format_.value, output, shards)
+    check_redaction(redact, redact_numbered, redact_map, output, shards is not None)
     state = join_processes() if shards else None
     pipeline = load_pipeline(model, threads, int8, device)
     if recall_bias is not None and not reads_bytes(pipeline):
         raise InputError("--recall-bias is for byte-to-span taggers, and this is none", path=model)
-    if head is not None or format_ != TagFormat.jsonl:
+    if head is not None or format_ != TagFormat.jsonl or redact is not None:
         check_head(pipeline, head, model)
+    redaction = redaction_of(redact, redact_numbered or redact_map is not None, pipeline, head, model)
     options = _given(head=head, min_score=min_score, recall_bias=recall_bias, batch_size=batch_size)
     if shards is not None and output is not None:
-        tag_shards(pipeline, files, format_.value, output, shards, state, say, **options)
-        return
-    with tagging_bar(files, output) as watch, _opened(output) as out:
-        write_tagged(pipeline, read_texts(files, watch), format_.value, out, **options)
+        tag_shards(pipeline, files, format_.value, output, shards, state, say, redaction, **options)
+    else:
+        with tagging_bar(files, output) as watch, _opened(output) as out:
+            write_tagged(pipeline, read_texts(files, watch), format_.value, out, redaction, **options)
+    finish_redaction(redaction, redact_map)
 
 
 def _opened(output: Path | None) -> AbstractContextManager[TextIO | None]:

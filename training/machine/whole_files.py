@@ -13,7 +13,7 @@ from tagsmith.tokenization.input_error import InputError
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[TextIO]:
+def whole_file(path: str | Path, mode: int | None = None) -> Iterator[TextIO]:
     """A text file to write, in UTF-8, that has its name only once it is whole.
 
     Until then it has a name of its own in the same folder, which ends in `.part`; if the block fails it is removed. A
@@ -26,8 +26,8 @@ def whole_file(path: str | Path) -> Iterator[TextIO]:
     target = _target(Path(path))
     part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with open(part, "x", encoding="utf-8", newline="\n") as file:
-            if target.exists():
+        with open(part, "x", encoding="utf-8", newline="\n", opener=lambda *how: os.open(*how, mode or 0o666)) as file:
+            if target.exists() and mode is None:
                 os.chmod(part, target.stat().st_mode & 0o777)
             yield file
             file.flush()

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.machine.whole_files import whole_file
+from tagsmith.training.tagging.redaction import Redaction
 from tagsmith.training.tagging.tag_files import check_file, decode_line, not_utf8, write_tagged
 
 _MANIFEST = "manifest.json"
@@ -102,6 +103,7 @@ def tag_shards(
     shards: int,
     state: Any,
     say: Callable[[str], None],
+    redaction: Redaction | None = None,
     **options: Any,
 ) -> None:
     """Tag text files in shards, and join these into the output; go on with what an earlier run has left.
@@ -114,6 +116,7 @@ def tag_shards(
         shards: how many. The more, the less is done again after an end before time.
         state: what `join_processes` gives.
         say: takes a line on progress, in the main process only.
+        redaction: what replaces spans, without numbers: shards know nothing of each other.
         **options: what the pipeline takes.
 
     Raises:
@@ -127,6 +130,8 @@ def tag_shards(
     folder = output.with_name(f"{output.name}.shards")
     try:
         manifest = _manifest(pipeline, files, style, shards, options)
+        if redaction is not None:
+            manifest["labels to redact"] = redaction.labels
         if state.is_main_process:
             _open_folder(folder, manifest)
             say(f"processes: {state.num_processes}; {len(_finished(folder))} of {shards} shards were done before")
@@ -135,7 +140,7 @@ def tag_shards(
         cut = cut_shards(files, shards)
         for number, path in _own(folder, shards, state):
             with whole_file(path) as out:
-                write_tagged(pipeline, read_shard(cut[number]), style, out, **options)
+                write_tagged(pipeline, read_shard(cut[number]), style, out, redaction, **options)
             if state.is_main_process:
                 say(f"{len(_finished(folder))} of {shards} shards are done")
         _wait(state)

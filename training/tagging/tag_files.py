@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.tagging.redaction import Redaction
 from tagsmith.training.tagging.rendering import html_page, to_conll, to_jsonl, to_rich
 
 Tagged = tuple[str, Any]  # a text and its spans; where several heads tag it, those of each
@@ -155,7 +156,12 @@ def not_utf8(error: UnicodeDecodeError, name: str, number: int) -> InputError:
 
 
 def write_tagged(
-    pipeline: Any, texts: Iterable[str | None], style: str, out: TextIO | None = None, **options: Any
+    pipeline: Any,
+    texts: Iterable[str | None],
+    style: str,
+    out: TextIO | None = None,
+    redaction: Redaction | None = None,
+    **options: Any,
 ) -> None:
     """Tag texts and write them as "text", "jsonl", "conll" or "html", in order, as they come.
 
@@ -164,6 +170,7 @@ def write_tagged(
         texts: the texts; None where those before are to be written at once.
         style: the format.
         out: a file, which gets no colours; standard output if None.
+        redaction: what replaces spans; then "text" is the text alone.
         **options: what the pipeline takes.
 
     Raises:
@@ -175,11 +182,15 @@ def write_tagged(
     scheme = "IOB2"
     if style == "conll" and pipeline.model.config.head(options.get("head")).tag_scheme == "plain":
         scheme = "plain"
+    if style == "conll" and redaction is not None:
+        raise InputError("columns need words, and a placeholder is none", fix="Write text, jsonl or html.")
     if style == "conll" and scheme == "plain" and options.get("min_score"):
         raise InputError("columns need a tag for each word", fix="Leave out --min-score, or write another format.")
     plain: dict[str, Any] = {} if out is None else {"force_terminal": False, "color_system": None}
     out = out or sys.stdout
     tagged = _tag(pipeline, texts, out.flush, **options)
+    if redaction is not None:
+        tagged = (redaction.apply(text, entities) for text, entities in tagged)
     console = Console(file=out, soft_wrap=True, **plain)
     if style == "html":
         for piece in html_page(tagged, "tagsmith"):
@@ -190,6 +201,10 @@ def write_tagged(
             _write_line(out, to_jsonl(text, entities))
         elif style == "conll":
             _write_line(out, to_conll([tuple(word) for word in pipeline.tokenizer.split(text)], entities, scheme))
+        elif redaction is not None and not console.is_terminal:
+            out.write(text + "\n")  # exactly as it is between placeholders
+        elif redaction is not None:
+            console.print(to_rich(text, []))
         else:
             console.print(to_rich(text, entities, console.color_system == "standard"))
 

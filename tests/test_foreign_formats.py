@@ -32,15 +32,8 @@ OTHERS: dict[str, tuple[bytes, str]] = {
     "brat": (b"T1\tPER 0 5\tTessa\nT2\tLOC 9 12\tRom\n", "brat"),
     "brat, discontinuous": (b"T1\tPER 0 5;8 9\tTessa\n", "brat"),
     "brat, relations": (b"R1\tlives Arg1:T1 Arg2:T2\n", "brat"),
-    "WebAnno": (b"#FORMAT=WebAnno TSV 3.3\n#T_SP=ne|value\n\n\n#Text=Tessa\n1-1\t0-5\tTessa\tPER\n", "WebAnno TSV"),
-    "Label Studio": (b'[{"id": 1, "data": {}, "annotations": [{"result": []}]}]', "Label Studio"),
-    "JSON over lines": (b'[\n  {\n    "text": "Tessa"\n  }\n]\n', "JSON"),
-    "an object over lines": (b'{\n  "data": [["Tessa", {}]]\n}\n', "JSON"),
-    "spaCy": (b'[["Tessa lives", {"entities": [[0, 5, "PER"]]}]]', "JSON"),
-    "CoNLL-2012": (
-        b"#begin document (a); part 000\na 0 0 Tessa NNP (TOP* - - - - (PERSON) (1)\n\n#end document\n",
-        "CoNLL-2012",
-    ),
+    "other JSON": (b"[1, 2]", "JSON"),
+    "other JSON over lines": (b'{\n  "rows": [["Tessa", {}]]\n}\n', "JSON"),
     "running text": (b"Tessa lives in Oderau.\nMilo left.\nShe did not go with him.\n", "running text"),
     "words with tags behind": (b"Tessa/B-PER lives/O\nin/O Oderau/B-LOC ./O\n", "tags behind"),
 }

@@ -198,7 +198,8 @@ def test_dependencies_are_those_that_are_imported() -> None:
     names = {modules_of.get(name.lower(), name.replace("-", "_")) for name in declared}
     # Without accelerate there is no Trainer, without jinja2 no model card: neither is imported by name.
     # pyarrow is what datasets are made of.
-    assert used - {"pyarrow", "matplotlib", "sklearn"} <= names  # the last two are of the extra [plots]
+    # The last three are of the extras [plots] and [spacy].
+    assert used - {"pyarrow", "matplotlib", "sklearn", "spacy"} <= names
     assert names - used <= {"accelerate", "jinja2"}
 
 

@@ -32,6 +32,7 @@ from tagsmith.training.commands.command_options import (
     say_error,
     set_loudness,
 )
+from tagsmith.training.commands.convert_command import convert
 from tagsmith.training.commands.evaluate_command import evaluate
 from tagsmith.training.commands.every_command import Quiet, Verbose, for_every_command
 from tagsmith.training.commands.plot_commands import plots
@@ -96,7 +97,7 @@ def train(
         list[str],
         typer.Option(
             metavar="[NAME=]FILE",
-            help="Training data: CoNLL, CoNLL-U or JSON lines. Repeatable for heads, and for a byte-to-span tagger, "
+            help="Training data of any format that is read. Repeatable for heads, and for a byte-to-span tagger, "
             "as en=FILE.",
         ),
     ],
@@ -220,7 +221,7 @@ def demo(
     write_tagged(load_pipeline(str(output_dir), threads, device=device), iter([text]), "text")
 
 
-for command in (train, evaluate, tag, check, card, push, recipes, demo):
+for command in (train, evaluate, tag, check, convert, card, push, recipes, demo):
     kind = RedactCommand if command is tag else None
     app.command(cls=kind)(for_every_command(command))
 

@@ -34,7 +34,7 @@ from tagsmith.training.data.reading_options import ReadingOptions
 @reads_annotated_files
 def evaluate(
     model: ModelArgument,
-    file: Annotated[Path, typer.Argument(help="Annotated data: CoNLL, CoNLL-U or JSON lines.")],
+    file: Annotated[Path, typer.Argument(help="Annotated data of any format that is read.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
     curve: Annotated[
         Path | None,

@@ -12,7 +12,7 @@ import typer
 
 from tagsmith.training.commands.every_command import with_parameters
 from tagsmith.training.data.offsets import KINDS
-from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.data.reading_options import FORMATS, ReadingOptions
 
 
 class OnError(StrEnum):
@@ -40,6 +40,9 @@ OPTIONS: dict[str, Any] = {
     ],
     "word_column": Annotated[
         str | None, typer.Option(help="Column of the words: a number from 0, from the end if negative, or a name.")
+    ],
+    "file_format": Annotated[
+        str, typer.Option(help=f"Format of the files: auto, {', '.join(FORMATS)}.", show_default=True)
     ],
     "separator": Annotated[Separator, typer.Option(help="What stands between columns.")],
     "map": Annotated[

@@ -1,28 +1,49 @@
-"""Annotated files of any kind that is read here: column files and JSON lines."""
+"""Annotated files of any format that is read here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tagsmith.training.data.column_reader import read_sentences
-from tagsmith.training.data.foreign_formats import is_json_lines
+from tagsmith.training.data.formats.brat import read_brat
+from tagsmith.training.data.formats.conll2012 import read_conll2012
+from tagsmith.training.data.formats.doccano import read_doccano
+from tagsmith.training.data.formats.gliner import read_gliner
+from tagsmith.training.data.formats.label_studio import read_label_studio
+from tagsmith.training.data.formats.prodigy import read_prodigy
+from tagsmith.training.data.formats.recognise import file_format
+from tagsmith.training.data.formats.spacy_files import read_spacy, read_spacy_json
+from tagsmith.training.data.formats.webanno import read_webanno
 from tagsmith.training.data.json_lines import read_json_lines
 from tagsmith.training.data.label_map import map_labels
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
 
 _DEFAULT = ReadingOptions()
+_READERS: dict[str, Callable[[str | Path, ReadingOptions, Report], Iterator[Sentence]]] = {
+    "columns": read_sentences,
+    "jsonl": read_json_lines,
+    "brat": read_brat,
+    "conll-2012": read_conll2012,
+    "doccano": read_doccano,
+    "gliner": read_gliner,
+    "label-studio": read_label_studio,
+    "prodigy": read_prodigy,
+    "spacy": read_spacy,
+    "spacy-json": read_spacy_json,
+    "webanno": read_webanno,
+}
 
 
 def open_sentences(
     path: str | Path, options: ReadingOptions = _DEFAULT, report: Report | None = None
 ) -> Iterator[Sentence]:
-    """The sentences of a file: JSON lines if its name ends in `.jsonl`, or it looks like that, else columns.
+    """The sentences of a file, in the format that the options name or the file shows.
 
     See `read_sentences`.
     """
     report = Report() if report is None else report
-    json_lines = Path(path).suffix.lower() in (".jsonl", ".ndjson") or is_json_lines(Path(path), options.encoding)
-    sentences = (read_json_lines if json_lines else read_sentences)(path, options, report)
+    report.path, report.encoding = str(path), options.encoding
+    sentences = _READERS[file_format(Path(path), options)](path, options, report)
     return map_labels(sentences, options.names, report) if options.names else sentences

@@ -25,6 +25,7 @@ from datasets.exceptions import DatasetGenerationError
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus
+from tagsmith.training.data.formats.recognise import files_of
 from tagsmith.training.data.hub_names import may_be_on_hub
 from tagsmith.training.data.label_map import check_map
 from tagsmith.training.data.reading_options import ReadingOptions
@@ -100,7 +101,7 @@ def _load(
         cache_dir=None if cache_dir is None else str(cache_dir),
         dataset_name="tagsmith_corpus",
         hash=_code_hash(),
-        data_files=DataFilesDict({split: _data_files(path) for split, path in files.items()}),
+        data_files=DataFilesDict({split: _data_files(path, options) for split, path in files.items()}),
         options=options,
     )
     if streaming:
@@ -143,16 +144,16 @@ def by_name(corpora: DatasetDict | Mapping[str, DatasetDict]) -> dict[str, Datas
     return {"": corpora} if isinstance(corpora, DatasetDict) else dict(corpora)
 
 
-def _data_files(path: str | Path) -> DataFilesList:
+def _data_files(path: str | Path, options: ReadingOptions) -> DataFilesList:
     """One file with a hash of its content, so that an edited file is read again whatever its time and size say."""
     path = Path(path)
     if not path.exists():
         raise InputError("no such file", path=path, fix="Check the path; a data set's id on the Hub is 'owner/name'.")
-    if path.is_dir():
-        raise InputError("not a file", path=path, fix="Give one file a split.")
-    with rereadable(path).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return DataFilesList([str(path.absolute())], [(digest,)])
+    digest = hashlib.sha256()
+    for own in files_of(path, options):
+        with rereadable(own).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return DataFilesList([str(path.absolute())], [(digest.hexdigest(),)])
 
 
 def _load_from_hub(name: str, streaming: bool, revision: str | None, cache_dir: str | Path | None) -> Any:
@@ -170,7 +171,7 @@ def _load_from_hub(name: str, streaming: bool, revision: str | None, cache_dir: 
 def _code_hash() -> str:
     """A hash of the code that reads files: `datasets` finds a corpus again by it, so a changed reader builds anew."""
     here = Path(__file__).parent
-    files = sorted([*here.glob("*.py"), *(here.parents[1] / "tokenization").glob("*.py")])
+    files = sorted([*here.rglob("*.py"), *(here.parents[1] / "tokenization").glob("*.py")])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 

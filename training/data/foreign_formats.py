@@ -1,4 +1,4 @@
-"""Files in other formats than ours, recognised by how they begin and refused by name, with what to do."""
+"""How files begin: those in formats that are not read are refused by name, with what to do."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ from tagsmith.training.data.rereadable import rereadable
 from tagsmith.training.data.text_lines import read_lines
 
 _TEXT_FIX = "Save it as text: one word and its tag a line, with a tab between them, or as JSON lines."
-_JSON_FIX = (
-    'Write JSON lines, one object a line: {"text": …, "spans": [{"start": 0, "end": 3, "label": "LOC"}]} or '
-    '{"tokens": […], "tags": […]}, in a file named .jsonl.'
-)
-
 # How files begin that are no text, what they are, and what to do.
 _BINARY: list[tuple[bytes, str, str]] = [
     (b"PK\x03\x04", "a spreadsheet, a document or another zip archive", _TEXT_FIX),
@@ -115,31 +110,33 @@ def _parsed(line: str) -> object:
         return None
 
 
+def begins_as(path: Path, encoding: str) -> str | None:
+    """The format of a file that says so in its first line: `webanno` or `conll-2012`."""
+    begin = _first_bytes(path)
+    if b"\0" in begin or any(begin.startswith(magic) for magic, _, _ in _BINARY):
+        return None
+    for _, line in _first_lines(path, encoding):
+        if line.startswith("#FORMAT=WebAnno TSV"):
+            return "webanno"
+        return "conll-2012" if line.startswith("#begin document") else None
+    return None
+
+
+def is_json(path: Path, encoding: str) -> bool:
+    """Whether a file begins as a JSON document does, and not as columns whose first word is a bracket."""
+    if _first_bytes(path).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1] not in (b"{", b"["):
+        return False
+    for _, line in _first_lines(path, encoding):
+        text = line.strip()
+        return isinstance(_parsed(text), dict | list) or ("\t" not in text and _JSON.match(text) is not None)
+    return False
+
+
 def _refuse_line(path: Path, number: int, line: str) -> None:
     text = line.strip()
-    if text.startswith("#FORMAT=WebAnno TSV"):
-        fix = "Export it as CoNLL 2002 or CoNLL-U instead."
-        raise InputError("this file is WebAnno TSV, as INCEpTION exports it", path=path, line=number, fix=fix)
     if _MARKUP.match(text) and "\t" not in text:
         raise InputError(f"this file looks like XML or HTML: {text[:40]!r}", path=path, line=number, fix=_TEXT_FIX)
     if _STANDOFF.match(line):
         message = f"this file looks like brat's standoff annotation: {text[:40]!r}"
-        fix = f"Convert it together with its .txt file. {_JSON_FIX}"
+        fix = "Name it NAME.ann, with its text in NAME.txt beside it; tagsmith convert and --train read the pair."
         raise InputError(message, path=path, line=number, fix=fix)
-    if text[0] in "[{":
-        value = _parsed(text)
-        if isinstance(value, dict):
-            fix = f"Name the file .jsonl. {_JSON_FIX}"
-            raise InputError("this file looks like JSON lines", path=path, line=number, fix=fix)
-        if isinstance(value, list) or ("\t" not in text and _JSON.match(text)):
-            message = f"this file is JSON{_exporter(text)}, not columns"
-            raise InputError(message, path=path, line=number, fix=_JSON_FIX)
-
-
-def _exporter(text: str) -> str:
-    """Whose JSON it seems to be."""
-    if '"annotations"' in text and '"result"' in text:
-        return " as Label Studio exports it"
-    if '"label"' in text and '"text"' in text:
-        return " as doccano exports it"
-    return ""

@@ -3,33 +3,31 @@
 `{"text": "Ada Lovelace", "spans": [{"start": 0, "end": 12, "label": "PER"}]}` and
 `{"tokens": ["Ada", "Lovelace"], "tags": ["B-PER", "I-PER"]}` say the same. Lines with equal `document` values that
 follow each other are one document; without that key each line is its own. A text of several lines is a sentence a
-line, as it is when it is tagged.
+line, as it is when it is tagged. What `tagsmith tag --format jsonl` writes is read as it is: `entities` are spans.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.json_rows import objects
 from tagsmith.training.data.line_sentences import split_lines
-from tagsmith.training.data.offsets import CHARACTERS, KINDS, BorderCheck, Offsets
+from tagsmith.training.data.offsets import BorderCheck, Offsets
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
-from tagsmith.training.data.strict_parsing import parse_json
+from tagsmith.training.data.records import Mark, Record, in_characters, record_sentences
 from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, same_line
-from tagsmith.training.data.text_lines import read_lines
 from tagsmith.training.data.word_alignment import align_words, join_units
 
 _DEFAULT = ReadingOptions()
-_KEYS = frozenset({"text", "spans", "tokens", "tags", "document"})
-_SPAN_KEYS = frozenset({"start", "end", "label"})
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_KEYS = frozenset({"text", "spans", "entities", "tokens", "tags", "document"})
+_SPAN_KEYS = frozenset({"start", "end", "label", "score"})
+_ENTITY_KEYS = frozenset({"start", "end", "entity_group", "word", "score"})
 _FIX = 'Each line is {"text": …, "spans": [{"start": 0, "end": 3, "label": "LOC"}]} or {"tokens": […], "tags": […]}.'
 
 
@@ -48,7 +46,7 @@ def read_json_lines(
     report.path, report.encoding = str(path), options.encoding
     survey = TagSurvey(path)
     rows = 0
-    for number, row in _objects(Path(path), options.encoding):
+    for number, row in objects(Path(path), options.encoding, _FIX):
         rows += 1
         tags = _strings(row, "tags", path, number)
         survey.add(tags, partial(same_line, number, len(tags)))
@@ -58,27 +56,6 @@ def read_json_lines(
     report.scheme = spelling.scheme
     spelling.report_to(report, options.on_error)
     return _sentences(Path(path), options, spelling, report)
-
-
-def _objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(read_lines(path, encoding), 1):
-        if not line.strip():
-            continue
-        row = parse_json(line, path, number, _FIX)
-        if not isinstance(row, dict):
-            raise InputError(f"{type(row).__name__}, not an object", path=path, line=number, fix=_FIX)
-        if (half := _SURROGATE.search(line)) and not _encodes(row):
-            message = f"{half[0]} is half a character, and the other half is missing"
-            raise InputError(message, path=path, line=number, column=half.start() + 1, fix="Write the file anew.")
-        yield number, row
-
-
-def _encodes(row: dict[str, Any]) -> bool:
-    try:
-        json.dumps(row, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _strings(row: dict[str, Any], key: str, path: str | Path, line: int) -> list[str]:
@@ -91,13 +68,13 @@ def _strings(row: dict[str, Any], key: str, path: str | Path, line: int) -> list
 def _sentences(path: Path, options: ReadingOptions, spelling: TagSpelling, report: Report) -> Iterator[Sentence]:
     document, name, on_error = -1, None, options.on_error
     borders = BorderCheck(report, options.offsets)
-    for line, row in _objects(path, options.encoding):
+    for line, row in objects(path, options.encoding, _FIX):
         if document < 0 or row.get("document") is None or row["document"] != name:
             document, name = document + 1, row.get("document")
         for key in row.keys() - _KEYS:
             report.add_note(f"key {key!r} left aside", line, str(row[key])[:40])
         tokens, tags = _strings(row, "tokens", path, line), _strings(row, "tags", path, line)
-        given = _spans(row, path, line, report) if row.get("spans") is not None else None
+        given = _marks(row, path, line, report)
         text = row.get("text")
         if text is not None and not isinstance(text, str):
             raise InputError("'text' is not a string", path=path, line=line, fix=_FIX)
@@ -106,23 +83,15 @@ def _sentences(path: Path, options: ReadingOptions, spelling: TagSpelling, repor
         if len(tokens) != len(tags):
             fix = "Give each token its tag."
             raise InputError(f"{len(tokens)} tokens and {len(tags)} tags", path=path, line=line, fix=fix)
-        raw, offsets, as_given = text is not None, Offsets(text or ""), given or []
-        if given and text is not None:
-            given = _in_characters(given, offsets, options.offsets, path, line)
-        starts: list[int] = []
-        ends: list[int] = []
-        if tokens:
-            text, raw, starts, ends = _place(text, tokens, given is not None, line, on_error, report)
-            tags, spans = read_tags(spelling.read(tags), starts, ends, [line] * len(tags), None, on_error, report)
-            if given is not None and given != spans:
-                fix = "Correct one of them, or leave one out."
-                raise InputError(f"spans {given} and tags {spans} disagree", path=path, line=line, fix=fix)
-        else:
-            spans = given or []
-        _check_overlaps(spans, path, line)
         if not tokens:
-            borders.add(offsets, as_given, spans, line)
-        whole = Sentence(document, text or "", raw, tokens, starts, ends, tags, spans, line)
+            record = Record(text or "", given or [], line)
+            yield from record_sentences(record, document, borders, options, report)
+            continue
+        text, raw, starts, ends = _place(text, tokens, given is not None, line, on_error, report)
+        tags, spans = read_tags(spelling.read(tags), starts, ends, [line] * len(tags), None, on_error, report)
+        if given is not None:
+            _check_same(given, spans, Offsets(text), options.offsets, path, line)
+        whole = Sentence(document, text, raw, tokens, starts, ends, tags, spans, line)
         for sentence in split_lines(whole, report):
             report.add_sentence(sentence)
             yield sentence
@@ -145,46 +114,46 @@ def _place(
     return joined, False, starts, ends
 
 
-def _spans(row: dict[str, Any], path: Path, line: int, report: Report) -> list[tuple[int, int, str]]:
+def _marks(row: dict[str, Any], path: Path, line: int, report: Report) -> list[Mark] | None:
+    """The spans of a row, as people write them (`spans`) or as `tagsmith tag --format jsonl` does (`entities`)."""
+    key = "entities" if row.get("entities") is not None else "spans"
+    values = row.get(key)
+    if values is None:
+        return None
+    if key == "entities" and row.get("spans") is not None:
+        raise InputError("both 'spans' and 'entities'", path=path, line=line, fix="Keep one of them.")
+    if isinstance(values, dict):
+        heads = ", ".join(values)
+        raise InputError(f"spans of several heads ({heads})", path=path, line=line, fix="Tag with --head NAME.")
+    label_key, quote_key, known = ("label", "", _SPAN_KEYS)
+    if key == "entities":
+        label_key, quote_key, known = ("entity_group", "word", _ENTITY_KEYS)
     try:
-        spans = [(span["start"], span["end"], span["label"]) for span in row["spans"]]
-    except (TypeError, KeyError):
-        raise InputError("'spans' is not a list of start, end and label", path=path, line=line, fix=_FIX) from None
-    for span in row["spans"]:
-        for key in span.keys() - _SPAN_KEYS:
-            report.add_note(f"key {key!r} of spans left aside", line, str(span[key])[:40])
-    for start, end, label in spans:
+        marks = [
+            Mark(span["start"], span["end"], span[label_key], span.get(quote_key), span.get("score"))
+            for span in values
+        ]
+    except (TypeError, KeyError, AttributeError):
+        message = f"{key!r} is not a list of start, end and {label_key}"
+        raise InputError(message, path=path, line=line, fix=_FIX) from None
+    for span in values:
+        for other in span.keys() - known:
+            report.add_note(f"key {other!r} of spans left aside", line, str(span[other])[:40])
+    for start, end, label, quote, score in marks:
         if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label:
             found = f"{start!r}, {end!r}, {label!r}"
             raise InputError(f"a span of {found}: not two numbers and a label", path=path, line=line, fix=_FIX)
-    return sorted(spans)
+        if not isinstance(score, int | float | None) or not isinstance(quote, str | None):
+            found = f"{score!r} and {quote!r}"
+            raise InputError(f"a span's score and word are {found}", path=path, line=line, fix=_FIX)
+    return sorted(marks, key=lambda mark: mark[:3])
 
 
-def _in_characters(
-    spans: list[tuple[int, int, str]], offsets: Offsets, kind: str, path: Path, line: int
-) -> list[tuple[int, int, str]]:
-    """Spans by what their offsets count, in characters."""
-    found = []
-    for start, end, label in spans:
-        place = offsets.to_characters(start, end, kind)
-        if place is None:
-            named = f"{str(start)[:20]}-{str(end)[:20]} {label[:40]}"
-            message = f"the span {named} is empty or outside a text of {len(offsets.text)} characters"
-            if kind != CHARACTERS:
-                message = f"the span {named} is empty, outside the text, or cuts a character, as {KINDS[kind]}"
-            guess = offsets.guess(start, end)
-            fix = f"Offsets count {KINDS[kind]}."
-            if guess:
-                fix = f"These look like {KINDS[guess]}: read them with --offsets {guess}."
-            raise InputError(message, path=path, line=line, fix=fix)
-        found.append((*place, label))
-    return found
-
-
-def _check_overlaps(spans: list[tuple[int, int, str]], path: Path, line: int) -> None:
-    last = 0
-    for start, end, label in spans:
-        if start < last:
-            message = f"the span {start}-{end} {label} overlaps the one before it, which ends at {last}"
-            raise InputError(message, path=path, line=line, fix="Keep one of them.")
-        last = end
+def _check_same(
+    given: list[Mark], spans: list[tuple[int, int, str]], offsets: Offsets, kind: str, path: Path, line: int
+) -> None:
+    """See that spans and tags of one row say the same."""
+    found = in_characters([mark[:3] for mark in given], offsets, kind, str(path), line)
+    if found != spans:
+        fix = "Correct one of them, or leave one out."
+        raise InputError(f"spans {found} and tags {spans} disagree", path=path, line=line, fix=fix)

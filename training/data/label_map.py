@@ -82,7 +82,8 @@ def map_sentence(sentence: Sentence, names: Mapping[str, str], report: Report) -
         return sentence
     spans = [(start, end, names.get(label, label)) for start, end, label in sentence.spans]
     tags = [_new_tag(tag, names, report, sentence.line) for tag in sentence.tags]
-    return sentence._replace(tags=tags, spans=[span for span in spans if span[2]])
+    scores = [score for score, span in zip(sentence.scores, spans, strict=False) if span[2]]
+    return sentence._replace(tags=tags, spans=[span for span in spans if span[2]], scores=scores)
 
 
 def map_report(report: Report, names: Mapping[str, str]) -> None:

@@ -62,6 +62,7 @@ def split_lines(sentence: Sentence, report: Report) -> Iterator[Sentence]:
             ends=token_ends,
             tags=tags,
             spans=[(span.start, span.end, span.label) for span in spans],
+            scores=sentence.scores[slice(*span_bounds[number])],
             after=after,
         )
 

@@ -14,7 +14,23 @@ from tagsmith.training.data.offsets import CHARACTERS, KINDS
 
 SEPARATORS = {"tab": "\t", "whitespace": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 
+# The formats that are read, by the names that options and reports have for them.
+FORMATS = (
+    "columns",
+    "jsonl",
+    "brat",
+    "conll-2012",
+    "doccano",
+    "gliner",
+    "label-studio",
+    "prodigy",
+    "spacy",
+    "spacy-json",
+    "webanno",
+)
+
 _CHOICES = {
+    "file_format": ("auto", *FORMATS),
     "on_error": ("convert", "raise"),
     "offsets": tuple(KINDS),
     "separator": ("auto", *SEPARATORS),
@@ -40,6 +56,7 @@ class ReadingOptions:
         offsets: what the spans of JSON lines count: `characters`, `utf-16` (as JavaScript does), `bytes` (of UTF-8),
             `inclusive` (characters, and the end is the last one of the span), `one-based` (the same from 1), or
             `one-based-exclusive`.
+        file_format: one of `FORMATS`; `auto` looks at the file.
         inside_words: read files where more than a tenth of the spans begin or end inside a word.
         separator: of a column file: `tab`, `whitespace`, `comma`, `semicolon` or `pipe`; `auto` is tab if every row
             has one and whitespace if none has.
@@ -64,6 +81,7 @@ class ReadingOptions:
     map: str | Path | Mapping[str, str | None] | None = field(default=None, hash=False)
     offsets: str = CHARACTERS
     inside_words: bool = False
+    file_format: str = "auto"
 
     @property
     def names(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ class Sentence(NamedTuple):
     spans: list[tuple[int, int, str]]  # characters; for plain tags every word is one
     line: int  # of the file, where the sentence begins
     after: str = "\n"  # what stands between the text and the next one of its document
+    scores: Sequence[float | None] = ()  # of the spans, where a tagger made some of them; not a part of corpora
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Report:
     """
 
     path: str = ""
+    format: str = ""
     encoding: str = ""
     separator: str = ""
     columns: int = 0
@@ -121,7 +124,7 @@ class Report:
 
     def _format(self) -> str:
         if not self.columns:
-            return f"JSON lines, {self.scheme or 'character spans'}"
+            return f"{self.format or 'JSON lines'}, {self.scheme or 'character spans'}"
         name = f" ({self.column_name})" if self.column_name else ""
         return (
             f"{self.columns} columns by {self.separator}, words in column {self.word_column}, "

@@ -155,7 +155,7 @@ def _rows(
             report.add_sentence(sentence)
             rows.append(map_sentence(sentence, names_map, report) if names_map else sentence)
     values = dict(zip(Sentence._fields, map(list, zip(*rows, strict=True)), strict=True))
-    del values["line"]
+    del values["line"], values["scores"]
     values["spans"] = [
         [{"start": start, "end": end, "label": label} for start, end, label in spans] for spans in values["spans"]
     ]

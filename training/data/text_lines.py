@@ -10,17 +10,30 @@ from tagsmith.training.data.reading_options import option
 from tagsmith.training.data.rereadable import rereadable
 
 
+def read_text(path: Path, encoding: str) -> str:
+    """A text file as it is, line ends and all; a byte order mark is dropped.
+
+    Raises:
+        InputError: as `read_lines` does.
+    """
+    return "".join(_lines_with_ends(path, encoding))
+
+
 def read_lines(path: Path, encoding: str) -> Iterator[str]:
     """The lines of a text file without their ends (LF or CR LF); a byte order mark is dropped.
 
     Raises:
         InputError: no such file, no such encoding, or bytes that the encoding does not know.
     """
+    for line in _lines_with_ends(path, encoding):
+        yield line.rstrip("\r\n")
+
+
+def _lines_with_ends(path: Path, encoding: str) -> Iterator[str]:
     codec = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     try:
         with rereadable(path).open(encoding=codec, newline="\n") as file:
-            for line in file:
-                yield line.rstrip("\r\n")
+            yield from file
     except UnicodeError as error:
         raise _encoding_error(path, codec, error) from None
     except LookupError:

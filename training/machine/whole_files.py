@@ -26,7 +26,8 @@ def whole_file(path: str | Path, mode: int | None = None) -> Iterator[TextIO]:
     target = _target(Path(path))
     part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with open(part, "x", encoding="utf-8", newline="\n", opener=lambda *how: os.open(*how, mode or 0o666)) as file:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode or 0o666)
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
             if target.exists() and mode is None:
                 os.chmod(part, target.stat().st_mode & 0o777)
             yield file

@@ -97,8 +97,8 @@ def train(
         list[str],
         typer.Option(
             metavar="[NAME=]FILE",
-            help="Training data of any format that is read. Repeatable for heads, and for a byte-to-span tagger, "
-            "as en=FILE.",
+            help="Training data: a file of any format that is read, or owner/name:config@split of the Hub. Repeatable "
+            "for heads, and for a byte-to-span tagger, as en=FILE.",
         ),
     ],
     output_dir: Annotated[Path, typer.Option(help="Folder for the tagger.")],

@@ -162,3 +162,12 @@ def test_damaged_files(tmp_path: Path) -> None:
     (tmp_path / "b.arrow").write_bytes(b"ARROW1\0\0 nonsense")
     with pytest.raises(InputError, match="cannot be read as Arrow"):
         spans(tmp_path / "b.arrow")
+
+
+def test_csv_with_a_word_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('Sentence #,Word,Tag\n1,Tessa,B-PER\n,left,O\n2,"Lund, old",B-LOC\n', encoding="utf-8")
+    assert spans(path) == [[(0, 5, "PER")], [(0, 9, "LOC")]], "the file's name says what separates its columns"
+    path.rename(tmp_path / "a.conll")
+    with pytest.raises(InputError, match="--separator comma"):
+        spans(tmp_path / "a.conll")

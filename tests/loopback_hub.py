@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import huggingface_hub
 import pytest
@@ -35,7 +35,8 @@ class Repository:
     def of(cls, folder: Path, private: bool = False) -> Repository:
         """A repository of the files in a folder."""
         repository = cls(private)
-        repository.commit("main", {path.name: path.read_bytes() for path in folder.iterdir()})
+        files = (path for path in folder.rglob("*") if path.is_file())
+        repository.commit("main", {path.relative_to(folder).as_posix(): path.read_bytes() for path in files})
         return repository
 
     def commit(self, branch: str, files: dict[str, bytes]) -> str:
@@ -126,18 +127,19 @@ class LoopbackHub:
 
 
 _RESOLVE = "/{repo_id}/resolve/{revision}/{filename}"
-_ID = r"(?P<id>[^/]+/[^/]+?)"
+_ID = r"(?P<id>(?:datasets/)?[^/]+/[^/]+?)"  # of a model, or datasets/owner/name
 _REVISION = r"(?P<revision>[^/]+)"
 _ROUTES = [
     ("whoami", "GET", r"/api/whoami-v2"),
     ("create", "POST", r"/api/repos/create"),
     ("validate_yaml", "POST", r"/api/validate-yaml"),
-    ("info", "GET", rf"/api/models/{_ID}(/revision/{_REVISION})?"),
-    ("tree", "GET", rf"/api/models/{_ID}/tree/{_REVISION}(/(?P<path>.+))?"),
-    ("refs", "GET", rf"/api/models/{_ID}/refs"),
-    ("branch", "POST", rf"/api/models/{_ID}/branch/(?P<branch>[^/]+)"),
-    ("preupload", "POST", rf"/api/models/{_ID}/preupload/{_REVISION}"),
-    ("commit", "POST", rf"/api/models/{_ID}/commit/{_REVISION}"),
+    ("info", "GET", rf"/api/(?:models/)?{_ID}(/revision/{_REVISION})?"),
+    ("tree", "GET", rf"/api/(?:models/)?{_ID}/tree/{_REVISION}(/(?P<path>.+))?"),
+    ("refs", "GET", rf"/api/(?:models/)?{_ID}/refs"),
+    ("paths_info", "POST", rf"/api/(?:models/)?{_ID}/paths-info/{_REVISION}"),
+    ("branch", "POST", rf"/api/(?:models/)?{_ID}/branch/(?P<branch>[^/]+)"),
+    ("preupload", "POST", rf"/api/(?:models/)?{_ID}/preupload/{_REVISION}"),
+    ("commit", "POST", rf"/api/(?:models/)?{_ID}/commit/{_REVISION}"),
     ("batch", "POST", rf"/{_ID}\.git/info/lfs/objects/batch"),
     ("put", "PUT", r"/large/(?P<oid>\w+)"),
     ("verify", "POST", r"/verify"),
@@ -258,6 +260,13 @@ class _Handler(BaseHTTPRequestHandler):
         return [
             {**kinds, "path": name, "oid": _oid(name, data), "size": len(data)} for name, data in found.items()
         ], {}
+
+    def _paths_info(self, body: bytes, id: str, revision: str) -> Any:
+        repository = self._repository(id)
+        files = repository.files[self._commit_id(repository, revision)]
+        asked = json.loads(body)["paths"] if body[:1] == b"{" else parse_qs(body.decode())["paths"]
+        found = ((path, files[path]) for path in asked if path in files)
+        return [{"type": "file", "path": path, "oid": _oid(path, data), "size": len(data)} for path, data in found], {}
 
     def _refs(self, _: bytes, id: str) -> Any:
         branches = self._repository(id).branches

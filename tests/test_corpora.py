@@ -154,8 +154,8 @@ class TestDataSets:
         assert is_plain(load_corpus(data.to_iterable_dataset())["train"])
 
     def test_what_is_missing_is_named(self) -> None:
-        with pytest.raises(InputError, match="no column 'tokens', only words"):
-            load_corpus(Dataset.from_dict({"words": [["a"]]}))
+        with pytest.raises(InputError, match="no column 'tokens', only forms"):
+            load_corpus(Dataset.from_dict({"forms": [["a"]]}))
         with pytest.raises(InputError, match="no tag column, only tokens"):
             load_corpus(Dataset.from_dict({"tokens": [["a"]]}))
         with pytest.raises(InputError, match="without names"):

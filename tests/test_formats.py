@@ -160,7 +160,7 @@ def test_samples(tmp_path: Path, name: str, content: Any, said: str) -> None:
 
 
 def test_every_format_has_a_sample() -> None:
-    assert len(FORMATS) == 11, "brat and .spacy have tests of their own below"
+    assert len(FORMATS) == 14, "brat, .spacy and tables have tests of their own"
 
 
 def test_training_reads_them_directly(tmp_path: Path, datasets_cache: None) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.commands.agree_command import agree
 from tagsmith.training.commands.card_command import card
 from tagsmith.training.commands.command_options import (
     Device,
@@ -97,8 +98,8 @@ def train(
         list[str],
         typer.Option(
             metavar="[NAME=]FILE",
-            help="Training data of any format that is read. Repeatable for heads, and for a byte-to-span tagger, "
-            "as en=FILE.",
+            help="Training data: a file of any format that is read, or owner/name:config@split of the Hub. Repeatable "
+            "for heads, and for a byte-to-span tagger, as en=FILE.",
         ),
     ],
     output_dir: Annotated[Path, typer.Option(help="Folder for the tagger.")],
@@ -221,7 +222,7 @@ def demo(
     write_tagged(load_pipeline(str(output_dir), threads, device=device), iter([text]), "text")
 
 
-for command in (train, evaluate, tag, check, convert, card, push, recipes, demo):
+for command in (train, evaluate, tag, check, convert, agree, card, push, recipes, demo):
     kind = RedactCommand if command is tag else None
     app.command(cls=kind)(for_every_command(command))
 

@@ -249,8 +249,10 @@ def report_shared(corpus: Any, options: ReadingOptions, name: str = "") -> None:
         if split == "train" or not (overlap := Sentences.of(texts(corpus[split])).overlap(training)):
             continue
         path = reports[split].path
-        first = next(islice(open_sentences(path, options), overlap.place, None))
-        message = f"{said(name)}{path}:{first.line}: {overlap} are in {reports['train'].path} too, this one"
+        line = overlap.place + 1  # of a data set its row
+        if Path(path).exists():
+            line = next(islice(open_sentences(path, options), overlap.place, None)).line
+        message = f"{said(name)}{path}:{line}: {overlap} are in {reports['train'].path} too, this one"
         warn(f"{message} first; scores on it will flatter")
 
 

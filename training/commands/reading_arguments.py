@@ -44,6 +44,13 @@ OPTIONS: dict[str, Any] = {
     "file_format": Annotated[
         str, typer.Option(help=f"Format of the files: auto, {', '.join(FORMATS)}.", show_default=True)
     ],
+    "tag_names": Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Names of tags that are numbers: one a line, that of 0 first; a JSON list; or a config.json.",
+        ),
+    ],
     "separator": Annotated[Separator, typer.Option(help="What stands between columns.")],
     "map": Annotated[
         str | None,

@@ -14,6 +14,7 @@ from tagsmith.training.data.formats.label_studio import read_label_studio
 from tagsmith.training.data.formats.prodigy import read_prodigy
 from tagsmith.training.data.formats.recognise import file_format
 from tagsmith.training.data.formats.spacy_files import read_spacy, read_spacy_json
+from tagsmith.training.data.formats.tables import read_arrow, read_csv_table, read_parquet
 from tagsmith.training.data.formats.webanno import read_webanno
 from tagsmith.training.data.json_lines import read_json_lines
 from tagsmith.training.data.label_map import map_labels
@@ -24,6 +25,9 @@ _DEFAULT = ReadingOptions()
 _READERS: dict[str, Callable[[str | Path, ReadingOptions, Report], Iterator[Sentence]]] = {
     "columns": read_sentences,
     "jsonl": read_json_lines,
+    "parquet": read_parquet,
+    "arrow": read_arrow,
+    "csv": read_csv_table,
     "brat": read_brat,
     "conll-2012": read_conll2012,
     "doccano": read_doccano,

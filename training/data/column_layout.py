@@ -105,7 +105,10 @@ def survey_layout(path: Path, options: ReadingOptions = ReadingOptions()) -> Lay
         if lines.tabs and lines.tabs < lines.rows:
             raise _mixed(path, lines)
         separator = "tab" if lines.tabs else "whitespace"
-        _refuse_others(path, separator, lines)
+        if path.suffix.lower() == ".csv" and separator != "tab" and _is_even(lines, "comma"):
+            separator = "comma"  # as the file's name says
+        else:
+            _refuse_others(path, separator, lines)
     return _columns(path, options, separator, lines)
 
 
@@ -169,13 +172,18 @@ def _refuse_others(path: Path, separator: str, lines: _Lines) -> None:
         if even:  # `Tessa, B-PER`: one such word is a word, but not all of them
             found = len(rows) > 2 and all(len(row[0]) > 1 and row[0].endswith(mark) for row in rows)
         else:
-            widths = {len(split_row(line, name)) for _, line in lines.first}
-            found = (len(widths) == 1 and widths != {1}) or all(mark in line for _, line in lines.first)
+            found = _is_even(lines, name) or all(mark in line for _, line in lines.first)
         if found:
             message = f"this file looks as if {name}s separate its columns: {first[:40]!r}"
             raise InputError(message, path=path, line=first_line, fix=f"Pass {option('separator', name)}.")
     if not even:
         refuse_running_text(path, first_line, rows)
+
+
+def _is_even(lines: _Lines, separator: str) -> bool:
+    """Whether a separator makes equally many columns of the first rows, and more than one."""
+    widths = {len(split_row(line, separator)) for _, line in lines.first}
+    return len(widths) == 1 and widths != {1}
 
 
 def _columns(path: Path, options: ReadingOptions, separator: str, lines: _Lines) -> Layout:

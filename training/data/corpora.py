@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +25,8 @@ from datasets.exceptions import DatasetGenerationError
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus
 from tagsmith.training.data.formats.recognise import files_of
-from tagsmith.training.data.hub_names import may_be_on_hub
+from tagsmith.training.data.formats.tables import without_bars
+from tagsmith.training.data.hub_names import HubData, hub_data, hub_reason
 from tagsmith.training.data.label_map import check_map
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report
@@ -44,6 +44,7 @@ ALL = "all"  # the name of several corpora's scores together
 
 def load_corpus(
     files: Mapping[str, str | Path] | str | Path | Dataset | DatasetDict | IterableDataset | IterableDatasetDict,
+    config: str | None = None,
     *,
     streaming: bool = False,
     revision: str | None = None,
@@ -55,9 +56,11 @@ def load_corpus(
 
     Args:
         files: a file for each split (`{"train": "train.conll", "dev": "dev.jsonl"}`), one file (the split `train`), a
-            data set's id on the Hub (`owner/name`), or a data set. Files are column files, or JSON lines if their
-            names end in `.jsonl`. The split `dev` may be called `validation`, `valid`, `val`, `testa`, `eval` or
-            `development` too. Data sets have `tokens` and `ner_tags`, `tags`, `chunk_tags`, `pos_tags` or `upos`.
+            data set on the Hub (`owner/name`, `owner/name:config`, `owner/name:config@split`, also for a split), or a
+            data set. Files are of any format that is read. The split `dev` may be called `validation`, `valid`,
+            `val`, `testa`, `eval` or `development` too. Data sets have `tokens` or `words`, and `ner_tags`, `tags`,
+            `chunk_tags`, `pos_tags` or `upos`; `word_column` and `tag_column` name others.
+        config: of a data set on the Hub.
         streaming: read while iterating instead of building an Arrow file first.
         revision: of a data set on the Hub.
         cache_dir: where Arrow files go; by default the usual cache of `datasets`, where the same content
@@ -70,6 +73,8 @@ def load_corpus(
             iterating, and does not look for labels.
     """
     options = replace(options or ReadingOptions(), **reading)
+    if config is not None:
+        files = _with_config(files, config)
     corpus = _load(files, options, streaming, revision, cache_dir)
     check_map(reading_reports(corpus).values())
     return corpus
@@ -93,10 +98,19 @@ def _load(
         return convert_dataset(with_dev(files), FEATURES, options)
     if isinstance(files, (Dataset, IterableDataset)):
         return convert_dataset(files, FEATURES, options)
-    if isinstance(files, (str, Path)) and not Path(files).exists() and may_be_on_hub(str(files)):
-        hub = _load_from_hub(str(files), streaming, revision, cache_dir)
-        return convert_dataset(with_dev(hub), FEATURES, options)
+    if isinstance(files, (str, Path)) and (named := hub_data(files)):
+        hub = _load_from_hub(named, streaming, revision, cache_dir)
+        return convert_dataset(with_dev(hub), FEATURES, options, named.id)
     files = {"train": files} if isinstance(files, (str, Path)) else with_dev(files)
+    if on_hub := {split: named for split, path in files.items() if (named := hub_data(path))}:
+        kind = IterableDatasetDict if streaming else DatasetDict
+        parts = {}
+        for split, named in on_hub.items():
+            part = kind({split: _split_of(named, split, _load_from_hub(named, streaming, revision, cache_dir))})
+            parts.update(convert_dataset(part, FEATURES, options, named.id))
+        if local := {split: path for split, path in files.items() if split not in on_hub}:
+            parts.update(_load(local, options, streaming, revision, cache_dir))
+        return kind({split: parts[split] for split in files})
     builder = ColumnCorpus(
         cache_dir=None if cache_dir is None else str(cache_dir),
         dataset_name="tagsmith_corpus",
@@ -106,7 +120,7 @@ def _load(
     )
     if streaming:
         return IterableDatasetDict(builder.as_streaming_dataset())
-    with _no_progress_bars():
+    with without_bars():
         try:
             builder.download_and_prepare()
         except DatasetGenerationError as error:
@@ -156,15 +170,39 @@ def _data_files(path: str | Path, options: ReadingOptions) -> DataFilesList:
     return DataFilesList([str(path.absolute())], [(digest.hexdigest(),)])
 
 
-def _load_from_hub(name: str, streaming: bool, revision: str | None, cache_dir: str | Path | None) -> Any:
+def _with_config(files: Any, config: str) -> str:
+    named = hub_data(files) if isinstance(files, (str, Path)) else None
+    if named is None or named.config:
+        found = "a configuration is given, and no data set on the Hub" if named is None else "two configurations"
+        raise InputError(found, fix="Name the data set and its configuration: load_corpus('owner/name', 'config').")
+    return f"{named.id}:{config}" + (f"@{named.split}" if named.split else "")
+
+
+def _split_of(named: HubData, split: str, data: Any) -> Any:
+    """The split of a data set on the Hub that is to be this one here."""
+    if named.split:
+        return data[named.split]
+    splits = with_dev(data)
+    if split in splits:
+        return splits[split]
+    if len(data) == 1:
+        return next(iter(data.values()))
+    fix = f"Name one: {', '.join(f'{named.id}@{name}' for name in data)}."
+    raise InputError(f"there is no split {split!r}", path=str(named), fix=fix)
+
+
+def _load_from_hub(named: HubData, streaming: bool, revision: str | None, cache_dir: str | Path | None) -> Any:
+    """A data set on the Hub by its splits."""
+    cache = None if cache_dir is None else str(cache_dir)
     try:
-        return datasets.load_dataset(
-            name, revision=revision, streaming=streaming, cache_dir=None if cache_dir is None else str(cache_dir)
-        )
+        with without_bars():
+            data = datasets.load_dataset(
+                named.id, named.config, split=named.split, revision=revision, streaming=streaming, cache_dir=cache
+            )
     except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        fix = "Check the name, or the network if it is a data set's id on the Hub."
-        raise InputError(f"no such file, and no data set of that name: {reason}", path=name, fix=fix) from error
+        reason, fix = hub_reason(error, named)
+        raise InputError(reason, path=str(named), fix=fix) from error
+    return (IterableDatasetDict if streaming else DatasetDict)({named.split: data}) if named.split else data
 
 
 @lru_cache(maxsize=1)
@@ -173,17 +211,6 @@ def _code_hash() -> str:
     here = Path(__file__).parent
     files = sorted([*here.rglob("*.py"), *(here.parents[1] / "tokenization").glob("*.py")])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    enabled = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if enabled:
-            datasets.enable_progress_bars()
 
 
 def reading_reports(corpus: Corpus) -> dict[str, Report]:

@@ -12,16 +12,13 @@ from tagsmith.training.data.rereadable import rereadable
 from tagsmith.training.data.text_lines import read_lines
 
 _TEXT_FIX = "Save it as text: one word and its tag a line, with a tab between them, or as JSON lines."
+_PARQUET, _ARROW = b"PAR1", (b"ARROW1", b"\xff\xff\xff\xff")
+
 # How files begin that are no text, what they are, and what to do.
 _BINARY: list[tuple[bytes, str, str]] = [
     (b"PK\x03\x04", "a spreadsheet, a document or another zip archive", _TEXT_FIX),
-    (b"PAR1", "Parquet", "Load it with datasets, and give load_corpus the data set; or save it as JSON lines."),
-    (b"ARROW1", "Arrow", "Load it with datasets, and give load_corpus the data set; or save it as JSON lines."),
-    (
-        b"\xff\xff\xff\xff",
-        "Arrow",
-        "Load it with datasets, and give load_corpus the data set; or save it as JSON lines.",
-    ),
+    (_PARQUET, "Parquet", "Read it with --file-format parquet."),
+    *((magic, "Arrow", "Read it with --file-format arrow.") for magic in _ARROW),
     (b"\x1f\x8b", "compressed by gzip", "Unpack it first: gunzip FILE; or give <(zcat FILE) on the command line."),
     (b"BZh", "compressed by bzip2", "Unpack it first: bunzip2 FILE; or give <(bzcat FILE) on the command line."),
     (b"\xfd7zXZ", "compressed by xz", "Unpack it first: unxz FILE; or give <(xzcat FILE) on the command line."),
@@ -111,8 +108,10 @@ def _parsed(line: str) -> object:
 
 
 def begins_as(path: Path, encoding: str) -> str | None:
-    """The format of a file that says so in its first line: `webanno` or `conll-2012`."""
+    """The format of a file that says so in its first bytes: `parquet`, `arrow`, `webanno` or `conll-2012`."""
     begin = _first_bytes(path)
+    if begin.startswith((_PARQUET, *_ARROW)):
+        return "parquet" if begin.startswith(_PARQUET) else "arrow"
     if b"\0" in begin or any(begin.startswith(magic) for magic, _, _ in _BINARY):
         return None
     for _, line in _first_lines(path, encoding):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+from typing import NamedTuple
+
+from tagsmith.tokenization.input_error import InputError
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 # Endings of files: what has one of them is meant as a file here. Versions, as in `tagger-v1.5`, are none.
@@ -14,6 +17,8 @@ _FILE_ENDING = re.compile(
     r"|pt|pth|ckpt|onnx|pkl|npz?|py|ipynb|png|jpe?g|svg)",
     re.IGNORECASE,
 )
+_HUB_DATA = re.compile(r"([^:@]+)(?::([^@]*))?(?:@(.*))?")
+_LISTED = re.compile(r"\[[^\]]*\]")
 _said: set[str] = set()
 
 
@@ -29,6 +34,51 @@ def may_be_on_hub(name: str) -> bool:
     a folder here.
     """
     return bool(_HUB_NAME.fullmatch(name)) and not is_file_name(name) and not os.path.isdir(name.partition("/")[0])
+
+
+class HubData(NamedTuple):
+    """A data set on the Hub, maybe one of its configurations, maybe one of its splits."""
+
+    id: str
+    config: str | None = None
+    split: str | None = None
+
+    def __str__(self) -> str:
+        """As it is written: `owner/name:config@split`."""
+        config = f":{self.config}" if self.config else ""
+        return f"{self.id}{config}" + (f"@{self.split}" if self.split else "")
+
+
+def hub_data(name: str | os.PathLike[str]) -> HubData | None:
+    """A name like `owner/name:config@split` in its parts; None where there is such a file, or it can be no such name.
+
+    Raises:
+        InputError: nothing after `:` or `@`.
+    """
+    text = os.fspath(name)
+    match = _HUB_DATA.fullmatch(text)
+    if match is None or os.path.exists(text) or not may_be_on_hub(match[1]):
+        return None
+    if "" in (match[2], match[3]):
+        fix = "Write owner/name:config@split; configuration and split may be left out with their marks."
+        raise InputError("a name of the Hub without its configuration or split", path=text, fix=fix)
+    return HubData(match[1], match[2], match[3])
+
+
+def hub_reason(error: Exception, named: HubData) -> tuple[str, str]:
+    """Why a data set could not be loaded, and what to do."""
+    text = " ".join(str(error).split())
+    listed = _LISTED.search(text)
+    if "onfig" in text and listed and ("missing" in text or "not found" in text):
+        names = ", ".join(re.findall(r"'([^']+)'", listed[0]))
+        found = f"there is no configuration {named.config!r}" if named.config else "it has several configurations"
+        return f"{found}: {names}", f"Name one: {named.id}:CONFIG."
+    if text.startswith(("Unknown split", "Invalid split")) and listed:
+        names = ", ".join(re.findall(r"'([^']+)'", listed[0]))
+        return f"there is no split {named.split!r}, only {names}", f"Name one: {named._replace(split=None)}@SPLIT."
+    reason = str(error).strip().splitlines()[0].rstrip(".")
+    fix = "Check the name, or the network if it is a data set's id on the Hub."
+    return f"no such file, and no data set of that name: {reason}", fix
 
 
 def say_shadowed(name: str) -> None:

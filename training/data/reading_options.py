@@ -18,6 +18,9 @@ SEPARATORS = {"tab": "\t", "whitespace": " ", "comma": ",", "semicolon": ";", "p
 FORMATS = (
     "columns",
     "jsonl",
+    "parquet",
+    "arrow",
+    "csv",
     "brat",
     "conll-2012",
     "doccano",
@@ -56,6 +59,7 @@ class ReadingOptions:
         offsets: what the spans of JSON lines count: `characters`, `utf-16` (as JavaScript does), `bytes` (of UTF-8),
             `inclusive` (characters, and the end is the last one of the span), `one-based` (the same from 1), or
             `one-based-exclusive`.
+        tag_names: a file with the names of tags that are numbers: one a line, a JSON list, or a `config.json`.
         file_format: one of `FORMATS`; `auto` looks at the file.
         inside_words: read files where more than a tenth of the spans begin or end inside a word.
         separator: of a column file: `tab`, `whitespace`, `comma`, `semicolon` or `pipe`; `auto` is tab if every row
@@ -81,6 +85,7 @@ class ReadingOptions:
     map: str | Path | Mapping[str, str | None] | None = field(default=None, hash=False)
     offsets: str = CHARACTERS
     inside_words: bool = False
+    tag_names: str | Path | None = None
     file_format: str = "auto"
 
     @property

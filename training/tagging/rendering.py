@@ -163,18 +163,22 @@ def to_rich(text: str, entities: Sequence[Entity], sixteen: bool = False) -> Tex
     return result
 
 
-def html_page(documents: Iterable[tuple[str, Sequence[Entity]]], title: str) -> Iterator[str]:
+def html_page(documents: Iterable[tuple[Any, ...]], title: str) -> Iterator[str]:
     """Many documents as one self-contained page of HTML, in pieces, so that only one document is held at a time.
 
     Each document is an `article` whose text is the document's, with every span in a `mark` that carries its label;
     the score shows where the pointer rests. Without scripts or anything to fetch, legible in light and in dark, each
     paragraph in its own direction, empty texts as gaps. Characters that HTML cannot hold (NUL) become U+FFFD.
 
+    Args:
+        documents: texts with their entities, which need no score here, and maybe a caption to stand above each.
+        title: of the page.
+
     Raises:
         ValueError: entities that overlap, are out of order or do not fit the text; raised when that document's turn
             comes.
     """
-    pieces = (_pieces(text, entities) for text, entities in documents)
+    pieces = ((_pieces(text, entities), " ".join(caption)) for text, entities, *caption in documents)
     for piece in _page().generate(documents=pieces, title=title):
         # A bare carriage return would be read as a line feed, and NUL is not allowed at all.
         yield str(piece).replace("\r", "&#13;").replace("\0", "\ufffd")
@@ -194,10 +198,14 @@ def _pieces(text: str, entities: Sequence[Entity]) -> Iterator[tuple[str, dict[s
         if at < entity["start"]:
             yield text[at : entity["start"]], None
         label = entity["entity_group"]
-        yield entity["word"], {"label": label, "hue": _HUES[_colour(label)], "score": f"{entity['score']:.3f}"}
+        yield entity["word"], {"label": label, "hue": _HUES[_colour(label)], "title": _title(entity)}
         at = entity["end"]
     if at < len(text):
         yield text[at:], None
+
+
+def _title(entity: Entity) -> str:
+    return f"{entity['entity_group']} {entity['score']:.3f}" if "score" in entity else str(entity["entity_group"])
 
 
 def _visible(text: str) -> str:

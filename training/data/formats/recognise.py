@@ -11,6 +11,7 @@ from typing import Any
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.foreign_formats import begins_as, is_json, is_json_lines
 from tagsmith.training.data.formats.brat import brat_files
+from tagsmith.training.data.formats.tables import is_csv_table
 from tagsmith.training.data.json_rows import json_rows
 from tagsmith.training.data.reading_options import ReadingOptions
 
@@ -31,9 +32,7 @@ def file_format(path: Path, options: ReadingOptions) -> str:
     if options.file_format != "auto":
         return options.file_format
     if path.is_dir():
-        if next(path.rglob("*.ann"), None) is None:
-            raise InputError("not a file", path=path, fix="Give a file, or a folder of brat's .txt and .ann files.")
-        return "brat"
+        return _of_folder(path)
     suffix = path.suffix.lower()
     if suffix == ".spacy":
         return "spacy"
@@ -42,6 +41,8 @@ def file_format(path: Path, options: ReadingOptions) -> str:
     begin = begins_as(path, options.encoding)
     if begin:
         return begin
+    if suffix == ".csv" and options.separator == "auto" and is_csv_table(path, options.encoding):
+        return "csv"
     lines = suffix in (".jsonl", ".ndjson") or is_json_lines(path, options.encoding)
     if not lines and not is_json(path, options.encoding):
         return "columns"
@@ -51,8 +52,20 @@ def file_format(path: Path, options: ReadingOptions) -> str:
     return found or "jsonl"  # whose reader says what is wrong
 
 
+def _of_folder(path: Path) -> str:
+    if any((path / name).is_file() for name in ("state.json", "dataset_dict.json")):
+        return "arrow"
+    for pattern, found in (("*.parquet", "parquet"), ("**/*.ann", "brat")):
+        if next(path.glob(pattern), None) is not None:
+            return found
+    fix = "Give a file; or a folder of brat's .txt and .ann files, of Parquet files, or that save_to_disk has written."
+    raise InputError("not a file", path=path, fix=fix)
+
+
 def files_of(path: Path, options: ReadingOptions) -> list[Path]:
-    """The files that a path stands for: of brat's format all texts and annotations, else the file itself."""
+    """The files that a path stands for: itself, brat's texts and annotations, or all that a folder has."""
+    if path.is_dir() and file_format(path, options) != "brat":
+        return sorted(file for file in path.rglob("*") if file.is_file())
     if (path.is_dir() or path.suffix.lower() in (".ann", ".txt")) and file_format(path, options) == "brat":
         return [file for pair in brat_files(path) for file in pair]
     return [path]

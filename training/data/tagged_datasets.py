@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.strict_json import parse_json
 from tagsmith.training.data.label_map import map_report, map_sentence
 from tagsmith.training.data.line_sentences import split_lines
 from tagsmith.training.data.read_tags import read_tags
 from tagsmith.training.data.reading_options import ReadingOptions, option
 from tagsmith.training.data.reading_report import Report, Sentence
-from tagsmith.training.data.strict_parsing import parse_json
 from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, same_line
 from tagsmith.training.data.text_lines import read_lines
 from tagsmith.training.data.word_alignment import align_words, join_units

@@ -365,7 +365,7 @@ class TestPadSentences:
     def test_is_no_wider_than_what_is_read_of_a_word(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
         padded = tiny_tokenizer.pad_sentences([tiny_tokenizer.encode_words(["a" * 70_000, "b"])])
         assert padded["character_ids"].shape == (1, 2, 128)
-        assert (padded["character_ids"] > 0).sum(2).tolist() == [[70_000, 1]]
+        assert (padded["character_ids"] > 0).sum(2).tolist() == [[128, 1]]
 
     def test_takes_lists_that_went_through_arrow(self, gazetteer: Gazetteer) -> None:
         tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES, gazetteer=gazetteer)

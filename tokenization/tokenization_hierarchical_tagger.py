@@ -179,7 +179,9 @@ class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
         kept = earlier.vocabularies if earlier and (None in earlier.vocabularies) == (None in by_language) else ()
         words, rare_word_id, added = {}, {}, {}
         for language in dict.fromkeys([*kept, *by_language]):
-            sentences_read = (shorten_words(own, max_word_characters)[0] for own in by_language.get(language, ()))
+            sentences_read = (
+                shorten_words(list(own), max_word_characters)[0] for own in by_language.get(language, ())
+            )
             surface = Counter(chain.from_iterable(sentences_read))
             counts: Counter[str] = Counter()
             for word, count in surface.items():

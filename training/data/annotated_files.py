@@ -50,7 +50,7 @@ def open_sentences(
     report = Report() if report is None else report
     report.path, report.encoding = str(path), options.encoding
     kind, ending = file_format(Path(path), options), Path(path).suffix
-    if kind == "jsonl" and options.file_format == "auto" and ending.lower() not in (".jsonl", ".ndjson", ".json"):
+    if kind == "jsonl" and options.file_format == "auto" and ending.lower() not in (".jsonl", ".ndjson"):
         report.add_note("read as JSON lines, by what the file holds", 1, f"its name ends in {ending!r}")
     sentences = _READERS[kind](path, options, report)
     return map_labels(sentences, options.names, report) if options.names else sentences

@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +62,7 @@ class HierarchicalTaggerOutput(ModelOutput):
     loss: Tensor | None = None
     logits: Tensor | None = None
     tags: Tensor | None = None
-    hidden_states: Tensor | None = None
+    hidden_states: Tensor | tuple[Tensor, ...] | None = None
 
 
 class HierarchicalTaggerPreTrainedModel(PreTrainedModel):
@@ -313,7 +314,10 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         labels: Tensor | None = None,
         head: str | None = None,
         smoothing: float = 0.0,
-    ) -> HierarchicalTaggerOutput:
+        return_dict: bool | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+    ) -> HierarchicalTaggerOutput | tuple[Any, ...]:
         """Tag sentences by one head.
 
         Args:
@@ -324,18 +328,23 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             labels: `(batch, words)` tag ids, -100 at padding.
             head: which, of a tagger that has several.
             smoothing: of labels; share of the loss that is the mean over all tags, for a softmax.
+            return_dict: False gives what is there of the output as a tuple.
+            output_hidden_states: True gives `hidden_states` as a tuple, as transformers' models do.
+            output_attentions: taken for transformers' sake; there are none.
         """
         chosen = self.head(head)
         mask = self.encoder.valid(input_ids, attention_mask)
         packing = Packing.of(mask)
         states = self.encoder.encode(input_ids, character_ids, packing, self.config.head(head).language)
         logits = packing.unpack(chosen(self._top(states, gazetteer_features, packing)))
-        return HierarchicalTaggerOutput(
+        hidden: Any = packing.unpack(states)
+        output = HierarchicalTaggerOutput(
             loss=None if labels is None else chosen.loss(logits, labels, mask, smoothing),
             logits=logits,
             tags=None if self.training else chosen.decode(logits, mask),
-            hidden_states=packing.unpack(states),
+            hidden_states=(hidden,) if output_hidden_states else hidden,
         )
+        return output.to_tuple() if return_dict is False else output
 
     def _top(self, states: Tensor, gazetteer_features: Tensor | None, packing: Packing) -> Tensor:
         """What the heads see: packed states, and the gazetteer's features where there is one."""

@@ -807,3 +807,23 @@ class TestRemoteCode:
     def test_file_names_are_unique_in_the_package(self) -> None:
         names = [path.name for room in ROOMS for path in (PACKAGE / room).rglob("*.py") if path.stem != "__init__"]
         assert sorted(names) == sorted(set(names))
+
+
+def test_outputs_as_transformers_asks_for_them(
+    tiny_model: HierarchicalTaggerForTokenClassification, tiny_tokenizer: Any, tiny_folder: Path
+) -> None:
+    batch = tiny_tokenizer("In Lund it rains .", return_tensors="pt")
+    with torch.no_grad():
+        output = tiny_model(**batch)
+        logits, tags, hidden = tiny_model(**batch, return_dict=False)
+        several = tiny_model(
+            **batch, return_dict=True, output_hidden_states=True, output_attentions=False
+        ).hidden_states
+    assert torch.equal(logits, output.logits) and torch.equal(tags, output.tags)
+    assert torch.equal(hidden, output.hidden_states)
+    assert isinstance(several, tuple) and torch.equal(several[-1], hidden)
+    load = HierarchicalTaggerForTokenClassification.from_pretrained
+    other = load(tiny_folder, num_labels=3, tag_scheme="plain", ignore_mismatched_sizes=True)
+    assert other(**batch).logits.shape[-1] == 3
+    with pytest.raises(ValueError, match=r"does not belong to the scheme BIOES.*'plain'"):
+        load(tiny_folder, num_labels=3, ignore_mismatched_sizes=True)

@@ -56,6 +56,7 @@ WORD_CODE = {
     "gazetteers.py",
     "input_error.py",
     "spans.py",
+    "strict_json.py",
     "tokenization_hierarchical_tagger.py",
     "words.py",
 }

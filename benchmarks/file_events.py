@@ -11,6 +11,7 @@ import builtins
 import io
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,9 @@ class FileEvents:
         ):
             setattr(os, name, self._before(getattr(os, name), name))
         builtins.open = io.open = self._opening(io.open)  # type: ignore[assignment]
-        import safetensors.torch
-        import torch
-
-        safetensors.torch.serialize_file = self._writing(safetensors.torch.serialize_file, 1)
-        torch.save = self._writing(torch.save, 1)
+        for module, name in (("safetensors.torch", "serialize_file"), ("torch", "save")):
+            if loaded := sys.modules.get(module):
+                setattr(loaded, name, self._writing(getattr(loaded, name), 1))
 
     def event(self, name: str, path: str, before_death: Callable[[], Any] | None = None) -> None:
         """Something happens to a file: the process may end here."""

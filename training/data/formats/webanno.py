@@ -129,9 +129,9 @@ def _record(
                     report.add_irregularity(ACROSS, row.line, f"{label} {row.form}")
                 if key:
                     by_id[key] = len(marks)
-                marks.append(Mark(start, end, label, text[start:end] if not key else None))
+                marks.append(Mark(start, end, label))
     seen.update(by_id)
-    return Record(text, [mark._replace(quote=None) for mark in marks], first or rows[0].line, joined=joined)
+    return Record(text, marks, first or rows[0].line, joined=joined)
 
 
 def _values(cell: str) -> Iterator[tuple[str, str]]:

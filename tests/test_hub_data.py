@@ -109,6 +109,14 @@ def test_load_corpus(hub: LoopbackHub, tmp_path: Path) -> None:
     assert "no data set on the Hub" in file
 
 
+def test_other_commands(hub: LoopbackHub, tmp_path: Path) -> None:
+    done = run(hub, tmp_path, "-m", "tagsmith", "convert", "ada/names:en@validation", "out.conll")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.conll").read_text(encoding="utf-8").count("Milo\tB-PER") == 4
+    several = run(hub, tmp_path, "-m", "tagsmith", "check", "ada/names:en")
+    assert several.returncode == 1 and "ada/names:en@train, ada/names:en@validation" in several.stdout
+
+
 @pytest.mark.slow
 def test_training(hub: LoopbackHub, tmp_path: Path) -> None:
     data = ["--train", "ada/names:en@train", "--dev", "ada/names:en@validation"]

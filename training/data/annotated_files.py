@@ -14,8 +14,9 @@ from tagsmith.training.data.formats.label_studio import read_label_studio
 from tagsmith.training.data.formats.prodigy import read_prodigy
 from tagsmith.training.data.formats.recognise import file_format
 from tagsmith.training.data.formats.spacy_files import read_spacy, read_spacy_json
-from tagsmith.training.data.formats.tables import read_arrow, read_csv_table, read_parquet
+from tagsmith.training.data.formats.tables import read_arrow, read_csv_table, read_hub, read_parquet
 from tagsmith.training.data.formats.webanno import read_webanno
+from tagsmith.training.data.hub_names import hub_data
 from tagsmith.training.data.json_lines import read_json_lines
 from tagsmith.training.data.label_map import map_labels
 from tagsmith.training.data.reading_options import ReadingOptions
@@ -43,14 +44,17 @@ _READERS: dict[str, Callable[[str | Path, ReadingOptions, Report], Iterator[Sent
 def open_sentences(
     path: str | Path, options: ReadingOptions = _DEFAULT, report: Report | None = None
 ) -> Iterator[Sentence]:
-    """The sentences of a file, in the format that the options name or the file shows.
+    """The sentences of a file, in the format that the options name or the file shows, or of a data set on the Hub.
 
     See `read_sentences`.
     """
     report = Report() if report is None else report
     report.path, report.encoding = str(path), options.encoding
-    kind, ending = file_format(Path(path), options), Path(path).suffix
-    if kind == "jsonl" and options.file_format == "auto" and ending.lower() not in (".jsonl", ".ndjson"):
-        report.add_note("read as JSON lines, by what the file holds", 1, f"its name ends in {ending!r}")
-    sentences = _READERS[kind](path, options, report)
+    if named := hub_data(path):
+        sentences = read_hub(named, options, report)
+    else:
+        kind, ending = file_format(Path(path), options), Path(path).suffix
+        if kind == "jsonl" and options.file_format == "auto" and ending.lower() not in (".jsonl", ".ndjson"):
+            report.add_note("read as JSON lines, by what the file holds", 1, f"its name ends in {ending!r}")
+        sentences = _READERS[kind](path, options, report)
     return map_labels(sentences, options.names, report) if options.names else sentences

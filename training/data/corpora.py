@@ -15,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -25,8 +24,8 @@ from datasets.exceptions import DatasetGenerationError
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus
 from tagsmith.training.data.formats.recognise import files_of
-from tagsmith.training.data.formats.tables import without_bars
-from tagsmith.training.data.hub_names import HubData, hub_data, hub_reason
+from tagsmith.training.data.formats.tables import load_from_hub, without_bars
+from tagsmith.training.data.hub_names import HubData, hub_data
 from tagsmith.training.data.label_map import check_map
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report
@@ -99,14 +98,14 @@ def _load(
     if isinstance(files, (Dataset, IterableDataset)):
         return convert_dataset(files, FEATURES, options)
     if isinstance(files, (str, Path)) and (named := hub_data(files)):
-        hub = _load_from_hub(named, streaming, revision, cache_dir)
+        hub = load_from_hub(named, streaming, revision, cache_dir)
         return convert_dataset(with_dev(hub), FEATURES, options, named.id)
     files = {"train": files} if isinstance(files, (str, Path)) else with_dev(files)
     if on_hub := {split: named for split, path in files.items() if (named := hub_data(path))}:
         kind = IterableDatasetDict if streaming else DatasetDict
         parts = {}
         for split, named in on_hub.items():
-            part = kind({split: _split_of(named, split, _load_from_hub(named, streaming, revision, cache_dir))})
+            part = kind({split: _split_of(named, split, load_from_hub(named, streaming, revision, cache_dir))})
             parts.update(convert_dataset(part, FEATURES, options, named.id))
         if local := {split: path for split, path in files.items() if split not in on_hub}:
             parts.update(_load(local, options, streaming, revision, cache_dir))
@@ -189,20 +188,6 @@ def _split_of(named: HubData, split: str, data: Any) -> Any:
         return next(iter(data.values()))
     fix = f"Name one: {', '.join(f'{named.id}@{name}' for name in data)}."
     raise InputError(f"there is no split {split!r}", path=str(named), fix=fix)
-
-
-def _load_from_hub(named: HubData, streaming: bool, revision: str | None, cache_dir: str | Path | None) -> Any:
-    """A data set on the Hub by its splits."""
-    cache = None if cache_dir is None else str(cache_dir)
-    try:
-        with without_bars():
-            data = datasets.load_dataset(
-                named.id, named.config, split=named.split, revision=revision, streaming=streaming, cache_dir=cache
-            )
-    except (OSError, ValueError, RuntimeError) as error:
-        reason, fix = hub_reason(error, named)
-        raise InputError(reason, path=str(named), fix=fix) from error
-    return (IterableDatasetDict if streaming else DatasetDict)({named.split: data}) if named.split else data
 
 
 @lru_cache(maxsize=1)

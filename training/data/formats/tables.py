@@ -1,4 +1,4 @@
-"""Tables with a row a sentence, words and tags in lists: Parquet, Arrow and CSV files, folders of `save_to_disk`."""
+"""Tables of sentences, with lists of words and tags: Parquet, Arrow, CSV, folders of `save_to_disk`, the Hub."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets import Dataset, DatasetDict, load_from_disk
+from datasets import Dataset, DatasetDict, IterableDatasetDict, load_from_disk
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.hub_names import HubData, hub_reason
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
 from tagsmith.training.data.rereadable import rereadable
@@ -114,6 +115,40 @@ def _cell(cell: str, path: Path, line: int) -> Any:
         return [ast.literal_eval(item) for item in re.findall(_ITEM, body)]
     fix = 'Write lists as JSON: ["Ada", "left"].'
     raise InputError(f"a cell that is no list: {cell[:40]!r}", path=path, line=line, fix=fix)
+
+
+def read_hub(named: HubData, options: ReadingOptions, report: Report) -> Iterator[Sentence]:
+    """Read a split of a data set on the Hub, by its name `owner/name:config@split`.
+
+    Raises:
+        InputError: it cannot be loaded, has several splits, or no words or tags.
+    """
+    report.format = "a data set"
+    splits = load_from_hub(named)
+    if len(splits) > 1:
+        names = ", ".join(str(named._replace(split=name)) for name in splits)
+        raise InputError(f"a data set of {len(splits)} splits", path=str(named), fix=f"Name one of them: {names}.")
+    yield from dataset_sentences(next(iter(splits.values())), str(named), options, report)
+
+
+def load_from_hub(
+    named: HubData, streaming: bool = False, revision: str | None = None, cache_dir: str | Path | None = None
+) -> Any:
+    """A data set on the Hub by its splits.
+
+    Raises:
+        InputError: there is none of that name, configuration or split, or the Hub cannot be reached.
+    """
+    cache = None if cache_dir is None else str(cache_dir)
+    try:
+        with without_bars():
+            data = datasets.load_dataset(
+                named.id, named.config, split=named.split, revision=revision, streaming=streaming, cache_dir=cache
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        reason, fix = hub_reason(error, named)
+        raise InputError(reason, path=str(named), fix=fix) from error
+    return (IterableDatasetDict if streaming else DatasetDict)({named.split: data}) if named.split else data
 
 
 @contextmanager

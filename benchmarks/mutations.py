@@ -1,6 +1,6 @@
 """Reads mutated corpora, and holds what comes out with what an oracle says that the files say.
 
-    python benchmarks/mutations.py [--tries 18000] [--seed 1] [--load-every 1] [--first 0] [--only NUMBER] [--keep FOLDER]
+    python benchmarks/mutations.py [--tries 18000] [--seed 1] [--load-every 1] [--first 0] [--only NUMBER]
 
 Each try is a small invented file of a format that is read (see `mutants.py`), changed in one to four ways in which
 strangers' files differ: encodings, line ends, separators, quotes, case, missing and extra columns, control characters,

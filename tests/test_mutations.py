@@ -118,8 +118,10 @@ def test_ids_that_are_indented_are_ids(tmp_path: Path, indent: str, mark: str) -
 @pytest.mark.parametrize("first", [10**9, 10**12, 10**17])
 def test_ids_of_many_digits_are_ids(tmp_path: Path, first: int) -> None:
     content = "".join(f"{first + n}\tw{n}\t{'B-PER' if n else 'O'}\n" for n in range(4))
-    assert read(tmp_path / "a.conll", content)[0]["tokens"] == ["w0", "w1", "w2", "w3"]
-    with pytest.raises(InputError, match="is no word id"):
+    with pytest.raises(InputError, match="may hold word ids or words"):
+        read(tmp_path / "a.conll", content)
+    assert read(tmp_path / "a.conll", content, word_column=1)[0]["tokens"] == ["w0", "w1", "w2", "w3"]
+    with pytest.raises(InputError, match=r"is no word id|may hold word ids"):
         read(tmp_path / "b.conll", content.replace(str(first), str(10**30)).replace(str(first + 1), str(10**30 + 1)))
 
 
@@ -133,11 +135,11 @@ def test_a_tag_of_blanks_alone_is_none(tmp_path: Path, tag: str, scheme: str) ->
 
 @pytest.mark.parametrize("odd", ["(", "PROPN", ""])
 def test_scores_are_no_tags_though_one_row_is_amiss(tmp_path: Path, odd: str) -> None:
-    rows = [f"w{n}\t{'B-X' if n % 3 else 'O'}\t0.{n}" for n in range(12)]
+    rows = [f"{'abcdefghijkl'[n]}\t{'B-X' if n % 3 else 'O'}\t0.{n}" for n in range(12)]
     rows[5] = f"w5\tNOUN\t{odd}"
     with pytest.raises(InputError, match=r"column 1 does|no tag for"):
         read(tmp_path / "a.conll", "\n".join(rows) + "\n")
-    alone = [f"w{n}\t0.{n}" for n in range(12)]
+    alone = [f"{'abcdefghijkl'[n]}\t0.{n}" for n in range(12)]
     alone[5] = "w5\tPROPN"
     with pytest.raises(InputError, match="numbers instead of tags"):
         read(tmp_path / "b.conll", "\n".join(alone) + "\n")
@@ -146,7 +148,7 @@ def test_scores_are_no_tags_though_one_row_is_amiss(tmp_path: Path, odd: str) ->
 @pytest.mark.parametrize("odd", ["w5\tNOUN\tO", "w5\tx\tVERB", "NOUN\tB-X\tw5"])
 def test_a_column_of_span_tags_is_asked_about_though_one_row_is_amiss(tmp_path: Path, odd: str) -> None:
     parts = ["NOUN", "VERB", "DET", "ADP", "NUM"]
-    rows = [f"w{n}\t{'B-X' if n % 3 else 'O'}\t{parts[n % 5]}" for n in range(12)]
+    rows = [f"{'abcdefghijkl'[n]}\t{'B-X' if n % 3 else 'O'}\t{parts[n % 5]}" for n in range(12)]
     rows[5] = odd
     with pytest.raises(InputError, match="column 2 holds no span tags, but column 1 does"):
         read(tmp_path / "a.conll", "\n".join(rows) + "\n")

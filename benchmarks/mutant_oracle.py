@@ -201,7 +201,7 @@ def _json_row(number: int, row: dict[str, Any]) -> JsonRow:
         json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise Unreadable("half a character") from error
-    text, spans = row.get("text"), row.get("spans")
+    text, spans = row.get("text"), row.get("spans", row.get("entities"))
     tokens, tags = ([] if row.get(key) is None else row[key] for key in ("tokens", "tags"))
     for values in (tokens, tags):
         if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
@@ -210,7 +210,7 @@ def _json_row(number: int, row: dict[str, Any]) -> JsonRow:
         raise Unreadable("values that do not fit")
     if (text is None and not tokens) or (spans is None and "tags" not in row):
         raise Unreadable("nothing said")
-    keys = [key for key in row if key not in ("text", "spans", "tokens", "tags", "document")]
+    keys = [key for key in row if key not in ("text", "spans", "entities", "tokens", "tags", "document")]
     found: Spans | None = None
     if spans is not None:
         if not isinstance(spans, list):
@@ -218,7 +218,7 @@ def _json_row(number: int, row: dict[str, Any]) -> JsonRow:
         found = sorted(_span(span, text) for span in spans)
         if any(before[1] > after[0] for before, after in pairwise(found)):
             raise Unreadable("spans overlap")
-        keys += [key for span in spans for key in span if key not in ("start", "end", "label")]
+        keys += [key for span in spans for key in span if key not in ("start", "end", "label", "score")]
     return JsonRow(number, text, found, tokens, tags, keys)
 
 

@@ -157,9 +157,6 @@ def json_lines(chance: random.Random) -> Mutant:
         mutant.changes.append(change_line.__name__)
         at = chance.randrange(len(texts))
         texts[at] = change_line(chance, texts[at])
-    if chance.random() < 0.03:
-        mutant.changes.append("one document")
-        return _finish(chance, mutant, "[" + ",\n".join(texts) + "]\n")
     return _finish(chance, mutant, "\n".join(texts) + "\n")
 
 

@@ -55,6 +55,7 @@ WORD_CODE = {
     "encodings.py",
     "gazetteers.py",
     "input_error.py",
+    "saved_tokenizer.py",
     "spans.py",
     "strict_json.py",
     "tokenization_hierarchical_tagger.py",

@@ -37,6 +37,7 @@ MODEL_CODE = {
     "dropout.py",
     "forked.py",
     "int8.py",
+    "label_smoothing.py",
     "linear_recurrence.py",
     "modeling_hierarchical_tagger.py",
     "pipeline_byte_span_tagging.py",

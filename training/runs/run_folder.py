@@ -59,13 +59,13 @@ def claimed_folder(folder: str | Path, *, resume: bool = False, overwrite: bool 
         InputError: as `check_folder_is_free`; or another run has the folder.
     """
     if not is_main_process():
-        for part in Path(folder).glob("*.part"):  # what a killed run was writing
-            if part.name.rpartition(".part")[0].rpartition(".")[0] in tagger_files():
-                part.unlink()
         yield
         return
     check_folder_is_free(folder, resume=resume, overwrite=overwrite)
     with writing(folder, "Name another --output-dir"):
         Path(folder).mkdir(parents=True, exist_ok=True)
     with locked(Path(folder, _LOCK), "another run is writing this folder", _WAIT):
+        for part in Path(folder).glob("*.part"):  # what a killed run was writing
+            if part.name.rpartition(".part")[0].rpartition(".")[0] in tagger_files():
+                part.unlink()
         yield

@@ -107,6 +107,9 @@ def check_folder(folder: str | os.PathLike[str]) -> None:
     Raises:
         InputError: one of them is missing, or holds no JSON that can be read in one way alone.
     """
+    if os.path.isdir(os.path.join(folder, "checkpoints")) and not os.path.isfile(os.path.join(folder, "config.json")):
+        fix = "If its run has not finished, continue it with its command and --resume."
+        raise _not_a_tagger(folder, "config.json is missing", fix)
     kind = _read_json(folder, "config.json").get("model_type")
     _read_json(folder, "tokenizer_config.json")
     if os.path.isfile(os.path.join(folder, "generation_config.json")):
@@ -131,10 +134,10 @@ def _read_json(folder: str | os.PathLike[str], name: str) -> dict[str, Any]:
         raise _not_a_tagger(folder, f"{name} cannot be read: {error.message}") from error
 
 
-def _not_a_tagger(folder: str | os.PathLike[str], reason: str) -> Exception:
+def _not_a_tagger(folder: str | os.PathLike[str], reason: str, fix: str | None = None) -> Exception:
     from tagsmith.tokenization.input_error import InputError
 
-    return InputError(f"this is not the folder of a tagger: {reason}", path=os.fspath(folder))
+    return InputError(f"this is not the folder of a tagger: {reason}", path=os.fspath(folder), fix=fix)
 
 
 # Each family's class for an Auto class of transformers, and the modules that those are in.

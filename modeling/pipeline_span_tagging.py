@@ -7,6 +7,7 @@ byte-to-span family, and gives one of those where the model is of that family.
 from __future__ import annotations
 
 import logging
+import os
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from torch import Tensor
 from transformers import Pipeline
 
 from .int8 import quantize
+from .remote_code import check_model_files
 from .word_cache import WordCache
 
 Entity = dict[str, Any]
@@ -109,6 +111,16 @@ class SpanTaggingPipeline(Pipeline):
         self.shortened, self.says_shortened = 0, True
         if int8:
             quantize(self.model)
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Save model, tokenizer and their code.
+
+        Raises:
+            FileExistsError: the names of files in the folder that would be overwritten, and are not a tagger's.
+        """
+        check_model_files(save_directory)
+        self.tokenizer.check_files(save_directory)
+        super().save_pretrained(save_directory, **kwargs)
 
     def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], ...]:
         known = list(dict.fromkeys(name for names in self._PARAMETERS for name in names))

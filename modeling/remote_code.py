@@ -8,15 +8,24 @@ family's just before it is saved, and names it in config.json.
 from __future__ import annotations
 
 import copy
+import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedConfig
-from transformers.utils import TRANSFORMERS_DYNAMIC_MODULE_NAME
+from transformers.utils import (
+    CONFIG_NAME,
+    GENERATION_CONFIG_NAME,
+    SAFE_WEIGHTS_NAME,
+    TRANSFORMERS_DYNAMIC_MODULE_NAME,
+)
 
 # Whether this file itself came with a checkpoint.
 IS_REMOTE = __name__.startswith(f"{TRANSFORMERS_DYNAMIC_MODULE_NAME}.")
+
+MODEL_TYPES = ("hierarchical-tagger", "byte-to-span")
 
 
 def save_with_code(
@@ -29,12 +38,46 @@ def save_with_code(
     """Save a configuration that names its family's classes, by Auto class, and its pipeline.
 
     The configuration itself stays as it is.
+
+    Raises:
+        FileExistsError: as `check_model_files` does.
     """
+    check_model_files(folder)
     named = copy.deepcopy(config)
     named.auto_map = {auto: _reference(cls) for auto, cls in classes.items()}
     pipelines = {"impl": _reference(pipeline), "pt": ["AutoModelForTokenClassification"], "type": "text"}
     named.custom_pipelines = {"span-tagging": pipelines}
     PreTrainedConfig.save_pretrained(named, folder, **kwargs)
+
+
+def check_model_files(folder: str | os.PathLike[str]) -> None:
+    """See that a model that is saved in a folder overwrites no file of a person's own there.
+
+    What stands in the folder of a tagger belongs to it: config.json names its code, which imports the rest.
+
+    Raises:
+        FileExistsError: files have the names of a model's or of its code, and are neither the same nor a tagger's.
+    """
+    if is_tagger(folder):
+        return
+    code = {path.name: path.read_bytes() for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__"}
+    names = [*code, CONFIG_NAME, GENERATION_CONFIG_NAME, SAFE_WEIGHTS_NAME]
+    there = [path for path in (Path(folder, name) for name in names) if os.path.lexists(path)]
+    others = sorted(path.name for path in there if not path.is_file() or path.read_bytes() != code.get(path.name))
+    if others:
+        raise FileExistsError(
+            f"{os.fspath(folder)}: saving a tagger here would overwrite {', '.join(others)}, not a tagger's own. "
+            "Name another folder, or move them away."
+        )
+
+
+def is_tagger(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder has the config.json of a tagger."""
+    try:
+        content = json.loads(Path(folder, CONFIG_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("model_type") in MODEL_TYPES
 
 
 def known_fields(fields: dict[str, Any]) -> dict[str, Any]:

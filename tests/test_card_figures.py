@@ -165,6 +165,17 @@ class TestCommand:
         card(folder)
         assert card_of(folder) == text, "what was scored and drawn stays"
 
+    def test_a_picture_of_another_hand_is_not_overwritten(self, folder: Path, tmp_path: Path) -> None:
+        dev = str(toy_file(tmp_path / "dev.conll", 6, 1))
+        (folder / "confusion.png").write_bytes(b"mine")
+        with pytest.raises(InputError, match=r"confusion\.png: this picture is there already"):
+            card(folder, dev=[dev], pictures=True)
+        assert (folder / "confusion.png").read_bytes() == b"mine" and not (folder / "results.json").exists()
+        (folder / "confusion.png").unlink()
+        for _ in range(2):  # an earlier card's own is replaced
+            card(folder, dev=[dev], pictures=True)
+        assert is_picture(folder / "confusion.png")
+
     def test_a_name_that_stands_for_all_data(self, folder: Path, tmp_path: Path) -> None:
         test = str(toy_file(tmp_path / "test.conll", 6, 1))
         with pytest.raises(InputError, match="'all' is what the scores of all data are called"):

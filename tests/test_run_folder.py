@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.runs.run_folder import check_folder_is_free, claimed_folder, tagger_files
+from tagsmith.training.runs.run_folder import check_folder_is_free, claimed_folder
+from tagsmith.training.tagging.tagger_files import tagger_files
 
 
 @pytest.mark.parametrize("name", ["crf.py", "words.py", "recipe.yaml", "config.json", "results.json", "README.md"])
@@ -70,3 +71,11 @@ def test_the_lock_of_a_killed_run_does_not_stay(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir())
     with claimed_folder(tmp_path):
         pass
+
+
+def test_what_a_killed_run_was_writing_goes(tmp_path: Path) -> None:
+    for name in ("README.md.12345678.part", "results.json.0a.part", "mine.part", "film.mp4.part"):
+        (tmp_path / name).touch()
+    with claimed_folder(tmp_path):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.part", "film.mp4.part"}

@@ -18,6 +18,7 @@ from toys import Outcome, assert_one_line, tagsmith
 
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.machine.locks import locked
 from tagsmith.training.tagging import sharded_tagging
 from tagsmith.training.tagging.sharded_tagging import cut_shards, read_shard
 from tagsmith.training.tagging.tag_files import read_texts
@@ -221,6 +222,31 @@ def cut_short(tiny_folder: Path, corpus: list[Path], tmp_path: Path) -> Iterator
         assert tagsmith(*command, "--batch-size", 4).code == 130
     assert (tmp_path / "out.shards" / "00000").exists()
     yield command
+
+
+def test_a_second_run_is_refused_while_the_first_is_under_way(cut_short: list[Any], tmp_path: Path) -> None:
+    folder = tmp_path / "out.shards"
+    (folder / "00001.12345678.part").write_bytes(b"half a li")
+    with locked(folder / ".lock", "", ""):
+        assert_one_line(tagsmith(*cut_short), "another run is tagging into this folder", "Wait for its end")
+    assert (folder / "00001.12345678.part").read_bytes() == b"half a li"
+    assert (folder / "00000").exists() and not (tmp_path / "out").exists()
+    assert tagsmith(*cut_short).code == 0, "the lock of a process that has ended keeps nothing"
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_the_output_keeps_its_permissions(tiny_folder: Path, corpus: list[Path], tmp_path: Path, mode: int) -> None:
+    output, folder = tmp_path / "out", tmp_path / "out.shards"
+    output.touch()
+    output.chmod(mode)
+    command = ["tag", tiny_folder, *corpus, "--format", "jsonl", "--output", output, "--shards", 3]
+    with pytest.MonkeyPatch.context() as patch:
+        run_that_ends(patch, 9)
+        assert tagsmith(*command, "--batch-size", 4).code == 130
+    assert (folder.stat().st_mode & 0o077 == 0) == (mode == 0o600), "what is private is so from the start"
+    assert tagsmith(*command).code == 0
+    assert output.stat().st_mode & 0o777 == mode and output.read_bytes()
 
 
 def test_a_run_with_another_output_format(cut_short: list[Any], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -267,6 +268,11 @@ def test_the_last_checkpoint_is_found(toy: Toy, tmp_path: Path) -> None:
     make_trainer(toy, tmp_path, save_strategy="epoch", num_train_epochs=1, **options).train()
     trainer = make_trainer(toy, tmp_path, num_train_epochs=2, **options)
     trainer.train(resume_from_checkpoint=True)
+    assert trainer.state.global_step == 20
+    shutil.copytree(tmp_path / "checkpoint-10", tmp_path / "checkpoint-15")
+    trainer = make_trainer(toy, tmp_path, num_train_epochs=2, **options)
+    with pytest.warns(UserWarning, match=r"checkpoint-15 cannot be read \(trainer_state.json is of step 10\)"):
+        trainer.train(resume_from_checkpoint=True)
     assert trainer.state.global_step == 20
     with pytest.raises(ValueError, match="No valid checkpoint"):
         make_trainer(toy, tmp_path / "elsewhere", **options).train(resume_from_checkpoint=True)

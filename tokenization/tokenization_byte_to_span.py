@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from transformers import BatchEncoding, PreTrainedTokenizer
+from transformers import BatchEncoding
 from transformers.tokenization_utils_base import AddedToken
 
 from .byte_windows import Bytes, TextStream, window_bytes
 from .encodings import Padding, Truncation, is_padded, limit, padded_length
+from .saved_tokenizer import SavedTokenizer
 from .span_codec import DROP_ID, GO_ID, PAD_ID, ByteText, SpanCodec, SymbolLayout
 
 
-class ByteToSpanTokenizer(PreTrainedTokenizer):
+class ByteToSpanTokenizer(SavedTokenizer):
     """Gives a text's UTF-8 bytes as ids, and knows the symbols that a byte-to-span model writes.
 
     A text that spells a special token, as `<go>` or `[PAD]`, is only text: the ids of special tokens never come from

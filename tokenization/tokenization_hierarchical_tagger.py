@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import BatchEncoding, PreTrainedTokenizer
+from transformers import BatchEncoding
 from transformers.tokenization_utils_base import AddedToken
 
 from .composed import check_normalization, composed
 from .encodings import Padding, TaggerEncoding, Truncation, is_padded, limit, padded_length
 from .gazetteers import Gazetteer
 from .input_error import InputError
+from .saved_tokenizer import SavedTokenizer
 from .strict_json import read_json
 from .words import SPLITTERS, Word, check_words, cut_sentence, iterate_sentences, shorten_words, split_words
 
@@ -32,7 +33,7 @@ MAX_WORD_CHARACTERS = 128
 Words = Sequence[str] | Mapping[str, Sequence[str]]  # a vocabulary, or one for each language
 
 
-class HierarchicalTaggerTokenizer(PreTrainedTokenizer):
+class HierarchicalTaggerTokenizer(SavedTokenizer):
     """Splits text into words and gives word ids and character ids.
 
     Args:

@@ -15,6 +15,7 @@ from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.tokenization.words import project_spans, split_words
+from tagsmith.training.data.corpus_cache import private_cache
 
 _SAMPLE = 2_000  # sentences that the splitter is chosen on
 
@@ -135,17 +136,18 @@ def encode_corpus(
     options = [tokenizer.vocabularies, tokenizer.characters, tokenizer.init_kwargs, tokenizer.gazetteer]
     options += [tags, scheme, language]
     encoded, altered = DatasetDict(), {}
-    for name, split in corpus.items():
-        fingerprint = Hasher.hash([split._fingerprint, "encode_corpus", 1, options])
-        # Not from the cache: nothing in the fingerprint tells whether the code that splits and encodes has changed.
-        rows = split.map(
-            encode,
-            remove_columns=split.column_names,
-            new_fingerprint=fingerprint,
-            load_from_cache_file=False,
-            desc=f"Encoding {name}",
-        )
-        altered[name] = Altered(*(sum(rows[count]) for count in Altered._fields))
-        rows = rows.remove_columns(list(Altered._fields))
-        encoded[name] = rows.filter(lambda length: length > 0, input_columns="length", desc=f"Reading {name}")
+    with private_cache():
+        for name, split in corpus.items():
+            fingerprint = Hasher.hash([split._fingerprint, "encode_corpus", 1, options])
+            # Not from the cache: nothing in the fingerprint tells whether the code that encodes has changed.
+            rows = split.map(
+                encode,
+                remove_columns=split.column_names,
+                new_fingerprint=fingerprint,
+                load_from_cache_file=False,
+                desc=f"Encoding {name}",
+            )
+            altered[name] = Altered(*(sum(rows[count]) for count in Altered._fields))
+            rows = rows.remove_columns(list(Altered._fields))
+            encoded[name] = rows.filter(lambda length: length > 0, input_columns="length", desc=f"Reading {name}")
     return encoded, altered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -151,15 +151,29 @@ def _draw(folder: Path, results: dict[str, Any], pipeline: Any, dev: list[_Data]
     if not course and not dev:
         fix = "Give --dev FILE for the confusion of labels, or train anew."
         raise InputError("there is nothing to draw: results.json has no course of training", path=folder, fix=fix)
+    by_head: dict[str, list[_Data]] = {}
+    for part in dev:
+        by_head.setdefault(_head(pipeline.model.config, part) or "", []).append(part)
+    files = {head: f"confusion-{head}.png" if head else "confusion.png" for head in by_head}
+    _check_pictures(folder, results, [*files.values(), *(["learning-curve.png"] if course else [])])
     drawn = results.setdefault("pictures", {})
     if course:
         card_figures.draw_learning_curve(course, folder / "learning-curve.png")
         drawn["learning_curve"] = "learning-curve.png"
-    by_head: dict[str, list[_Data]] = {}
-    for part in dev:
-        by_head.setdefault(_head(pipeline.model.config, part) or "", []).append(part)
     for head, parts in by_head.items():
-        file = f"confusion-{head}.png" if head else "confusion.png"
         texts = chain.from_iterable(card_figures.gold_and_found(pipeline, part.rows, head or None) for part in parts)
-        card_figures.draw_confusions(card_figures.count_confusions(texts), folder / file)
-        drawn.setdefault("confusion", {})[head] = file
+        card_figures.draw_confusions(card_figures.count_confusions(texts), folder / files[head])
+        drawn.setdefault("confusion", {})[head] = files[head]
+
+
+def _check_pictures(folder: Path, results: dict[str, Any], names: Iterable[str]) -> None:
+    """Refuse to replace pictures that are not those of an earlier card, which the results name."""
+    from tagsmith.training.cards.model_card import picture_names
+
+    own = picture_names(results)
+    for name in names:
+        if name not in own and (folder / name).exists():
+            fix = "Move it away, or leave out --pictures."
+            raise InputError(
+                "this picture is there already, and is not of an earlier card", path=folder / name, fix=fix
+            )

@@ -18,6 +18,7 @@ from tagsmith.training.commands.command_options import (
     Head,
     Int8,
     ModelArgument,
+    OverwritePicture,
     Threads,
     check_head,
     check_kind,
@@ -40,6 +41,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Draw precision against recall over recall_bias and min_score; the numbers go beside it."),
     ] = None,
+    overwrite: OverwritePicture = False,
     save_best: Annotated[
         bool, typer.Option(help="With --curve: keep the settings of the best F1 in the tagger's config.json.")
     ] = False,
@@ -57,15 +59,15 @@ def evaluate(
     """Score a tagger on annotated data: exact spans, by label."""
     from tagsmith.training.data.corpora import load_corpus
     from tagsmith.training.evaluation.scoring import score_tagger
-    from tagsmith.training.pictures.curve import check_table
+    from tagsmith.training.pictures.figures import check_output
 
     if save_best and curve is None:
         raise InputError("there is nothing to save the best of", fix="Pass --curve FILE with --save-best.")
-    pipeline = load_pipeline(model, threads, int8, device)
     if curve is not None:
-        if not reads_bytes(pipeline):
-            raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
-        check_table(curve)
+        check_output(curve, overwrite=overwrite, read=[file])
+    pipeline = load_pipeline(model, threads, int8, device)
+    if curve is not None and not reads_bytes(pipeline):
+        raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
     corpus = load_corpus({"test": file}, options=reading)
     report_reading(corpus)
     check_head(pipeline, head, model)
@@ -76,18 +78,19 @@ def evaluate(
     else:
         print_scores(scores)
     if curve is not None:
-        _draw_curve(pipeline, corpus["test"], curve, model if save_best else None)
+        _draw_curve(pipeline, corpus["test"], curve, overwrite, model if save_best else None)
 
 
-def _draw_curve(pipeline: Any, rows: Any, output: Path, folder: str | None) -> None:
+def _draw_curve(pipeline: Any, rows: Any, output: Path, overwrite: bool, folder: str | None) -> None:
     """Precision against recall as a picture and a table; the best settings into the folder's configuration."""
     from transformers.utils import CONFIG_NAME
 
     from tagsmith.training.evaluation.precision_recall import best_setting, precision_recall
+    from tagsmith.training.machine.whole_files import PART, put_in_place
     from tagsmith.training.pictures.curve import draw_curve
 
     settings = precision_recall(pipeline, rows)
-    table = draw_curve(settings, output)
+    table = draw_curve(settings, output, overwrite=overwrite)
     best = best_setting(settings)
     knobs = f"recall_bias {best.recall_bias:g} and min_score {best.min_score:g}"
     scores = f"precision {best.precision * 100:.2f}, recall {best.recall * 100:.2f}, F1 {best.f1 * 100:.2f}"
@@ -98,9 +101,9 @@ def _draw_curve(pipeline: Any, rows: Any, output: Path, folder: str | None) -> N
         config = pipeline.model.config
         before = {"min_score": config.min_score, "recall_bias": config.recall_bias}
         config.recall_bias, config.min_score = best.recall_bias, best.min_score
-        with TemporaryDirectory(dir=folder, prefix=".part-") as staged:  # a run that is cut short leaves the old one
+        with TemporaryDirectory(dir=folder, prefix=PART) as staged:  # a run that is cut short leaves the old one
             config.save_pretrained(staged)
-            os.replace(os.path.join(staged, CONFIG_NAME), os.path.join(folder, CONFIG_NAME))
+            put_in_place(Path(staged, CONFIG_NAME), Path(folder, CONFIG_NAME))
         _renew_card(folder, before)
         say(f"saved in {folder}")
 

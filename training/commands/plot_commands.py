@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import (
     Device,
     ModelArgument,
+    OverwritePicture,
     Threads,
     load_pipeline,
     named_file,
@@ -39,6 +39,7 @@ def states(
     output: Output,
     limit: Annotated[int, typer.Option(min=5, help="Points at most.")] = 2000,
     seed: Seed = 1,
+    overwrite: OverwritePicture = False,
     *,
     reading: ReadingOptions,
     threads: Threads = 1,
@@ -47,15 +48,17 @@ def states(
     """Draw the states of a byte-to-span tagger as it writes each label (t-SNE)."""
     from tagsmith.training.batches.byte_corpus import documents
     from tagsmith.training.data.corpora import is_plain, load_corpus
+    from tagsmith.training.pictures.figures import check_output
     from tagsmith.training.pictures.plot_states import plot_states
 
+    named = [named_file(argument) for argument in files]
+    check_output(output, overwrite=overwrite, read=[path for _, path in named])
     pipeline = load_pipeline(model, threads, device=device)
     texts = {}
-    for argument in files:
-        name, path = named_file(argument)
+    for name, path in named:
         rows = load_corpus({"test": path}, options=reading)["test"]
         texts[name or path.stem] = map(attrgetter("text"), documents(rows, is_plain(rows)))
-    drawn = plot_states(pipeline.model, pipeline.tokenizer, texts, output, limit=limit, seed=seed)
+    drawn = plot_states(pipeline.model, pipeline.tokenizer, texts, output, limit=limit, seed=seed, overwrite=overwrite)
     say(f"{drawn.points:,} of {drawn.found:,} spans are drawn in {output}")
 
 
@@ -68,17 +71,19 @@ def characters(
     ],
     output: Output,
     seed: Seed = 1,
+    overwrite: OverwritePicture = False,
     threads: Threads = 1,
     device: Device = None,
 ) -> None:
     """Draw words as the character encoder of a hierarchical tagger sees them (t-SNE)."""
+    from tagsmith.training.pictures.figures import check_output
     from tagsmith.training.pictures.plot_characters import plot_characters, read_word_list
 
-    if output.with_suffix(".csv").resolve() == words.resolve():
-        raise InputError("the picture's numbers would overwrite the words", path=words, fix="Name another --output.")
+    check_output(output, overwrite=overwrite, read=[words])
     listed = read_word_list(words)
     pipeline = load_pipeline(model, threads, device=device)
-    drawn = plot_characters(pipeline.model, pipeline.tokenizer, listed.words, output, pairs=listed.pairs, seed=seed)
+    how: Any = {"pairs": listed.pairs, "seed": seed, "overwrite": overwrite}
+    drawn = plot_characters(pipeline.model, pipeline.tokenizer, listed.words, output, **how)
     say(f"{drawn.points:,} words are drawn in {output}")
     if drawn.unknown:
         say(f"{drawn.unknown:,} of them have characters that the tagger does not know")

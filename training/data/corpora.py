@@ -23,6 +23,7 @@ from datasets.exceptions import DatasetGenerationError
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus
+from tagsmith.training.data.corpus_cache import BUILDER, private_cache
 from tagsmith.training.data.formats.recognise import files_of
 from tagsmith.training.data.formats.tables import load_from_hub, without_bars
 from tagsmith.training.data.hub_names import HubData, hub_data
@@ -63,7 +64,7 @@ def load_corpus(
         streaming: read while iterating instead of building an Arrow file first.
         revision: of a data set on the Hub.
         cache_dir: where Arrow files go; by default the usual cache of `datasets`, where the same content
-            is found again.
+            is found again. Those of files are in a folder there that nobody else can read.
         options: how files and data sets are read.
         **reading: the same by keyword, fields of `ReadingOptions`, as `tag_column=2, encoding="latin-1"`.
 
@@ -110,16 +111,13 @@ def _load(
         if local := {split: path for split, path in files.items() if split not in on_hub}:
             parts.update(_load(local, options, streaming, revision, cache_dir))
         return kind({split: parts[split] for split in files})
-    builder = ColumnCorpus(
-        cache_dir=None if cache_dir is None else str(cache_dir),
-        dataset_name="tagsmith_corpus",
-        hash=_code_hash(),
-        data_files=DataFilesDict({split: _data_files(path, options) for split, path in files.items()}),
-        options=options,
-    )
-    if streaming:
-        return IterableDatasetDict(builder.as_streaming_dataset())
-    with without_bars():
+    data_files = DataFilesDict({split: _data_files(path, options) for split, path in files.items()})
+    with private_cache(cache_dir) as folder, without_bars():
+        builder = ColumnCorpus(
+            cache_dir=str(folder), dataset_name=BUILDER, hash=_code_hash(), data_files=data_files, options=options
+        )
+        if streaming:
+            return IterableDatasetDict(builder.as_streaming_dataset())
         try:
             builder.download_and_prepare()
         except DatasetGenerationError as error:

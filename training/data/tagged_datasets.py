@@ -14,6 +14,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import parse_json
+from tagsmith.training.data.corpus_cache import private_cache
 from tagsmith.training.data.label_map import map_report, map_sentence
 from tagsmith.training.data.line_sentences import split_lines
 from tagsmith.training.data.read_tags import read_tags
@@ -73,7 +74,8 @@ def _convert(
     if isinstance(data, IterableDataset):
         return data.map(convert, **settings)
     # Not from the cache: the report is filled by the conversion itself.
-    converted = data.map(convert, load_from_cache_file=False, desc=f"Reading {split}", **settings)
+    with private_cache():
+        converted = data.map(convert, load_from_cache_file=False, desc=f"Reading {split}", **settings)
     if names_map:
         map_report(report, names_map)
     converted.info.description = json.dumps({split: report.to_dict()})

@@ -4,44 +4,110 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.machine.full_disks import writing
+
+PART = ".part-"  # how the names of folders begin that hold files until they are whole
+
+
+@contextmanager
+def whole_path(path: str | Path, mode: int | None = None) -> Iterator[Path]:
+    """A path where a library writes a file, which has its own name only once it is whole.
+
+    Until then it has a name in the same folder that ends in `.part`; if the block fails it is removed. A file that is
+    there keeps its permissions, which its part has from the start, and a link stays a link.
+
+    Args:
+        path: the file.
+        mode: its permissions, whatever those of a file that is there.
+
+    Raises:
+        InputError: the path is a link that leads nowhere; the folder cannot be written, or the disk is full.
+    """
+    target = _target(Path(path))
+    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+    known = target.stat().st_mode & 0o777 | 0o600 if target.exists() else 0o666
+    try:
+        with writing(target.parent):
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, known if mode is None else mode))
+            yield part
+            _settle(part, target, mode)
+            part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_file(path: str | Path, mode: int | None = None) -> Iterator[TextIO]:
-    """A text file to write, in UTF-8, that has its name only once it is whole.
-
-    Until then it has a name of its own in the same folder, which ends in `.part`; if the block fails it is removed. A
-    file that is there keeps its permissions, and a link stays a link.
-
-    Raises:
-        InputError: the path is a link that leads nowhere.
-        OSError: the folder cannot be written.
-    """
-    target = _target(Path(path))
-    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode or 0o666)
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            if target.exists() and mode is None:
-                os.chmod(part, target.stat().st_mode & 0o777)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())  # else a machine that goes down may keep the name and lose the content
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    """A text file to write, in UTF-8, as `whole_path` has it."""
+    with whole_path(path, mode) as part, open(part, "w", encoding="utf-8", newline="\n") as file:
+        yield file
 
 
 def write_whole(path: str | Path, text: str) -> None:
     """Write a text file as `whole_file` does."""
     with whole_file(path) as file:
         file.write(text)
+
+
+@contextmanager
+def staged_files(folder: str | Path, key: str) -> Iterator[Path]:
+    """An empty folder inside another, from which files move there once the block ends; none do if it fails.
+
+    Args:
+        folder: made where it is missing.
+        key: as `move_files` has it.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=PART) as name:
+        yield Path(name)
+        move_files(Path(name), Path(folder), key)
+
+
+def move_files(staged: Path, folder: Path, key: str, stale: Iterable[str] = ()) -> None:
+    """Put files in place, each by a rename.
+
+    Args:
+        staged: where they are, on the same disk.
+        folder: where they belong.
+        key: the file without which the folder does not pass for what it is. It goes first and comes last, so that a
+            move that is cut short leaves no mixture of old and new files that could be taken for a whole.
+        stale: names of files in `folder` to remove.
+    """
+    parts = sorted(staged.iterdir(), key=lambda path: (path.name == key, path.name))
+    for part in parts:
+        _settle(part, folder / part.name)
+    if (staged / key).exists():
+        (folder / key).unlink(missing_ok=True)
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
+    for part in parts:
+        part.replace(folder / part.name)
+
+
+def put_in_place(part: Path, target: Path) -> None:
+    """Give a complete file its name, with the permissions of the file that has it now."""
+    _settle(part, target)
+    part.replace(target)
+
+
+def _settle(part: Path, target: Path, mode: int | None = None) -> None:
+    """Wait until a file is on the disk, and give it the permissions of the one that it replaces."""
+    sync(part)
+    if target.exists() and mode is None:
+        os.chmod(part, target.stat().st_mode & 0o777)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk: else a machine that goes down may keep the name and lose the content."""
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _target(path: Path) -> Path:

@@ -6,43 +6,26 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.evaluation.precision_recall import Setting, best_setting
 from tagsmith.training.machine.whole_files import whole_file
-from tagsmith.training.pictures.figures import new_figure, save_figure
+from tagsmith.training.pictures.figures import check_output, new_figure, save_figure
 
 
-def check_table(output: str | Path) -> Path:
-    """The path of the numbers beside a picture, after a look whether another file is there by that name.
-
-    Raises:
-        InputError: one is, which `draw_curve` has not written.
-    """
-    table = Path(output).with_suffix(".csv")
-    if table.exists():
-        with open(table, encoding="utf-8", errors="replace") as file:
-            first = file.readline().strip()
-        if first != ",".join(Setting._fields):
-            raise InputError(
-                "this file is not a curve's, and would be overwritten", path=table, fix="Name another picture."
-            )
-    return table
-
-
-def draw_curve(settings: Sequence[Setting], output: str | Path) -> Path:
+def draw_curve(settings: Sequence[Setting], output: str | Path, *, overwrite: bool = False) -> Path:
     """Draw precision against recall, a line for each bias, and write the numbers beside it.
 
     Args:
         settings: as `precision_recall` gives them.
         output: the picture, whose ending says its format (.png, .svg, .pdf).
+        overwrite: the picture and its numbers may be there, and are replaced.
 
     Returns:
         The path of the numbers, the picture's with the ending `.csv`.
 
     Raises:
-        InputError: matplotlib is missing, or does not write such files.
+        InputError: matplotlib is missing, or does not write such files; files are there by these names.
     """
-    table = check_table(output)
+    table = check_output(output, overwrite=overwrite).with_suffix(".csv")
     figure = new_figure()
     axes = figure.subplots()
     for bias in sorted({setting.recall_bias for setting in settings}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,38 @@ from typing import Any
 import numpy as np
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.machine.whole_files import whole_file, whole_path
 
 FEWEST_POINTS = 5  # with fewer there are no neighbours to keep
 _MARKERS = "o^sDvPX*<>ph"  # all of them filled
 _LEGEND = 20  # entries of a legend, beside the one that counts the rest
 
 
-def check_output(output: str | Path) -> Path:
-    """See that a picture can be written there, before a model works for it."""
+def check_output(output: str | Path, *, overwrite: bool = False, read: Iterable[str | Path] = ()) -> Path:
+    """See that a picture and its numbers can be written, before a model works for them.
+
+    Args:
+        output: the picture; the numbers are beside it, by the same name with the ending `.csv`.
+        overwrite: files that are there may be replaced.
+        read: files that are read, and never replaced.
+
+    Raises:
+        InputError: another ending, no such folder, or files are there by these names.
+    """
+    path = _picture(output)
+    files = [path, path.with_suffix(".csv")]
+    for file in read:
+        if any(target.exists() and Path(file).exists() and target.samefile(file) for target in files):
+            found = "the picture or its numbers would overwrite this file, which is read"
+            raise InputError(found, path=file, fix="Give the picture another name.")
+    for file in files:
+        if not overwrite and os.path.lexists(file):
+            fix = "Give the picture another name, or replace it and its numbers with --overwrite."
+            raise InputError("this file is there already", path=file, fix=fix)
+    return path
+
+
+def _picture(output: str | Path) -> Path:
     path = Path(output)
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise InputError("a picture ends in .png, .svg or .pdf", path=path, fix="Give it one of these endings.")
@@ -56,9 +81,11 @@ def save_figure(figure: Any, output: str | Path) -> None:
     """Write a figure as PNG, SVG or PDF, by the output's ending.
 
     Raises:
-        InputError: another ending, or no such folder.
+        InputError: another ending, no such folder, or a full disk.
     """
-    figure.savefig(check_output(output), dpi=150)
+    path = _picture(output)
+    with whole_path(path) as part:
+        figure.savefig(part, dpi=150, format=path.suffix.lower().removeprefix("."))
 
 
 def project(vectors: np.ndarray, seed: int) -> np.ndarray:
@@ -101,7 +128,7 @@ def legend(figure: Any, title: str, entries: Sequence[tuple[str, Any, str]], pla
 
 def write_csv(picture: Path, names: list[str], places: np.ndarray, rows: Iterable[tuple[str, ...]]) -> None:
     """The points beside their picture."""
-    with picture.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
+    with whole_file(picture.with_suffix(".csv")) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["x", "y", *names])
         for (x, y), row in zip(places.tolist(), rows, strict=True):

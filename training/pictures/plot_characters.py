@@ -67,6 +67,7 @@ def plot_characters(
     *,
     seed: int = 1,
     pairs: Iterable[tuple[str, str]] | None = None,
+    overwrite: bool = False,
 ) -> CharactersPlot:
     """Draw the vectors that the character encoder gives words, after Yang et al. (2016), Figure 3.
 
@@ -82,12 +83,13 @@ def plot_characters(
         output: the picture's path.
         seed: of t-SNE.
         pairs: `(word of the first group, word of the second)`, such as a country's name in two languages.
+        overwrite: the picture and its numbers may be there, and are replaced.
 
     Raises:
         InputError: a tagger without a character encoder, an output that cannot be written, a missing package, fewer
             than 5 words, vectors that are all the same, pairs of other than two groups, or of words not given.
     """
-    path = check_output(output)
+    path = check_output(output, overwrite=overwrite)
     check_packages()
     if getattr(model.config, "character_encoder", "none") == "none":
         raise InputError("this tagger has no character encoder", fix="Give one that was trained with characters.")

@@ -76,6 +76,7 @@ def plot_states(
     *,
     seed: int = 1,
     limit: int = 2000,
+    overwrite: bool = False,
 ) -> StatesPlot:
     """Draw the states from which labels are chosen, after Gillick et al. (2016), Figure 2.
 
@@ -92,12 +93,13 @@ def plot_states(
         output: the picture's path.
         seed: of the draw of points and of t-SNE.
         limit: points at most, drawn at random and as evenly from the groups as these have spans.
+        overwrite: the picture and its numbers may be there, and are replaced.
 
     Raises:
         InputError: another kind of tagger, an output that cannot be written, a missing package, fewer than 5 spans or
             a limit below 5, states that are all the same.
     """
-    path = check_output(output)
+    path = check_output(output, overwrite=overwrite)
     check_packages()
     if model.config.model_type != "byte-to-span":
         raise InputError(f"this is a {model.config.model_type} model", fix="Give a byte-to-span tagger.")

@@ -6,43 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-import tagsmith.modeling
-import tagsmith.tokenization
+from tagsmith.modeling.remote_code import is_tagger
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.strict_json import read_json
+from tagsmith.training.machine.full_disks import writing
+from tagsmith.training.machine.locks import locked
 from tagsmith.training.machine.processes import is_main_process
+from tagsmith.training.machine.whole_files import PART
+from tagsmith.training.tagging.tagger_files import tagger_files
+from tagsmith.training.trainers.checkpoints import checkpoints_in
 
 CHECKPOINTS = "checkpoints"
 _LOCK = ".tagsmith.lock"
-_FILES = {
-    "README.md",
-    "added_tokens.json",
-    "config.json",
-    "gazetteer.json",
-    "generation_config.json",
-    "model.safetensors",
-    "recipe.yaml",
-    "results.json",
-    "special_tokens_map.json",
-    "tokenizer_config.json",
-    "vocab.json",
-}
-_TYPES = ("hierarchical-tagger", "byte-to-span")
-
-
-def tagger_files() -> set[str]:
-    """The names of all files that a tagger's folder may have, its code among them."""
-    folders = [Path(package.__path__[0]) for package in (tagsmith.modeling, tagsmith.tokenization)]
-    code = {path.name for folder in folders for path in folder.glob("*.py")} - {"__init__.py"}
-    return _FILES | code
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run in its folder, whole or not."""
-    found = (folder / CHECKPOINTS).glob("checkpoint-*")
-    return [path for path in found if path.name.removeprefix("checkpoint-").isdecimal()]
+_WAIT = "Wait for its end, or name another --output-dir."
+STAGED = f"{PART}tagger"  # a finished tagger's files, before they are moved into the folder
 
 
 def check_folder_is_free(folder: str | Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -59,22 +35,18 @@ def check_folder_is_free(folder: str | Path, *, resume: bool = False, overwrite:
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError("this is a file", path=folder, fix="Name a folder with --output-dir.")
-    if overwrite or not folder.is_dir() or (resume and (checkpoints(folder) or _is_ours(folder))):
+    if overwrite or not folder.is_dir():
+        return
+    earlier = checkpoints_in(folder / CHECKPOINTS)
+    if resume and (earlier or is_tagger(folder) or (folder / STAGED).is_dir()):
         return
     fix = "Name another folder, or replace what is there with --overwrite-output-dir."
-    if checkpoints(folder):
+    if earlier:
         fix = "Continue that run with --resume, name another folder, or replace it with --overwrite-output-dir."
         raise InputError("checkpoints of an earlier run are here", path=folder / CHECKPOINTS, fix=fix)
     if there := sorted(tagger_files() & {path.name for path in folder.iterdir()}):
         names = ", ".join(there[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
         raise InputError(f"the folder has files that this run would overwrite: {names}", path=folder, fix=fix)
-
-
-def _is_ours(folder: Path) -> bool:
-    try:
-        return read_json(folder / "config.json").get("model_type") in _TYPES
-    except (OSError, InputError):
-        return False
 
 
 @contextmanager
@@ -90,15 +62,10 @@ def claimed_folder(folder: str | Path, *, resume: bool = False, overwrite: bool 
         yield
         return
     check_folder_is_free(folder, resume=resume, overwrite=overwrite)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    lock = FileLock(Path(folder, _LOCK))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        fix = "Wait for its end, or name another --output-dir."
-        raise InputError("another run is writing this folder", path=folder, fix=fix) from None
-    try:
+    with writing(folder, "Name another --output-dir"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    with locked(Path(folder, _LOCK), "another run is writing this folder", _WAIT):
+        for part in Path(folder).glob("*.part"):  # what a killed run was writing
+            if part.name.rpartition(".part")[0].rpartition(".")[0] in tagger_files():
+                part.unlink()
         yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()

@@ -6,9 +6,9 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -16,18 +16,21 @@ from datasets import disable_progress_bars
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 from transformers import EarlyStoppingCallback, PreTrainedConfig, PreTrainedModel, TrainingArguments, set_seed
-from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 
+from tagsmith.modeling.remote_code import is_tagger
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.cards.model_card import write_card, write_results
+from tagsmith.training.cards.model_card import picture_names, read_results, write_card, write_results
 from tagsmith.training.cards.private_text import without_secrets
 from tagsmith.training.cards.run_facts import command_facts, course, environment_facts, hub_name
+from tagsmith.training.machine.full_disks import writing
 from tagsmith.training.machine.processes import is_main_process
-from tagsmith.training.machine.whole_files import write_whole
+from tagsmith.training.machine.whole_files import move_files, write_whole
 from tagsmith.training.runs.recipe import RunRecipe, model_fields
-from tagsmith.training.runs.run_folder import CHECKPOINTS, checkpoints, tagger_files
+from tagsmith.training.runs.run_folder import CHECKPOINTS, STAGED
+from tagsmith.training.tagging.tagger_files import tagger_files
+from tagsmith.training.trainers.checkpoints import checkpoints_in, last_readable, unreadable
 from tagsmith.training.trainers.progress import ProgressReport
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
 from tagsmith.training.trainers.trainer_arguments import check_reporting
@@ -66,13 +69,20 @@ class TrainingRun:
         if self.console.quiet or not self.console.is_terminal:
             disable_progress_bars()
         self.folder = Path(output_dir)
-        self.resume, self.checkpoint = resume, _last_checkpoint(self.folder) if resume else None
+        self.resume, self.checkpoint = resume, self._last_checkpoint() if resume else None
         self.training = {**_rhythm(recipe.training, has_dev), **defaults, **recipe.training}
         self.arguments = _training_arguments(self.training, self.folder)
         if recipe.stored_as not in _STORED_AS:
             found = f"stored_as is {recipe.stored_as!r}"
             raise InputError(found, fix=f"Use one of {', '.join(_STORED_AS)}.")
         set_seed(self.arguments.seed)
+
+    def _last_checkpoint(self) -> str | None:
+        found = last_readable(self.folder / CHECKPOINTS, self._warn)
+        return None if found is None else str(found)
+
+    def _warn(self, line: str) -> None:
+        self.console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def train(
         self, trainer_class: Callable[..., TaggerTrainer], recipe: RunRecipe, model: PreTrainedModel, **parts: Any
@@ -98,8 +108,9 @@ class TrainingRun:
             _check_shape(model.config, self.checkpoint)
         progress = ProgressReport(self.console)
         trainer = _make_trainer(trainer_class, recipe, progress, model=model, args=self.arguments, **parts)
-        if not self.resume and trainer.is_world_process_zero():
-            for earlier in checkpoints(self.folder):  # of a run that is replaced, now that this one can begin
+        if trainer.is_world_process_zero():  # now that this run can begin
+            folder = self.folder / CHECKPOINTS
+            for earlier in unreadable(folder) if self.resume else checkpoints_in(folder):
                 rmtree(earlier)
         started = time.monotonic()
         try:
@@ -122,32 +133,38 @@ class TrainingRun:
         }
 
     def write(self, results: Mapping[str, Any]) -> None:
-        """Write the model and its tokenizer, `recipe.yaml` (resolved), `results.json` and the card, `README.md`."""
-        if self.trainer.is_world_process_zero():
-            with TemporaryDirectory(dir=self.folder, prefix=".part-") as name:
-                staged = Path(name)
+        """Write the model and its tokenizer, `recipe.yaml` (resolved), `results.json` and the card, `README.md`.
+
+        All of it is written beside the folder's files first, and moves in together.
+        """
+        if not self.trainer.is_world_process_zero():
+            return
+        staged = self.folder / STAGED
+        rmtree(staged, ignore_errors=True)  # of a run that was killed
+        try:
+            with writing(self.folder, "name another --output-dir"):
+                staged.mkdir()
                 self.trainer.save_model(str(staged))
                 if self.recipe.stored_as != "float32":
                     store_weights(staged / SAFE_WEIGHTS_NAME, _STORED_AS[self.recipe.stored_as])
                 write_whole(staged / "recipe.yaml", self.recipe.to_yaml())
                 write_results(staged, results)
-                self._move_in(staged)
-            try:
-                write_card(self.folder)
-            except InputError as error:  # of what a person wrote into the card that was there
-                self.console.print(f"no model card was written: {error}", style="yellow", markup=False)
+                names = {path.name for path in staged.iterdir()}
+                move_files(staged, self.folder, CONFIG_NAME, self._earlier_files() - names)
+        finally:
+            rmtree(staged, ignore_errors=True)
+        try:
+            write_card(self.folder)
+        except (InputError, OSError) as error:  # of what a person wrote into the card that was there; a full disk
+            self._warn(f"no model card was written: {error}")
 
-    def _move_in(self, staged: Path) -> None:
-        """Put the tagger's files in place, each by a rename, and remove those of an earlier tagger.
-
-        The weights come first and config.json last: a folder that is cut short does not pass for another tagger.
-        """
-        names = {path.name for path in staged.iterdir()}
-        (self.folder / CONFIG_NAME).unlink(missing_ok=True)
-        for name in sorted(tagger_files() - names - {CONFIG_NAME, "README.md"}):
-            (self.folder / name).unlink(missing_ok=True)
-        for name in sorted(names, key=lambda name: (name == CONFIG_NAME, name != SAFE_WEIGHTS_NAME, name)):
-            (staged / name).replace(self.folder / name)
+    def _earlier_files(self) -> set[str]:
+        """The names of an earlier tagger's files in the folder, but for the card, which is written anew."""
+        names = tagger_files() - {"README.md"}
+        if is_tagger(self.folder):
+            with suppress(InputError, AttributeError, TypeError):  # of results that another hand has changed
+                names |= set(picture_names(read_results(self.folder)))
+        return names
 
 
 @torch.no_grad()
@@ -185,12 +202,6 @@ def _rhythm(training: Mapping[str, Any], has_dev: bool) -> dict[str, Any]:
         "metric_for_best_model": "f1" if has_dev else None,
         "disable_tqdm": True,
     }
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """The last whole checkpoint, to continue from, if there is any; an interrupt may have cut one short."""
-    whole = [path for path in checkpoints(folder) if (path / TRAINER_STATE_NAME).is_file()]
-    return str(max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")))) if whole else None
 
 
 def _check_shape(config: PreTrainedConfig, checkpoint: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.constants import HF_HUB_CACHE
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 from transformers import pipeline as transformers_pipeline
@@ -20,6 +21,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import parse_json
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.data.hub_names import may_be_on_hub, say_shadowed
+from tagsmith.training.machine.full_disks import MOVE_CACHE, writing
 from tagsmith.training.tagging.hub_errors import hub_error
 
 _CONFIGS: dict[str, Any] = {config.model_type: config for config in (HierarchicalTaggerConfig, ByteToSpanConfig)}
@@ -49,17 +51,18 @@ def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any
     kwargs.pop("trust_remote_code", None)  # the code is here
     given = kwargs.pop("tokenizer", None)
     try:
-        _check_config(_config_file(model, **source), model)
-        if "config" not in loading:
-            _check_shapes(AutoConfig.from_pretrained(model, **source), model)
-        tagger = _load_weights(model, **source, **loading)
-        tokenizer = given
-        if given is None or isinstance(given, str):
-            tokenizer = AutoTokenizer.from_pretrained(given or model, **source)
-        _check_tokenizer(tokenizer, tagger.config, model)
-        if int8:
-            kwargs = {"device": "cpu", **kwargs, "int8": True}
-        return transformers_pipeline("span-tagging", model=tagger, tokenizer=tokenizer, **kwargs)
+        with writing(HF_HUB_CACHE, MOVE_CACHE):
+            _check_config(_config_file(model, **source), model)
+            if "config" not in loading:
+                _check_shapes(AutoConfig.from_pretrained(model, **source), model)
+            tagger = _load_weights(model, **source, **loading)
+            tokenizer = given
+            if given is None or isinstance(given, str):
+                tokenizer = AutoTokenizer.from_pretrained(given or model, **source)
+            _check_tokenizer(tokenizer, tagger.config, model)
+            if int8:
+                kwargs = {"device": "cpu", **kwargs, "int8": True}
+            return transformers_pipeline("span-tagging", model=tagger, tokenizer=tokenizer, **kwargs)
     except InputError:
         raise
     except SafetensorError as error:

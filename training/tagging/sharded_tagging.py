@@ -16,6 +16,7 @@ import os
 import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from itertools import accumulate, pairwise
@@ -25,11 +26,14 @@ from typing import Any, BinaryIO, NamedTuple
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import read_json
-from tagsmith.training.machine.whole_files import whole_file
+from tagsmith.training.machine.full_disks import writing
+from tagsmith.training.machine.locks import locked
+from tagsmith.training.machine.whole_files import put_in_place, whole_file
 from tagsmith.training.tagging.redaction import Redaction
 from tagsmith.training.tagging.tag_files import check_file, decode_line, not_utf8, write_tagged
 
 _MANIFEST = "manifest.json"
+_LOCK = ".lock"
 _BLOCK = 1 << 20  # bytes read together where lines are only passed over
 
 # Processes wait for the slowest. Gloo counts milliseconds in 32 bits: more than 24 days would be none.
@@ -129,11 +133,13 @@ def tag_shards(
         pipeline.model.to(state.device)
     output = output.resolve()
     folder = output.with_name(f"{output.name}.shards")
-    try:
+    with ExitStack() as stack:
+        stack.callback(state.destroy_process_group)  # also tells those that wait, if this process fails
         manifest = _manifest(pipeline, files, style, shards, options)
         if redaction is not None:
             manifest["labels to redact"] = redaction.labels
         if state.is_main_process:
+            stack.enter_context(_claimed(folder, output))
             _open_folder(folder, manifest)
             say(f"processes: {state.num_processes}; {len(_finished(folder))} of {shards} shards were done before")
         _wait(state)
@@ -148,8 +154,21 @@ def tag_shards(
         if state.is_main_process:
             _join(folder, shards, output)
             say(f"{shards} shards are joined in {output}")
-    finally:
-        state.destroy_process_group()  # also tells those that wait, if this process fails
+
+
+@contextmanager
+def _claimed(folder: Path, output: Path) -> Iterator[None]:
+    """The folder of shards, made where it is missing, kept from other runs; removed in the end if nothing is in it.
+
+    It is for the user alone where the output is.
+    """
+    private = output.exists() and not output.stat().st_mode & 0o077
+    folder.mkdir(exist_ok=True, mode=0o700 if private else 0o777)
+    fix = "Wait for its end, or give another --output."
+    with locked(folder / _LOCK, "another run is tagging into this folder", fix):
+        yield
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _own(folder: Path, shards: int, state: Any) -> Iterator[tuple[int, Path]]:
@@ -210,12 +229,11 @@ def _fingerprint(pipeline: Any) -> str:
 
 
 def _open_folder(folder: Path, manifest: dict[str, Any]) -> None:
-    """Make the folder, or ready that of an earlier run; its manifest counts if there is a finished shard."""
-    folder.mkdir(exist_ok=True)
+    """Ready the folder of an earlier run; its manifest counts if there is a finished shard."""
     for path in folder.iterdir():
         if path.suffix == ".part":
             path.unlink()
-        elif path.name != _MANIFEST and not path.name.isdecimal():
+        elif path.name not in (_MANIFEST, _LOCK) and not path.name.isdecimal():
             raise InputError("this is in the folder for shards, and is none", path=path, fix="Give another --output.")
     if not _finished(folder):
         with whole_file(folder / _MANIFEST) as file:
@@ -247,17 +265,15 @@ def _join(folder: Path, shards: int, output: Path) -> None:
     if missing := sorted(set(names) - _finished(folder)):
         raise InputError(f"shard {missing[0]} is missing", path=folder, fix="Start all again: what is done is kept.")
     joined = folder / "joined.part"  # in the folder, so that the next run removes it if this one ends here
-    with open(joined, "wb") as out:
-        for name in names:
-            with open(folder / name, "rb") as shard:
-                shutil.copyfileobj(shard, out, _BLOCK)
-        out.flush()
-        os.fsync(out.fileno())
-    joined.replace(output)
+    with writing(output.parent):
+        with open(joined, "wb") as out:
+            for name in names:
+                with open(folder / name, "rb") as shard:
+                    shutil.copyfileobj(shard, out, _BLOCK)
+        put_in_place(joined, output)
     for name in names:
         (folder / name).unlink()
     (folder / _MANIFEST).unlink()
-    folder.rmdir()
 
 
 def cut_shards(files: Sequence[str], count: int) -> list[Shard]:

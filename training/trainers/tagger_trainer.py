@@ -19,20 +19,26 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer import TRAINING_ARGS_NAME
-from transformers.trainer_utils import HubStrategy
-from transformers.utils import PushInProgress
+from transformers.trainer_utils import HubStrategy, rotate_checkpoints
+from transformers.utils import CONFIG_NAME, PushInProgress
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.length_sampler import LengthGroupedSampler
 from tagsmith.training.cards.model_card import write_card
 from tagsmith.training.cards.publish import LEFT_BY_TRAINERS, left_by_trainers, revoke_advice, stage_tagger
-from tagsmith.training.machine.whole_files import write_whole
+from tagsmith.training.machine.whole_files import staged_files, write_whole
+from tagsmith.training.tagging.tagger_files import check_tagger_files
+from tagsmith.training.trainers.checkpoints import (
+    AVERAGE_FILE,
+    CHECKPOINT_PART,
+    has_ended,
+    last_readable,
+    staged_checkpoint,
+)
 from tagsmith.training.trainers.span_scores import Scores, span_scores
 from tagsmith.training.trainers.trainer_arguments import check_arguments, check_smoothing, given_arguments
 from tagsmith.training.trainers.weight_average import WeightAverage
-
-AVERAGE_FILE = "weight_average.safetensors"
 
 
 class TaggerTrainer(Trainer):
@@ -76,6 +82,7 @@ class TaggerTrainer(Trainer):
         check_arguments(given)
         self.average_decay, self.epoch_decay, self.halving_from = average_decay, epoch_decay, halving_from
         self.average: WeightAverage | None = None
+        self.saves_checkpoint = False
         super().__init__(*args, **kwargs)
         if given.get("data_collator") is None:
             self.data_collator = self._default_collator()
@@ -182,19 +189,45 @@ class TaggerTrainer(Trainer):
         with self._scoring():
             return super().predict(*args, **kwargs)
 
+    def _get_output_dir(self, trial: Any) -> str:
+        folder = super()._get_output_dir(trial)
+        return str(Path(folder, CHECKPOINT_PART)) if self.saves_checkpoint else folder
+
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        """As `Trainer` does it, but the checkpoint has its name only once all of it is on the disk."""
+        args, run_folder = self.args, Path(self._get_output_dir(trial))
         # The checkpoint's model is the averaged one, for use; the weights themselves are kept beside it, for resuming.
-        with self._averaged():
-            if self.average is not None and self.args.should_save:
-                folder = Path(self._get_output_dir(trial=trial), f"checkpoint-{self.state.global_step}")
-                folder.mkdir(parents=True, exist_ok=True)
-                save_file(self.average.state(), folder / AVERAGE_FILE)
-            super()._save_checkpoint(model, trial)  # ends with the trainer's state: who has that has all
+        with self._averaged(), staged_checkpoint(run_folder, self.state, args.should_save, self._wait) as folder:
+            self.saves_checkpoint = True
+            try:
+                if self.average is not None and args.should_save:
+                    save_file(self.average.state(), folder / AVERAGE_FILE)
+                super()._save_checkpoint(model, trial)
+            finally:
+                self.saves_checkpoint = False
+        if args.should_save:
+            best = self.state.best_model_checkpoint
+            rotate_checkpoints(str(run_folder), args.save_total_limit, best, use_mtime=True)
+
+    def _wait(self) -> None:
+        self.accelerator.wait_for_everyone()
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        """As `Trainer._save`, but for the pickle of the arguments, which has no place in what is published."""
-        super()._save(output_dir, state_dict)
-        Path(output_dir or self.args.output_dir, TRAINING_ARGS_NAME).unlink(missing_ok=True)
+        """As `Trainer._save`, but whole, over files of a tagger only, and without the pickle of the arguments.
+
+        That has no place in what is published.
+
+        Raises:
+            FileExistsError: the folder has files by these names that are not a tagger's.
+        """
+        if not self.args.should_save:
+            super()._save(output_dir, state_dict)
+            return
+        folder = output_dir or str(self.args.output_dir)
+        check_tagger_files(folder)
+        with staged_files(folder, CONFIG_NAME) as staged:
+            super()._save(str(staged), state_dict)
+            Path(staged, TRAINING_ARGS_NAME).unlink()
 
     def create_model_card(
         self,
@@ -314,16 +347,39 @@ class TaggerTrainer(Trainer):
     def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
         """As `Trainer.train`; the model ends with the averaged weights, or with the best checkpoint's.
 
+        Args:
+            resume_from_checkpoint: a checkpoint's folder; or True for the last one in the output folder that can be
+                read. One that has all steps of the run already is trained no further.
+            **kwargs: what `Trainer.train` takes.
+
         Raises:
             InputError: the checkpoint to resume from has no average of the weights though one is wanted, or has one
-                though none is.
+                though none is; or none of the checkpoints can be read.
         """
         self.average = None
-        result = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        if resume_from_checkpoint is True and (found := last_readable(Path(self.args.output_dir), warnings.warn)):
+            resume_from_checkpoint = str(found)
+        with self._no_more_steps(resume_from_checkpoint):
+            result = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
         if self.average is not None and not (self.args.load_best_model_at_end and self.state.best_model_checkpoint):
             self.average.swap()
         self.average = None
         return result
+
+    @contextmanager
+    def _no_more_steps(self, checkpoint: str | bool | None) -> Iterator[None]:
+        """Where a checkpoint has all steps of the run already, training inside has none: `Trainer` begins with one."""
+        args, callbacks = self.args, self.callback_handler.callbacks
+        counted = hasattr(self.train_dataset, "__len__")  # a stream has no epochs, of which there could be none
+        if not (counted and isinstance(checkpoint, str) and has_ended(checkpoint, args.max_steps, callbacks)):
+            yield
+            return
+        before = args.max_steps, args.num_train_epochs
+        args.max_steps, args.num_train_epochs = -1, 0
+        try:
+            yield
+        finally:
+            args.max_steps, args.num_train_epochs = before
 
     def start_average(self) -> None:
         """Begin the average at the weights as they are, if one is wanted and none has begun."""
@@ -374,6 +430,10 @@ class _AverageCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.trainer.start_average()
+        if args.load_best_model_at_end and state.global_step and state.best_model_checkpoint is None:
+            state.best_metric = state.best_global_step = (
+                None  # its checkpoint is gone: the best of those to come counts
+            )
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -21,6 +21,7 @@ from tagsmith.training.data.reading_report import Report, Sentence
 from tagsmith.training.data.rereadable import rereadable
 from tagsmith.training.data.tagged_datasets import dataset_sentences
 from tagsmith.training.data.text_lines import read_lines
+from tagsmith.training.machine.full_disks import MOVE_CACHE, writing
 
 _FIX = "A row needs a list of words, `tokens`, and a list of their tags, `ner_tags` or the column of --tag-column."
 _LIST = ("[", "(")
@@ -141,10 +142,12 @@ def load_from_hub(
     """
     cache = None if cache_dir is None else str(cache_dir)
     try:
-        with without_bars():
+        with without_bars(), writing(cache_dir or datasets.config.HF_DATASETS_CACHE, MOVE_CACHE):
             data = datasets.load_dataset(
                 named.id, named.config, split=named.split, revision=revision, streaming=streaming, cache_dir=cache
             )
+    except InputError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         reason, fix = hub_reason(error, named)
         raise InputError(reason, path=str(named), fix=fix) from error

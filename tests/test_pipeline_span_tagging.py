@@ -501,6 +501,7 @@ class TestOtherTaggers:
 
 class TestLoading:
     def test_both_ways_give_the_same(self, tiny_folder: Path, tagger: SpanTaggingPipeline) -> None:
+        tagsmith.register()
         long = transformers.pipeline("span-tagging", model=str(tiny_folder))
         short = tagsmith.pipeline(str(tiny_folder), batch_size=2)
         assert isinstance(long, SpanTaggingPipeline) and isinstance(short, SpanTaggingPipeline)

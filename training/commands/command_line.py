@@ -198,14 +198,14 @@ def demo(
     seed: Seed = None,
 ) -> None:
     """Tag a text with the tagger that comes with tagsmith; then train one on the bundled sample, and tag with that."""
-    import tagsmith
     from tagsmith.training.data.sample import sample_files
     from tagsmith.training.runs.run_folder import check_folder_is_free
     from tagsmith.training.tagging.tag_files import write_tagged
+    from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
 
     check_folder_is_free(output_dir, overwrite=overwrite_output_dir)
     say("With the tagger that comes with tagsmith:", style="bold")
-    write_tagged(load_pipeline(tagsmith.DEFAULT_TAGGER, threads, device=device), iter([text]), "text")
+    write_tagged(load_pipeline(DEFAULT_TAGGER, threads, device=device), iter([text]), "text")
     say("Now one of your own, from the bundled sample:", style="bold")
     files = sample_files()
     train(

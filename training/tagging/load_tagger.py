@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel
 from transformers import pipeline as transformers_pipeline
 
 import tagsmith
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
+from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import parse_json
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.data.hub_names import may_be_on_hub, say_shadowed
+from tagsmith.training.families import FAMILIES, TASK, register
 from tagsmith.training.tagging.hub_errors import hub_error
+from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER, check_folder
 
-_CONFIGS: dict[str, Any] = {config.model_type: config for config in (HierarchicalTaggerConfig, ByteToSpanConfig)}
 # Written by transformers and its Trainer beside the fields of a configuration.
 _BESIDE = re.compile(r"auto_map|custom_pipelines|torch_dtype|use_cache|\w+_token_id")
 _UPGRADE = "If a newer tagsmith has made it, upgrade: pip install --upgrade tagsmith."
@@ -31,7 +33,24 @@ _WEIGHTS = ("dtype", "torch_dtype", "device_map", "config")  # of `transformers.
 _LAYERS, _WIDTH = 100, 100_000  # what may stand in a configuration however small the weights are: fields not in use
 
 
-def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any) -> Any:
+def pipeline(model: str | os.PathLike[str] | PreTrainedModel = DEFAULT_TAGGER, **kwargs: Any) -> SpanTaggingPipeline:
+    """The span-tagging pipeline of a tagger.
+
+    Args:
+        model: a folder, a name on the Hub, or a model (then give its `tokenizer` too); by default the tagger that
+            comes with the package (`DEFAULT_TAGGER`).
+        **kwargs: what `transformers.pipeline` takes, and the pipeline's own parameters.
+
+    Raises:
+        InputError: what is wrong with the folder or the repository, or why the Hub does not give it.
+    """
+    if isinstance(model, str | os.PathLike):
+        return load_tagger(model, **kwargs)
+    register()
+    return cast(SpanTaggingPipeline, transformers_pipeline(TASK, model=model, **kwargs))
+
+
+def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any) -> SpanTaggingPipeline:
     """The pipeline of a tagger, of either family.
 
     Args:
@@ -42,6 +61,7 @@ def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any
     Raises:
         InputError: what is wrong with the folder or the repository, or why the Hub does not give it.
     """
+    register()
     model = os.fspath(model)
     source = {name: kwargs.pop(name) for name in _SOURCE if kwargs.get(name) is not None}
     loading = {name: kwargs.pop(name) for name in _WEIGHTS if kwargs.get(name) is not None}
@@ -59,14 +79,14 @@ def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any
         _check_tokenizer(tokenizer, tagger.config, model)
         if int8:
             kwargs = {"device": "cpu", **kwargs, "int8": True}
-        return transformers_pipeline("span-tagging", model=tagger, tokenizer=tokenizer, **kwargs)
+        return cast(SpanTaggingPipeline, transformers_pipeline(TASK, model=tagger, tokenizer=tokenizer, **kwargs))
     except InputError:
         raise
     except SafetensorError as error:
         message = f"the tagger cannot be loaded: its weights are damaged ({error})"
         raise InputError(message, path=model, fix="Fetch it again.") from error
     except TypeError as error:
-        if " parameter " in str(error) and str(error).startswith("span-tagging"):  # the caller's mistake
+        if " parameter " in str(error) and str(error).startswith(TASK):  # the caller's mistake
             raise
         raise _unclear(error, model) from error
     except Exception as error:  # whatever a broken folder makes the libraries raise
@@ -81,7 +101,7 @@ def _unclear(error: Exception, model: str) -> InputError:
 def _config_file(model: str, **source: Any) -> str:
     """The path of a tagger's config.json, after a look whether its other files are there."""
     if os.path.exists(model):
-        tagsmith.check_folder(model)
+        check_folder(model)
         say_shadowed(model)
         return os.path.join(model, "config.json")
     if not may_be_on_hub(model):
@@ -105,9 +125,9 @@ def _check_config(path: str, model: str) -> None:
     except (ValueError, TypeError) as error:
         raise InputError(f"config.json cannot be read: {error}", path=model) from error
     kind = content.get("model_type")
-    if kind not in _CONFIGS:
+    if kind not in FAMILIES:
         raise InputError(f"this is no tagger, but a model of type {kind!r}", path=model, fix=_UPGRADE)
-    unknown = sorted(set(content) - _CONFIGS[kind]().to_dict().keys())
+    unknown = sorted(set(content) - FAMILIES[kind].config.load()().to_dict().keys())
     if unknown := [name for name in unknown if not _BESIDE.fullmatch(name)]:
         found = f"config.json has what tagsmith {tagsmith.__version__} does not know: {', '.join(unknown)}"
         raise InputError(found, path=model, fix=_UPGRADE)

@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from tagsmith.training.batches.window_dataset import WindowCollator as WindowCollator
     from tagsmith.training.batches.window_dataset import WindowDataset as WindowDataset
     from tagsmith.training.data.column_corpus import ColumnCorpus as ColumnCorpus
-    from tagsmith.training.data.corpora import label_names as label_names
     from tagsmith.training.data.corpora import load_corpus as load_corpus
+    from tagsmith.training.data.corpus import Corpus as Corpus
+    from tagsmith.training.data.corpus import StreamedCorpus as StreamedCorpus
+    from tagsmith.training.data.corpus import label_names as label_names
     from tagsmith.training.evaluation.scoring import score_tagger as score_tagger
     from tagsmith.training.evaluation.span_metric import SpanScore as SpanScore
     from tagsmith.training.families import register as register
@@ -72,6 +74,7 @@ _MODULE_OF = {
     "ColumnCorpus": "training.data.column_corpus",
     "ConditionalRandomField": "modeling.crf",
     "DEFAULT_TAGGER": "training.tagging.tagger_folder",
+    "Corpus": "training.data.corpus",
     "Gazetteer": "tokenization.gazetteers",
     "HierarchicalTaggerConfig": "modeling.configuration_hierarchical_tagger",
     "HierarchicalTaggerForTokenClassification": "modeling.modeling_hierarchical_tagger",
@@ -84,6 +87,7 @@ _MODULE_OF = {
     "SpanGrammar": "modeling.span_grammar",
     "SpanScore": "training.evaluation.span_metric",
     "SpanTaggingPipeline": "modeling.pipeline_span_tagging",
+    "StreamedCorpus": "training.data.corpus",
     "SymbolLayout": "tokenization.span_codec",
     "TaggerCollator": "training.batches.collator",
     "TaggerTrainer": "training.trainers.tagger_trainer",
@@ -91,7 +95,7 @@ _MODULE_OF = {
     "WindowDataset": "training.batches.window_dataset",
     "check_folder": "training.tagging.tagger_folder",
     "encode_corpus": "training.batches.preparation",
-    "label_names": "training.data.corpora",
+    "label_names": "training.data.corpus",
     "load_corpus": "training.data.corpora",
     "pipeline": "training.tagging.load_tagger",
     "read_recipe": "training.runs.recipe",

@@ -69,7 +69,7 @@ def evaluate(
     corpus = load_corpus({"test": file}, options=reading)
     report_reading(corpus)
     check_head(pipeline, head, model)
-    check_kind(pipeline, corpus["test"], file, head)
+    check_kind(pipeline, corpus, "test", file, head)
     scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head)
     if as_json:
         sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")

@@ -12,7 +12,8 @@ from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.batches.byte_corpus import Document, documents
-from tagsmith.training.data.corpora import ALL, is_plain
+from tagsmith.training.data.corpora import ALL
+from tagsmith.training.data.corpus import is_plain
 from tagsmith.training.evaluation.span_metric import SpanCounts
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
 
@@ -21,7 +21,8 @@ from tagsmith.training.batches.byte_corpus import ByteCorpus
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
 from tagsmith.training.cards.card_text import as_written
 from tagsmith.training.cards.run_facts import data_facts, speed_facts
-from tagsmith.training.data.corpora import by_name, check_kinds, is_plain, label_names, said, with_dev
+from tagsmith.training.data.corpora import by_name, check_kinds, said
+from tagsmith.training.data.corpus import Corpus, label_names
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.recipe import ByteRecipe
 from tagsmith.training.runs.run_folder import claimed_folder
@@ -77,16 +78,15 @@ def _train(
     if "train_sampling_strategy" in recipe.training:
         fix = "Leave training.train_sampling_strategy out."
         raise InputError("windows are always drawn at random, and training.train_sampling_strategy is set", fix=fix)
-    corpora = {name: with_dev(corpus) for name, corpus in by_name(corpora).items()}
-    dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
+    given = by_name(corpora)
+    dev = {name: corpus["dev"] for name, corpus in given.items() if "dev" in corpus}
     defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
     run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console)
-    labels = _labels(corpora)
+    labels = _labels(given)
     model = _model(recipe, labels)
     window_size = model.config.window_size
     tokenizer = ByteToSpanTokenizer(window_size, labels)
-    train = {name: corpus["train"] for name, corpus in corpora.items()}
-    encoded = _encode(train, labels, window_size, run.console)
+    encoded = _encode(given, labels, window_size, run.console)
     if not 0 <= recipe.line_share <= 1:
         raise InputError(f"line_share is {recipe.line_share}, and must lie between 0 and 1")
     windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share)
@@ -104,7 +104,7 @@ def _train(
         data_collator=WindowCollator(),
         processing_class=tokenizer,
     )
-    results = {**facts, "train_windows": len(windows), "data": data_facts(corpora)}
+    results = {**facts, "train_windows": len(windows), "data": data_facts(given)}
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         started = time.monotonic()
@@ -122,7 +122,7 @@ def multiplies_bfloat16() -> bool:
     return any(getattr(torch.cpu, name, bool)() for name in checks)
 
 
-def _labels(corpora: Mapping[str, DatasetDict]) -> list[str]:
+def _labels(corpora: Mapping[str, Corpus]) -> list[str]:
     """The labels of all corpora, after a look whether these go together."""
     check_kinds(corpora)
     # Labels that only dev has can never be found, but they must be known to be counted as missed.
@@ -155,11 +155,11 @@ def _model(recipe: ByteRecipe, labels: list[str]) -> ByteToSpanForSpanTagging:
     )
 
 
-def _encode(splits: Mapping[str, Dataset], labels: list[str], window_size: int, console: Console) -> list[ByteCorpus]:
-    """Corpora as bytes; what the tagger will not see of them is said."""
+def _encode(corpora: Mapping[str, Corpus], labels: list[str], window_size: int, console: Console) -> list[ByteCorpus]:
+    """Training data as bytes; what the tagger will not see of them is said."""
     encoded = []
-    for name, rows in splits.items():
-        corpus = ByteCorpus.of(rows, labels, is_plain(rows))
+    for name, given in corpora.items():
+        corpus = ByteCorpus.of(given["train"], labels, given.is_plain())
         if corpus.shared:
             message = f"{said(name)}{corpus.shared:,} words share their place with the word before, and were left out"
             console.print(message, style="yellow")

@@ -21,7 +21,8 @@ from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.preparation import encode_corpus
 from tagsmith.training.cards.card_text import as_written
 from tagsmith.training.cards.run_facts import data_facts, speed_facts
-from tagsmith.training.data.corpora import by_name, check_kinds, said, with_dev
+from tagsmith.training.data.corpora import by_name, check_kinds, said
+from tagsmith.training.data.corpus import Corpus
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.earlier_tagger import EarlierTagger, freeze
 from tagsmith.training.runs.pretrained_vectors import reach_of, set_vectors
@@ -87,7 +88,7 @@ def _train(
 ) -> dict[str, Any]:
     """The run itself, in a folder that is its own."""
     joint = recipe.model.get("sharing") is not None
-    given = {name: with_dev(corpus) for name, corpus in by_name(corpora).items()}
+    given = by_name(corpora)
     check_heads(recipe, given)
     has_dev = ["dev" in corpus for corpus in given.values()]
     if joint and any(has_dev) != all(has_dev):
@@ -99,7 +100,7 @@ def _train(
     if earlier is not None:
         recipe = earlier.shaped(recipe)
     given = _sample(recipe, given, run.arguments.seed)
-    named: dict[Any, DatasetDict] = dict(given) if joint else {None: _together(given)}
+    named: dict[Any, Corpus] = dict(given) if joint else {None: _together(given)}
     vocabularies = build_vocabularies(recipe, named, earlier)
     encoded = _encode(vocabularies, named, run.console)
     model = _model(vocabularies, earlier, run.console)
@@ -131,7 +132,7 @@ def _train(
 
 
 def _dev_scores(
-    pipeline: SpanTaggingPipeline, corpora: Mapping[str, DatasetDict], data: Mapping[str, Any]
+    pipeline: SpanTaggingPipeline, corpora: Mapping[str, Corpus], data: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The scores of the dev data, by name where there are names, and how fast they were tagged."""
     started = time.monotonic()
@@ -161,14 +162,15 @@ def check_heads(recipe: Recipe, names: Collection[str]) -> None:
             raise InputError(f"head_batches.{name} is {batches!r}, and must be a whole number of at least 1")
 
 
-def _together(corpora: Mapping[str, DatasetDict]) -> DatasetDict:
+def _together(corpora: Mapping[str, Corpus]) -> Corpus:
     """Corpora for one head as one, in their order."""
     if len(corpora) == 1:
         return next(iter(corpora.values()))
     check_kinds(corpora, "Or give each a head with --set model.sharing=encoder.")
     splits = {split for corpus in corpora.values() for split in corpus}
     parts = {split: [corpus[split] for corpus in corpora.values() if split in corpus] for split in sorted(splits)}
-    return DatasetDict({split: concatenate_datasets(rows) for split, rows in parts.items()})
+    kind = next(iter(corpora.values())).kind()
+    return Corpus({split: concatenate_datasets(rows) for split, rows in parts.items()}, kind=kind)
 
 
 def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> dict[str | None, DatasetDict]:
@@ -194,7 +196,7 @@ def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> d
     return encoded
 
 
-def _sample(recipe: Recipe, corpora: Mapping[str, DatasetDict], seed: int) -> dict[str, DatasetDict]:
+def _sample(recipe: Recipe, corpora: Mapping[str, Corpus], seed: int) -> dict[str, Corpus]:
     """Each corpus's labelling rate of its training sentences, drawn at random, in their order; dev as it is."""
     rate, sampled = recipe.labelling_rate, {}
     if isinstance(rate, dict) and (unknown := set(rate) - set(corpora)):
@@ -205,7 +207,7 @@ def _sample(recipe: Recipe, corpora: Mapping[str, DatasetDict], seed: int) -> di
             raise InputError(f"{said(name)}labelling_rate is {own}, and must be above 0 and at most 1")
         rows = corpus["train"]
         chosen = np.random.default_rng(seed).permutation(len(rows))[: max(round(own * len(rows)), 1)]
-        sampled[name] = DatasetDict(corpus, train=rows if own == 1 else rows.select(sorted(chosen.tolist())))
+        sampled[name] = corpus if own == 1 else corpus.replaced("train", rows.select(sorted(chosen.tolist())))
     return sampled
 
 

@@ -1,0 +1,70 @@
+"""What a type checker tells somebody who uses the package: names have types of their own, and typing errors show."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tagsmith
+
+ROOT = Path(tagsmith.__file__).parent
+
+# Each revealed expression, and what it must be said to be.
+REVEALED = {
+    'tagsmith.load_corpus("train.conll")': "tagsmith.training.data.corpus.Corpus",
+    "streamed": "tagsmith.training.data.corpus.Corpus | tagsmith.training.data.corpus.StreamedCorpus",
+    "corpus.kind()": "Literal['plain', 'spans']",
+    'corpus.reports["train"]': "tagsmith.training.data.reading_report.Report",
+    "tagsmith.pipeline()": "tagsmith.modeling.pipeline_span_tagging.SpanTaggingPipeline",
+    "TaggerTrainer()": "tagsmith.training.trainers.tagger_trainer.TaggerTrainer",
+    'tagsmith.read_recipe("ner")': "tagsmith.training.runs.recipe.RunRecipe",
+    "tagsmith.HierarchicalTaggerConfig()": (
+        "tagsmith.modeling.configuration_hierarchical_tagger.HierarchicalTaggerConfig"
+    ),
+    "tagsmith.DEFAULT_TAGGER": "str",
+    "tagsmith.register": "def ()",
+    "tagsmith.label_names": "def (dataset: Any | Any) -> list[str]",
+}
+SCRIPT = """
+import tagsmith
+from tagsmith import Corpus, TaggerTrainer
+
+corpus: Corpus = tagsmith.load_corpus({"train": "train.conll", "dev": "dev.conll"})
+streamed = tagsmith.load_corpus("train.conll", streaming=bool(corpus))
+"""
+WRONG = """
+import tagsmith
+
+tagsmith.no_such_name
+tagsmith.check_folder(3)
+tagsmith.pipeline("folder").no_such_method()
+"""
+
+
+def errors(folder: Path, script: str) -> list[str]:
+    """What mypy says of a script in a folder of its own."""
+    (folder / "user.py").write_text(script, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "user.py"]
+    path = {**os.environ, "MYPYPATH": str(ROOT / ".typing")}
+    done = subprocess.run(command, cwd=folder, env=path, capture_output=True, text=True, check=False)
+    assert not done.stderr, done.stderr
+    return done.stdout.splitlines()[:-1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / ".typing").is_dir(), reason="needs the source tree")
+def test_what_a_type_checker_tells_a_user(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    revealed = "".join(f"reveal_type({expression})\n" for expression in REVEALED)
+    lines = errors(tmp_path, SCRIPT + revealed)
+    said = [match[1] for line in lines if (match := re.search(r'Revealed type is "(.*)"', line))]
+    assert len(said) == len(lines), lines
+    assert dict(zip(REVEALED, said, strict=True)) == REVEALED
+    wrong = errors(tmp_path, WRONG)
+    assert [line.split(":")[1] for line in wrong] == ["4", "5", "6"]
+    assert 'has no attribute "no_such_name"' in wrong[0] and "incompatible type" in wrong[1]

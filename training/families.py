@@ -13,15 +13,16 @@ TASK = "span-tagging"
 
 
 class Part:
-    """A class or function of a family, named as `module:name` and imported when it is first loaded."""
+    """A class, function or module of a family, named as `module:name`, and imported when it is first loaded."""
 
     def __init__(self, place: str) -> None:
         self.place = place
 
     def load(self) -> Any:
-        """The class or function."""
+        """The class or function, or the module where no name is given."""
         module, _, name = self.place.partition(":")
-        return getattr(import_module(f"tagsmith.{module}"), name)
+        loaded = import_module(f"tagsmith.{module}")
+        return getattr(loaded, name) if name else loaded
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,15 @@ class Family:
         encoder: the bare model, for `AutoModel`.
         tagger: the model that tags, for `AutoModelForTokenClassification`.
         tokenizer: the tokenizer class.
+        recipe: the class of its recipes.
+        train: the function that runs a recipe.
+        check_names: takes a recipe and the names of corpora, and raises `InputError` where they do not go together.
+        check_tokenizer: takes tokenizer, configuration and folder, and raises `InputError` where they are of two
+            taggers.
+        card: the module of what its model card says: `CITATION`, `labels_by_head`, `shape_said`, `language_names`.
         files: what a tagger's folder has beside `config.json`, `tokenizer_config.json` and weights.
         generates: whether the model writes symbols, for `AutoModelForSeq2SeqLM`.
+        reads_bytes: whether it tags whole documents as bytes, and knows neither words nor heads.
     """
 
     model_type: str
@@ -43,8 +51,14 @@ class Family:
     encoder: Part
     tagger: Part
     tokenizer: Part
+    recipe: Part
+    train: Part
+    check_names: Part
+    check_tokenizer: Part
+    card: Part
     files: tuple[str, ...] = ()
     generates: bool = False
+    reads_bytes: bool = False
 
 
 FAMILIES = {
@@ -56,6 +70,11 @@ FAMILIES = {
             encoder=Part("modeling.modeling_hierarchical_tagger:HierarchicalTaggerModel"),
             tagger=Part("modeling.modeling_hierarchical_tagger:HierarchicalTaggerForTokenClassification"),
             tokenizer=Part("tokenization.tokenization_hierarchical_tagger:HierarchicalTaggerTokenizer"),
+            recipe=Part("training.runs.recipe:Recipe"),
+            train=Part("training.runs.hierarchical_run:train_tagger"),
+            check_names=Part("training.runs.hierarchical_run:check_heads"),
+            check_tokenizer=Part("training.tagging.word_tagger_checks:check_tokenizer"),
+            card=Part("training.cards.word_tagger_card"),
             files=("vocab.json",),
         ),
         Family(
@@ -64,10 +83,21 @@ FAMILIES = {
             encoder=Part("modeling.modeling_byte_to_span:ByteToSpanModel"),
             tagger=Part("modeling.modeling_byte_to_span:ByteToSpanForSpanTagging"),
             tokenizer=Part("tokenization.tokenization_byte_to_span:ByteToSpanTokenizer"),
+            recipe=Part("training.runs.recipe:ByteRecipe"),
+            train=Part("training.runs.byte_run:train_byte_tagger"),
+            check_names=Part("training.runs.byte_run:check_corpora"),
+            check_tokenizer=Part("training.tagging.byte_tagger_checks:check_tokenizer"),
+            card=Part("training.cards.byte_tagger_card"),
             generates=True,
+            reads_bytes=True,
         ),
     )
 }
+
+
+def reads_bytes(pipeline: Any) -> bool:
+    """Whether a pipeline's tagger tags whole documents as bytes, and knows neither words nor heads."""
+    return FAMILIES[pipeline.model.config.model_type].reads_bytes
 
 
 def register() -> None:

@@ -212,8 +212,8 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _languages(config: Any, results: Mapping[str, Any]) -> list[str]:
-    """Codes of two letters where corpora are called by their languages: in bytes, and where words are a language's."""
-    names = [*(config.languages or {})] if config.model_type == "hierarchical-tagger" else [*results.get("data", {})]
+    """Codes of two letters, where that is what the family calls its corpora or vocabularies."""
+    names = FAMILIES[config.model_type].card.load().language_names(config, results)
     return sorted(names) if names and all(re.fullmatch("[a-z]{2}", name) for name in names) else []
 
 

@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.families import reads_bytes
 from tagsmith.training.machine.processes import is_main_process
 
 WARNING = "yellow"  # the style by which a warning is known
@@ -168,11 +169,6 @@ def named_file(argument: str) -> tuple[str, Path]:
     if not equals or Path(argument).exists() or any(mark in name for mark in "/\\~"):
         return "", Path(argument)  # a name has no slash: this is a path with `=` in it, of a file or of none
     return name, Path(path)
-
-
-def reads_bytes(pipeline: Any) -> bool:
-    """Whether a tagger is of the byte-to-span family."""
-    return bool(pipeline.model.config.model_type == "byte-to-span")
 
 
 def check_head(pipeline: Any, head: str | None, place: str | Path, fix: str | None = None) -> None:

@@ -23,12 +23,12 @@ from tagsmith.training.commands.command_options import (
     check_kind,
     load_pipeline,
     print_scores,
-    reads_bytes,
     report_reading,
     say,
 )
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.families import reads_bytes
 
 
 @reads_annotated_files

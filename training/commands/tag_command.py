@@ -18,7 +18,6 @@ from tagsmith.training.commands.command_options import (
     Threads,
     check_head,
     load_pipeline,
-    reads_bytes,
     say,
 )
 from tagsmith.training.commands.redact_options import (
@@ -31,6 +30,7 @@ from tagsmith.training.commands.redact_options import (
 )
 from tagsmith.training.commands.tagging_bar import tagging_bar
 from tagsmith.training.data.hub_names import is_file_name
+from tagsmith.training.families import reads_bytes
 from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
 
 

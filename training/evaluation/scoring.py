@@ -8,13 +8,13 @@ from typing import Any
 
 from datasets import Dataset
 
-from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.batches.byte_corpus import Document, documents
 from tagsmith.training.data.corpora import ALL
 from tagsmith.training.data.corpus import is_plain
 from tagsmith.training.evaluation.span_metric import SpanCounts
+from tagsmith.training.families import reads_bytes
 
 
 def score_tagger(
@@ -107,7 +107,7 @@ def _count(
     by_line: bool = False,
     head: str | None = None,
 ) -> Tally:
-    if isinstance(pipeline, ByteSpanTaggingPipeline):
+    if reads_bytes(pipeline):
         return _count_documents(pipeline, rows, batch_size or 128, by_line)
     tally = Tally()
     plain = pipeline.model.config.head(head).tag_scheme == "plain"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tagsmith.training.batches.byte_corpus import ByteCorpus
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
 from tagsmith.training.cards.card_text import as_written
 from tagsmith.training.cards.run_facts import data_facts, speed_facts
-from tagsmith.training.data.corpora import by_name, check_kinds, said
+from tagsmith.training.data.corpora import by_name, check_kinds, check_names, said
 from tagsmith.training.data.corpus import Corpus, label_names
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.recipe import ByteRecipe
@@ -112,6 +112,15 @@ def _train(
         results.update(speed_facts(results["data"], "dev", time.monotonic() - started))
     run.write(results)
     return results
+
+
+def check_corpora(recipe: ByteRecipe, names: Collection[str]) -> None:
+    """See that a recipe and the names of its corpora go together.
+
+    Raises:
+        InputError: one of several corpora has the name of all scores together.
+    """
+    check_names(names)
 
 
 def multiplies_bfloat16() -> bool:

@@ -12,6 +12,7 @@ import tagsmith.modeling
 import tagsmith.tokenization
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import read_json
+from tagsmith.training.families import FAMILIES
 from tagsmith.training.machine.processes import is_main_process
 
 CHECKPOINTS = "checkpoints"
@@ -29,7 +30,6 @@ _FILES = {
     "tokenizer_config.json",
     "vocab.json",
 }
-_TYPES = ("hierarchical-tagger", "byte-to-span")
 
 
 def tagger_files() -> set[str]:
@@ -72,7 +72,7 @@ def check_folder_is_free(folder: str | Path, *, resume: bool = False, overwrite:
 
 def _is_ours(folder: Path) -> bool:
     try:
-        return read_json(folder / "config.json").get("model_type") in _TYPES
+        return read_json(folder / "config.json").get("model_type") in FAMILIES
     except (OSError, InputError):
         return False
 

@@ -14,12 +14,9 @@ from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokeni
 from transformers import pipeline as transformers_pipeline
 
 import tagsmith
-from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
-from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import parse_json
-from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.data.hub_names import may_be_on_hub, say_shadowed
 from tagsmith.training.families import FAMILIES, TASK, register
 from tagsmith.training.tagging.hub_errors import hub_error
@@ -76,7 +73,7 @@ def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any
         tokenizer = given
         if given is None or isinstance(given, str):
             tokenizer = AutoTokenizer.from_pretrained(given or model, **source)
-        _check_tokenizer(tokenizer, tagger.config, model)
+        FAMILIES[tagger.config.model_type].check_tokenizer.load()(tokenizer, tagger.config, model)
         if int8:
             kwargs = {"device": "cpu", **kwargs, "int8": True}
         return cast(SpanTaggingPipeline, transformers_pipeline(TASK, model=tagger, tokenizer=tokenizer, **kwargs))
@@ -180,37 +177,3 @@ def _load_weights(model: str, **options: Any) -> Any:
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise InputError(f"the weights are damaged: {name} holds what is no finite number", path=model)
     return tagger
-
-
-def _check_tokenizer(tokenizer: Any, config: Any, model: str) -> None:
-    """See that words, characters, labels and gazetteer are those that the network was made for."""
-    if (found := _ids(tokenizer)) != (wanted := _ids(config)):
-        sizes = f"{_listed(found)} ids, and config.json {_listed(wanted)}"
-        raise InputError(f"the files are of two taggers: the tokenizer's have {sizes}", path=model)
-    if isinstance(config, ByteToSpanConfig):
-        if list(tokenizer.labels) != config.span_labels:
-            raise InputError("the files are of two taggers: their labels differ", path=model)
-        return
-    characters = (tokenizer.character_vocab_size, config.character_vocab_size)
-    if config.character_encoder != "none" and characters[0] != characters[1]:
-        sizes = "vocab.json has ids for {:,} characters, and config.json {:,}".format(*characters)
-        raise InputError(f"the files are of two taggers: {sizes}", path=model)
-    width = tokenizer.gazetteer.num_features if tokenizer.gazetteer is not None else 0
-    if config.gazetteer_size and not width:
-        raise InputError("this is not the whole folder of a tagger: gazetteer.json is missing", path=model)
-    if width != config.gazetteer_size:
-        sizes = f"gazetteer.json gives {width} features, and config.json has {config.gazetteer_size}"
-        raise InputError(f"the files are of two taggers: {sizes}", path=model)
-
-
-def _ids(part: Any) -> dict[str | None, int]:
-    """How many ids a tokenizer gives, or a configuration expects: of words, by language where each has its own."""
-    if isinstance(part, HierarchicalTaggerConfig):
-        return {name: size for name, (size, _) in part.vocabularies.items()}
-    if isinstance(part, HierarchicalTaggerTokenizer):
-        return {name: len(words) + 2 for name, words in part.vocabularies.items()}
-    return {None: part.vocab_size}
-
-
-def _listed(sizes: dict[str | None, int]) -> str:
-    return ", ".join(f"{name} {size:,}" if name else f"{size:,}" for name, size in sizes.items())

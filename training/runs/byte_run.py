@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from datasets import DatasetDict
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
+from transformers import TrainerCallback
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
@@ -26,7 +26,7 @@ from tagsmith.training.data.corpus import Corpus, label_names
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.recipe import ByteRecipe
 from tagsmith.training.runs.run_folder import claimed_folder
-from tagsmith.training.runs.training_run import TrainingRun
+from tagsmith.training.runs.training_run import FinishedRun, TrainingRun
 from tagsmith.training.tagging.load_tagger import load_tagger
 from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
 
@@ -43,7 +43,8 @@ def train_byte_tagger(
     resume: bool = False,
     overwrite_output_dir: bool = False,
     console: Console | None = None,
-) -> dict[str, Any]:
+    callbacks: Sequence[TrainerCallback] = (),
+) -> FinishedRun:
     """Train a byte-to-span tagger and write it to a folder, as `train_tagger` does a hierarchical one.
 
     Args:
@@ -54,9 +55,11 @@ def train_byte_tagger(
         resume: go on from the last checkpoint in the folder, if there is one.
         overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
         console: where progress is shown; standard error by default.
+        callbacks: of `transformers`, for the trainer: they see every step, and may end the training.
 
     Returns:
-        What `results.json` holds; "dev" has the scores, those of each corpus by its name where there are names.
+        What `results.json` holds, a mapping, in which "dev" has the scores, those of each corpus by its name where
+        there are names. Its attributes `recipe` and `trainer` are the recipe as the data settled it, and the trainer.
 
     Raises:
         InputError: data, recipe and files that do not fit together; the folder has files that the run would
@@ -64,7 +67,7 @@ def train_byte_tagger(
         OSError: the folder cannot be written.
     """
     with claimed_folder(output_dir, resume=resume, overwrite=overwrite_output_dir):
-        return _train(recipe, corpora, output_dir, resume, console)
+        return _train(recipe, corpora, output_dir, resume, console, callbacks)
 
 
 def _train(
@@ -73,7 +76,8 @@ def _train(
     output_dir: str | Path,
     resume: bool,
     console: Console | None,
-) -> dict[str, Any]:
+    callbacks: Sequence[TrainerCallback],
+) -> FinishedRun:
     """The run itself, in a folder that is its own."""
     if "train_sampling_strategy" in recipe.training:
         fix = "Leave training.train_sampling_strategy out."
@@ -81,7 +85,7 @@ def _train(
     given = by_name(corpora)
     dev = {name: corpus["dev"] for name, corpus in given.items() if "dev" in corpus}
     defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
-    run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console)
+    run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console, callbacks)
     labels = _labels(given)
     model = _model(recipe, labels)
     window_size = model.config.window_size
@@ -110,8 +114,7 @@ def _train(
         started = time.monotonic()
         results["dev"] = as_written(score_corpora(pipeline, dev))
         results.update(speed_facts(results["data"], "dev", time.monotonic() - started))
-    run.write(results)
-    return results
+    return run.finish(results)
 
 
 def check_corpora(recipe: ByteRecipe, names: Collection[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from datasets import DatasetDict, concatenate_datasets
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
+from transformers import TrainerCallback
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
@@ -28,7 +29,7 @@ from tagsmith.training.runs.earlier_tagger import EarlierTagger, freeze
 from tagsmith.training.runs.pretrained_vectors import reach_of, set_vectors
 from tagsmith.training.runs.recipe import Recipe
 from tagsmith.training.runs.run_folder import claimed_folder
-from tagsmith.training.runs.training_run import TrainingRun, stored_bytes
+from tagsmith.training.runs.training_run import FinishedRun, TrainingRun, stored_bytes
 from tagsmith.training.runs.vocabularies import Corpora, Vocabularies, build_vocabularies
 from tagsmith.training.trainers.joint_trainer import JointTaggerTrainer
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
@@ -50,7 +51,8 @@ def train_tagger(
     resume: bool = False,
     overwrite_output_dir: bool = False,
     console: Console | None = None,
-) -> dict[str, Any]:
+    callbacks: Sequence[TrainerCallback] = (),
+) -> FinishedRun:
     """Train a hierarchical tagger and write it to a folder.
 
     The folder holds the model and its tokenizer as `from_pretrained` wants them, `recipe.yaml` (resolved: the very
@@ -66,9 +68,11 @@ def train_tagger(
         resume: go on from the last checkpoint in the folder, if there is one.
         overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
         console: where progress is shown; standard error by default.
+        callbacks: of `transformers`, for the trainer: they see every step, and may end the training.
 
     Returns:
-        What `results.json` holds; "dev" has the scores, by name where corpora or heads have names.
+        What `results.json` holds, a mapping, in which "dev" has the scores, by name where corpora or heads have
+        names. Its attributes `recipe` and `trainer` are the recipe as the data settled it, and the trainer.
 
     Raises:
         InputError: data, recipe and files that do not fit together; the folder has files that the run would
@@ -76,7 +80,7 @@ def train_tagger(
         OSError: the folder cannot be written.
     """
     with claimed_folder(output_dir, resume=resume, overwrite=overwrite_output_dir):
-        return _train(recipe, corpora, output_dir, resume, console)
+        return _train(recipe, corpora, output_dir, resume, console, callbacks)
 
 
 def _train(
@@ -85,7 +89,8 @@ def _train(
     output_dir: str | Path,
     resume: bool,
     console: Console | None,
-) -> dict[str, Any]:
+    callbacks: Sequence[TrainerCallback],
+) -> FinishedRun:
     """The run itself, in a folder that is its own."""
     joint = recipe.model.get("sharing") is not None
     given = by_name(corpora)
@@ -95,7 +100,7 @@ def _train(
         raise InputError(
             "some heads have dev data, and some have none", fix="Give --dev for all of them, or for none."
         )
-    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console)
+    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console, callbacks)
     earlier = EarlierTagger(recipe.start_from) if recipe.start_from is not None else None
     if earlier is not None:
         recipe = earlier.shaped(recipe)
@@ -127,8 +132,7 @@ def _train(
         pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=vocabularies.tokenizer, task="span-tagging")
         pipeline.says_shortened = False  # it is said of the data
         results.update(_dev_scores(pipeline, given, results["data"]))
-    run.write(results)
-    return results
+    return run.finish(results)
 
 
 def _dev_scores(

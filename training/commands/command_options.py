@@ -59,7 +59,7 @@ Head = Annotated[
 BatchSize = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Sentences (32), or for a byte-to-span tagger windows (128), that go through the model together."
+        min=1, help="Sentences (64), or for a byte-to-span tagger windows (128), that go through the model together."
     ),
 ]
 

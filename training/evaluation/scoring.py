@@ -33,7 +33,7 @@ def score_tagger(
     Args:
         pipeline: a `SpanTaggingPipeline`; one of a byte-to-span tagger goes on to `score_documents`.
         rows: corpus rows (see `load_corpus`).
-        batch_size: sentences that go through the model together (32), or windows (128).
+        batch_size: sentences that go through the model together (64), or windows (128).
         by_line: tag each row by itself; only a byte-to-span tagger reads on over a document's rows.
         head: the one to tag by, of a tagger that has several.
 
@@ -111,7 +111,7 @@ def _count(
         return _count_documents(pipeline, rows, batch_size or 128, by_line)
     tally = Tally()
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
-    for row, found in tagged_rows(pipeline, rows, batch_size or 32, head, plain):
+    for row, found in tagged_rows(pipeline, rows, batch_size or 64, head, plain):
         if plain:
             gold, positions = tags_to_spans(row["tags"], "plain"), list(range(len(row["tags"])))
         else:

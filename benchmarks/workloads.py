@@ -104,8 +104,7 @@ def tagger_of(case: Case, corpus: Any) -> tuple[RunRecipe, Any, Any]:
     torch.manual_seed(1)
     if isinstance(recipe, ByteRecipe):
         labels = label_names(corpus["train"])
-        names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
-        config = ByteToSpanConfig(**recipe.model, **names)
+        config = ByteToSpanConfig.for_tags(labels, **recipe.model)
         return recipe, ByteToSpanForSpanTagging(config), ByteToSpanTokenizer(config.window_size, labels)
     assert isinstance(recipe, Recipe)
     recipe, tokenizer, shapes, vectors = build_vocabularies(recipe, {None: corpus})

@@ -38,8 +38,8 @@ def test_the_parts_are_of_one_family(family: Family) -> None:
 
 @families
 def test_what_a_card_needs_to_know(family: Family) -> None:
-    labels = {0: "O", 1: "S-X"}
-    config = family.config.load()(id2label=labels, label2id={label: index for index, label in labels.items()})
+    config = family.config.load().for_tags(["O", "S-X"])
+    assert (config.id2label, config.label2id) == ({0: "O", 1: "S-X"}, {"O": 0, "S-X": 1})
     card = family.card.load()
     assert card.CITATION.startswith("@") and card.CITATION.endswith("}")
     assert list(card.labels_by_head(config)) == [""] and isinstance(card.shape_said(config), dict)

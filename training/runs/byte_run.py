@@ -146,9 +146,8 @@ def _labels(corpora: Mapping[str, Corpus]) -> list[str]:
 
 def _model(recipe: ByteRecipe, labels: list[str]) -> ByteToSpanForSpanTagging:
     """A fresh model, or a trained one with the labels of the new data."""
-    names = dict(enumerate(labels))
     try:
-        config = ByteToSpanConfig(**recipe.model, id2label=names, label2id={name: i for i, name in names.items()})
+        config = ByteToSpanConfig.for_tags(labels, **recipe.model)
     except (TypeError, ValueError, StrictDataclassError) as error:
         raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
     if recipe.start_from is None:

@@ -234,11 +234,10 @@ def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> Hierar
     rare, frozen = tokenizer.rare_word_id, tokenizer.frozen_word_id
     parts: dict[str, Any]
     if None in heads:
-        tags = dict(enumerate(heads[None].tags))
-        parts = {"id2label": tags, "label2id": {tag: index for index, tag in tags.items()}}
+        tags, parts = heads[None].tags, {}
     else:
         shapes = {**(earlier.heads if earlier else {}), **heads}
-        parts = {"id2label": {}, "label2id": {}, "heads": {name: shape.to_dict() for name, shape in shapes.items()}}
+        tags, parts = [], {"heads": {name: shape.to_dict() for name, shape in shapes.items()}}
     if isinstance(rare, Mapping):
         parts["languages"] = {
             name: {"vocab_size": size, "rare_word_id": rare[str(name)]} for name, size in sizes.items()
@@ -248,7 +247,8 @@ def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> Hierar
     else:
         parts.update(vocab_size=sizes[None], rare_word_id=rare, frozen_word_id=frozen)
     try:
-        return HierarchicalTaggerConfig(
+        return HierarchicalTaggerConfig.for_tags(
+            tags,
             **recipe.model,
             **parts,
             tag_scheme=recipe.tag_scheme if None in heads else "BIOES",

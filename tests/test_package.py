@@ -208,6 +208,8 @@ def documented(tree: ast.Module) -> Iterator[tuple[str, bool]]:
         prefix, parent = todo.pop()
         for node in ast.iter_child_nodes(parent):
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                if any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list):
+                    continue  # the function itself says it
                 name = prefix + node.name
                 yield name, ast.get_docstring(node) is not None
                 if isinstance(node, ast.ClassDef):

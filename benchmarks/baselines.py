@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
-from tagsmith.training.data.corpora import is_plain, load_corpus
+from tagsmith.training.data.corpora import load_corpus
+from tagsmith.training.data.corpus import is_plain
 from tagsmith.training.evaluation.span_metric import SpanCounts
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -297,7 +298,7 @@ def main(
     """Train a baseline, score it, and print the results as JSON."""
     files = {"train": train, "dev": dev} | ({"test": test} if test else {})
     corpus = load_corpus(files)
-    plain = is_plain(corpus["train"])
+    plain = corpus.is_plain()
     splits = {name: read_split(corpus[name], plain, path) for name, path in files.items()}
     sentences = splits.pop("train")
     if limit is not None:

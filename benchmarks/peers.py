@@ -29,7 +29,7 @@ from speed import markdown_table, numbers, show, spread
 
 from tagsmith.training.cards.run_facts import environment_facts
 from tagsmith.training.commands.command_options import Threads, prepare_torch
-from tagsmith.training.data.corpora import is_plain, load_corpus
+from tagsmith.training.data.corpora import load_corpus
 
 app = typer.Typer(add_completion=False)
 console = Console(stderr=True)
@@ -116,7 +116,7 @@ def interpreters(given: list[str] | None) -> dict[str, str]:
 def read_corpus(train: Path, dev: Path) -> dict[str, list[tuple[list[str], list[str]]]]:
     """Words and tags of the sentences of both files, in IOB2."""
     corpus = load_corpus({"train": train, "dev": dev})
-    if is_plain(corpus["train"]):
+    if corpus.is_plain():
         raise typer.BadParameter(f"{train} has no spans")
     return {
         split: [pair for pair in zip(rows["tokens"], rows["tags"], strict=True) if pair[0]]

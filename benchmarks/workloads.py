@@ -37,7 +37,8 @@ from tagsmith.training.batches.head_sampler import HeadBatchSampler
 from tagsmith.training.batches.length_sampler import LengthGroupedSampler
 from tagsmith.training.batches.preparation import encode_corpus
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset, WindowSampler
-from tagsmith.training.data.corpora import label_names, load_corpus
+from tagsmith.training.data.corpora import load_corpus
+from tagsmith.training.data.corpus import label_names
 from tagsmith.training.data.sample import sample_files
 from tagsmith.training.runs.pretrained_vectors import set_vectors
 from tagsmith.training.runs.recipe import ByteRecipe, Recipe, RunRecipe, VectorOptions, read_recipe
@@ -103,8 +104,7 @@ def tagger_of(case: Case, corpus: Any) -> tuple[RunRecipe, Any, Any]:
     torch.manual_seed(1)
     if isinstance(recipe, ByteRecipe):
         labels = label_names(corpus["train"])
-        names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
-        config = ByteToSpanConfig(**recipe.model, **names)
+        config = ByteToSpanConfig.for_tags(labels, **recipe.model)
         return recipe, ByteToSpanForSpanTagging(config), ByteToSpanTokenizer(config.window_size, labels)
     assert isinstance(recipe, Recipe)
     recipe, tokenizer, shapes, vectors = build_vocabularies(recipe, {None: corpus})

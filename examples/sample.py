@@ -24,11 +24,10 @@ def small_model(
 ) -> tagsmith.HierarchicalTaggerForTokenClassification:
     """A tagger that trains in seconds."""
     return tagsmith.HierarchicalTaggerForTokenClassification(
-        tagsmith.HierarchicalTaggerConfig(
+        tagsmith.HierarchicalTaggerConfig.for_tags(
+            tags,
             vocab_size=tokenizer.vocab_size,
             character_vocab_size=tokenizer.character_vocab_size,
-            id2label=dict(enumerate(tags)),
-            label2id={tag: index for index, tag in enumerate(tags)},
             character_num_layers=1,
             character_hidden_size=20,
             hidden_size=50,

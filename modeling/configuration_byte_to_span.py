@@ -3,7 +3,8 @@
 # ruff: noqa: I002 (`strict` checks fields by their types, which `from __future__ import annotations` makes mere text)
 
 import os
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -64,6 +65,17 @@ class ByteToSpanConfig(PreTrainedConfig):
         kwargs["eos_token_id"] = None  # always of the window size, whatever a file says
         super().__post_init__(**known_fields(kwargs))
         self.eos_token_id = self.stop_id
+
+    @classmethod
+    def for_tags(cls, labels: Sequence[str], **fields: Any) -> Self:
+        """A configuration of a tagger with these labels, in the order of their ids.
+
+        Args:
+            labels: the labels.
+            **fields: all other fields.
+        """
+        names = dict(enumerate(labels))
+        return cls(id2label=names, label2id={name: index for index, name in names.items()}, **fields)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
         """Save config.json, and the code of model and pipeline with it."""

@@ -4,7 +4,8 @@
 
 import os
 import re
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Self
 
 from huggingface_hub.dataclasses import strict
 from torch import nn
@@ -128,6 +129,17 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs: Any) -> None:
         super().__post_init__(**known_fields(kwargs))
+
+    @classmethod
+    def for_tags(cls, tags: Sequence[str], **fields: Any) -> Self:
+        """A configuration of a tagger with these tags, in the order of their ids; none if it has heads.
+
+        Args:
+            tags: the tags.
+            **fields: all other fields.
+        """
+        names = dict(enumerate(tags))
+        return cls(id2label=names, label2id={name: index for index, name in names.items()}, **fields)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
         """Save config.json, and the code of model and pipeline with it."""

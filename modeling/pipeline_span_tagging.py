@@ -106,6 +106,7 @@ class SpanTaggingPipeline(Pipeline):
         return object.__new__(cls)
 
     def __init__(self, *args: Any, int8: bool = False, **kwargs: Any) -> None:
+        _check_workers(kwargs.get("num_workers"))
         super().__init__(*args, **kwargs)
         self.int8 = int8
         self.shortened, self.says_shortened = 0, True
@@ -145,6 +146,7 @@ class SpanTaggingPipeline(Pipeline):
             ValueError: a size below 1 or another parameter out of its range, a head that is not there, what is not
                 Unicode, an empty word.
         """
+        _check_workers(num_workers)
         defaults = self._preprocess_params, self._forward_params, self._postprocess_params
         steps = [{**of_all, **own} for of_all, own in zip(defaults, self._sanitize_parameters(**kwargs), strict=True)]
         size = batch_size if batch_size is not None else self._batch_size or self._BATCH_SIZE
@@ -351,3 +353,12 @@ def _groups(sentences: list[_Sentence], batch_size: int) -> Iterator[list[_Sente
         size += words
     if group:
         yield group
+
+
+def _check_workers(number: int | None) -> None:
+    """Refuse what would do nothing: reading texts is a small part of tagging."""
+    if number:
+        raise ValueError(
+            f"num_workers is {number}; span-tagging reads texts in its own process. Leave it out, and for several "
+            "processes use `tagsmith tag --shards`."
+        )

@@ -83,7 +83,8 @@ def tiny_tokenizer() -> HierarchicalTaggerTokenizer:
 def tiny_model(tiny_tokenizer: HierarchicalTaggerTokenizer) -> HierarchicalTaggerForTokenClassification:
     """A tagger of PER and LOC in BIOES that knows the five sentences. Shared: copy it before you change it."""
     torch.manual_seed(1)
-    config = HierarchicalTaggerConfig(
+    config = HierarchicalTaggerConfig.for_tags(
+        TINY_TAGS,
         vocab_size=tiny_tokenizer.vocab_size,
         character_vocab_size=tiny_tokenizer.character_vocab_size,
         word_embedding_size=12,
@@ -92,8 +93,6 @@ def tiny_model(tiny_tokenizer: HierarchicalTaggerTokenizer) -> HierarchicalTagge
         character_num_layers=1,
         hidden_size=10,
         num_hidden_layers=1,
-        id2label=dict(enumerate(TINY_TAGS)),
-        label2id={tag: index for index, tag in enumerate(TINY_TAGS)},
     )
     model = HierarchicalTaggerForTokenClassification(config)
     features = [
@@ -129,8 +128,7 @@ def byte_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(1)
     labels = ["LOC", "PER"]
     sizes = {"window_size": 16, "embedding_size": 8, "hidden_size": 16, "num_hidden_layers": 1}
-    names = {label: index for index, label in enumerate(labels)}
-    config = ByteToSpanConfig(**sizes, initializer_range=1.0, id2label=dict(enumerate(labels)), label2id=names)
+    config = ByteToSpanConfig.for_tags(labels, **sizes, initializer_range=1.0)
     ByteToSpanForSpanTagging(config).save_pretrained(folder)
     ByteToSpanTokenizer(16, labels).save_pretrained(folder)
     return folder

@@ -13,7 +13,8 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data import column_corpus
 from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus, sentence_row
 from tagsmith.training.data.column_reader import read_sentences
-from tagsmith.training.data.corpora import is_plain, label_names, load_corpus, reading_reports
+from tagsmith.training.data.corpora import load_corpus
+from tagsmith.training.data.corpus import Corpus, StreamedCorpus, is_plain, label_names
 from tagsmith.training.data.sample import sample_files
 
 IOB1 = "EU I-ORG\nrejects O\nGerman I-MISC\n\nParis I-LOC\nRome B-LOC\n"
@@ -37,7 +38,7 @@ def cache(tmp_path: Path) -> str:
 class TestFiles:
     def test_splits_of_different_schemes(self, files: dict[str, Path], cache: str) -> None:
         corpus = load_corpus(files, cache_dir=cache)
-        assert isinstance(corpus, DatasetDict) and list(corpus) == ["train", "dev"]
+        assert isinstance(corpus, Corpus) and isinstance(corpus, DatasetDict) and list(corpus) == ["train", "dev"]
         assert corpus["train"].features == FEATURES
         assert corpus["train"][1] == {
             "document": 0,
@@ -51,14 +52,14 @@ class TestFiles:
             "spans": [{"start": 0, "end": 5, "label": "LOC"}, {"start": 6, "end": 10, "label": "LOC"}],
         }
         assert corpus["dev"]["document"][:] == [0, 1]
-        schemes = {split: report.scheme for split, report in reading_reports(corpus).items()}
+        schemes = {split: corpus.scheme(split) for split in corpus}
         assert schemes == {"train": "IOB1", "dev": "IOB2"}
 
     def test_reports_come_back_from_the_cache(self, files: dict[str, Path], cache: str, monkeypatch: Any) -> None:
-        first = reading_reports(load_corpus(files, cache_dir=cache))
+        first = load_corpus(files, cache_dir=cache).reports
         monkeypatch.setattr(column_corpus, "open_sentences", lambda *_, **__: pytest.fail("read again"))
         again = load_corpus(files, cache_dir=cache)
-        assert reading_reports(again) == first
+        assert again.reports == first
         assert first["train"].labels["LOC"] == 2
 
     def test_an_edited_file_is_read_again(self, files: dict[str, Path], cache: str) -> None:
@@ -70,17 +71,17 @@ class TestFiles:
         assert len(load_corpus(files, cache_dir=cache, tag_column=-1)["train"]) == 3
 
     def test_other_options_are_another_corpus(self, files: dict[str, Path], cache: str) -> None:
-        assert not is_plain(load_corpus(files["train"], cache_dir=cache)["train"])
-        assert is_plain(load_corpus(files["train"], cache_dir=cache, scheme="plain")["train"])
+        assert load_corpus(files["train"], cache_dir=cache).kind() == "spans"
+        assert load_corpus(files["train"], cache_dir=cache, scheme="plain").kind() == "plain"
 
     def test_streaming_gives_the_same_rows(self, files: dict[str, Path], cache: str) -> None:
         corpus = load_corpus(files, cache_dir=cache)
         stream = load_corpus(files, cache_dir=cache, streaming=True)
-        assert isinstance(stream, IterableDatasetDict)
+        assert isinstance(stream, StreamedCorpus) and isinstance(stream, IterableDatasetDict) and not stream.reports
         for split in files:
             assert list(stream[split]) == list(corpus[split])
         assert label_names(stream["train"]) == ["LOC", "MISC", "ORG"]
-        assert not is_plain(stream["train"])
+        assert not stream.is_plain() and not stream.is_plain("dev")
 
     def test_json_lines_beside_columns(self, files: dict[str, Path], cache: str, tmp_path: Path) -> None:
         path = tmp_path / "test.jsonl"
@@ -131,7 +132,7 @@ class TestDataSets:
         assert corpus["train"].features == FEATURES
         assert corpus["train"][0]["spans"] == [{"start": 0, "end": 2, "label": "ORG"}]
         assert corpus["train"]["document"][:] == [0, 1]
-        assert reading_reports(corpus)["train"].labels["LOC"] == 1
+        assert corpus.reports["train"].labels["LOC"] == 1
         assert load_corpus(corpus)["train"][:] == corpus["train"][:]
 
     @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_the_bundled_sample(cache: str) -> None:
     corpus = load_corpus(files, cache_dir=cache)
     assert len(corpus["train"]) > 1500 and len(corpus["dev"]) >= 400
     assert label_names(corpus["train"]) == label_names(corpus["dev"]) == ["LOC", "ORG", "PER"]
-    for report in reading_reports(corpus).values():
+    for report in corpus.reports.values():
         assert not report.irregular and report.raw_texts == report.sentences
     first = next(read_sentences(files["dev"]))
     assert corpus["dev"][0] == sentence_row(first)
@@ -185,7 +186,7 @@ def test_the_bundled_sample(cache: str) -> None:
 @pytest.mark.parametrize("name", ["validation", "valid", "val", "testa", "Validation", "eval", "development"])
 def test_other_names_of_dev(files: dict[str, Path], cache: str, name: str) -> None:
     corpus = load_corpus({"train": files["train"], name: files["dev"]}, cache_dir=cache)
-    assert list(corpus) == ["train", "dev"] and list(reading_reports(corpus)) == ["train", "dev"]
+    assert list(corpus) == ["train", "dev"] and list(corpus.reports) == ["train", "dev"]
     rows = Dataset.from_dict({"tokens": [["Oslo"]], "ner_tags": [["B-LOC"]]})
     assert list(load_corpus(DatasetDict({"train": rows, name: rows}))) == ["train", "dev"]
 

@@ -12,6 +12,7 @@ from tagsmith.tokenization.encodings import limit, padded_length
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.training.families import register
 
 TEXTS = ["Ada Lovelace lived in London .", "In Lund it rains ."]
 
@@ -151,6 +152,7 @@ class TestBytes:
         assert (len(bytes_tokenizer), bytes_tokenizer.vocab_size) == (size + 3, size)
         assert bytes_tokenizer("<x>")["input_ids"] == list(b"<x>")
         bytes_tokenizer.save_pretrained(tmp_path)
+        register()
         again = AutoTokenizer.from_pretrained(tmp_path)
         assert again.convert_tokens_to_ids(["<x>", "<y>", "<z>"]) == [size, size + 1, size + 2]
 

@@ -45,6 +45,7 @@ def test_the_pipeline(name: str) -> None:
 
 @each
 def test_the_auto_classes(name: str) -> None:
+    tagsmith.register()
     model = AutoModelForTokenClassification.from_pretrained(HERE / name)
     check(tagsmith.pipeline(model, tokenizer=AutoTokenizer.from_pretrained(HERE / name)), name)
 

@@ -11,7 +11,7 @@ from toys import tagsmith
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.checks import check_files
-from tagsmith.training.data.corpora import load_corpus, reading_reports
+from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.data.label_map import read_map, similar_labels
 from tagsmith.training.data.reading_options import ReadingOptions
 
@@ -30,7 +30,7 @@ def test_labels_are_mapped_and_dropped(conll: Path, tmp_path: Path) -> None:
     (row,) = corpus["train"]
     assert row["tags"] == ["B-PER", "I-PER", "O", "B-LOC", "O"]
     assert [span["label"] for span in row["spans"]] == ["PER", "LOC"]
-    report = reading_reports(corpus)["train"]
+    report = corpus.reports["train"]
     assert (dict(report.labels), report.mapped) == ({"PER": 1, "LOC": 1}, {"PERSON": 1, "GPE": 1, "OTH": 1})
     assert "  mapped: PERSON 1, GPE 1, OTH 1" in report.lines()
     assert load_corpus(conll, cache_dir=tmp_path / "cache")["train"][0]["tags"][0] == "B-PERSON"  # another corpus
@@ -45,7 +45,7 @@ def test_json_lines_and_data_sets(tmp_path: Path) -> None:
     data = Dataset.from_dict({"tokens": [["Milo"], ["Tessa"]], "tags": [["B-A"], ["B-B"]]})
     corpus = load_corpus(data, map={"A": "PER", "B": None})
     assert corpus["train"]["tags"][:] == [["B-PER"], ["O"]]
-    assert reading_reports(corpus)["train"].mapped == {"A": 1, "B": 1}
+    assert corpus.reports["train"].mapped == {"A": 1, "B": 1}
 
 
 def test_plain_tags_are_mapped_and_not_dropped(tmp_path: Path) -> None:

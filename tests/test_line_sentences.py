@@ -13,7 +13,7 @@ from tagsmith.tokenization.words import iterate_sentences
 from tagsmith.training.batches.byte_corpus import ByteCorpus, documents
 from tagsmith.training.batches.preparation import prepare_sentence
 from tagsmith.training.data.column_corpus import sentence_row
-from tagsmith.training.data.corpora import load_corpus, reading_reports
+from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.data.json_lines import read_json_lines
 from tagsmith.training.data.line_sentences import ACROSS_LINES, split_lines
 from tagsmith.training.data.reading_report import Report, Sentence
@@ -87,7 +87,7 @@ def test_data_sets_are_read_alike() -> None:
     )
     corpus = load_corpus(data)
     assert corpus["train"]["text"][:] == ["Milo", "Tessa left"]
-    assert reading_reports(corpus)["train"].sentences == 2
+    assert corpus.reports["train"].sentences == 2
 
 
 @given(st.text(alphabet="ab \n\r\x85\u2028\U0001f642", max_size=30), st.data())

@@ -17,7 +17,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, GenerationConfig
+from transformers import AutoModelForSeq2SeqLM, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
 from tagsmith.modeling import configuration_byte_to_span
@@ -33,6 +33,7 @@ from tagsmith.modeling.span_grammar import SpanGrammar
 from tagsmith.tokenization import span_codec
 from tagsmith.tokenization.span_codec import SpanCodec, SymbolLayout
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
+from tagsmith.training.families import register
 
 ENCODERS = ["shared", "separate", "bidirectional"]
 SHAPES = [(encoder, attention) for encoder in ENCODERS for attention in (False, True)]
@@ -638,8 +639,7 @@ def test_labels_can_be_changed(tmp_path: Path) -> None:
 
 
 def test_labels_by_the_auto_class(tmp_path: Path) -> None:
-    AutoConfig.register("byte-to-span", ByteToSpanConfig, exist_ok=True)
-    AutoModelForSeq2SeqLM.register(ByteToSpanConfig, ByteToSpanForSpanTagging, exist_ok=True)
+    register()
     model_of().save_pretrained(tmp_path)
     loaded, report = AutoModelForSeq2SeqLM.from_pretrained(tmp_path, labels=["L1", "X"], output_loading_info=True)
     assert loaded.config.span_labels == ["L1", "X"] and not any(report.values())

@@ -651,6 +651,7 @@ class TestLoading:
             assert loaded(**batch).loss.isfinite() and loaded(**batch).tags.max() < 5
 
     def test_auto_classes_find_it(self, tmp_path: Path) -> None:
+        tagsmith.register()
         model = model_of()
         model.save_pretrained(tmp_path)
         assert type(AutoConfig.from_pretrained(tmp_path)) is HierarchicalTaggerConfig

@@ -11,7 +11,7 @@ from toys import tagsmith
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.checks import check_files
-from tagsmith.training.data.corpora import load_corpus, reading_reports
+from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.data.offsets import INSIDE_WORDS, Offsets, cuts_word
 from tagsmith.training.data.reading_options import ReadingOptions
 
@@ -50,8 +50,8 @@ def test_the_likely_cause_is_said_and_can_be_read(
     corpus = load_corpus(path, offsets=kind, **cache)
     surfaces = [text[span["start"] : span["end"]] for span in corpus["train"][0]["spans"]]
     assert surfaces == (["Tessa", "Oderau"])
-    assert not reading_reports(corpus)["train"].irregular
-    report = reading_reports(load_corpus(path, inside_words=True, **cache))["train"]
+    assert not corpus.reports["train"].irregular
+    report = load_corpus(path, inside_words=True, **cache).reports["train"]
     assert report.irregular[INSIDE_WORDS].count >= 5
     assert not check_files([path], ReadingOptions(offsets=kind)).errors
 
@@ -73,7 +73,7 @@ def test_a_few_are_said_and_do_not_stop(tmp_path: Path) -> None:
     path = write(tmp_path, "Milo saw Oderau", (0, 4), (9, 15), count=10)
     with path.open("a") as file:
         file.write(json.dumps({"text": "Milos", "spans": [{"start": 0, "end": 4, "label": "X"}]}))
-    finding = reading_reports(load_corpus(path, cache_dir=tmp_path / "cache"))["train"].irregular[INSIDE_WORDS]
+    finding = load_corpus(path, cache_dir=tmp_path / "cache").reports["train"].irregular[INSIDE_WORDS]
     assert (finding.count, finding.line, finding.found) == (1, 11, "X 'Milo' in 'Milos'")
     result = check_files([path])
     assert not result.errors and any(INSIDE_WORDS in warning for warning in result.warnings)

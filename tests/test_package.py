@@ -103,16 +103,18 @@ for entity in tagger(text):
 """
 
 
-def test_transformers_first(tiny_folder: Path) -> None:
+def test_transformers_own_pipeline(tiny_folder: Path) -> None:
     begin = f"""
-from transformers import AutoConfig, pipeline
+from transformers import pipeline
 import tagsmith
+tagsmith.register()
+tagsmith.register()  # a second time is nothing
 tagger = pipeline("span-tagging", model={str(tiny_folder)!r})
 """
     assert python(begin + PIPELINE + REGISTERED).splitlines() == ["PER Ada Lovelace", "LOC London"]
 
 
-def test_tagsmith_first(tiny_folder: Path) -> None:
+def test_our_own_pipeline(tiny_folder: Path) -> None:
     begin = f"""
 import tagsmith
 tagger = tagsmith.pipeline({str(tiny_folder)!r})
@@ -120,13 +122,56 @@ tagger = tagsmith.pipeline({str(tiny_folder)!r})
     assert python(begin + PIPELINE + REGISTERED).splitlines() == ["PER Ada Lovelace", "LOC London"]
 
 
-@pytest.mark.parametrize("name", ["SpanTaggingPipeline", "ByteToSpanForSpanTagging"])
-def test_one_of_our_modules_first(name: str) -> None:
+@pytest.mark.parametrize("name", ["ByteToSpanForSpanTagging", "train_tagger"])
+def test_models_pipelines_trainers_and_runs_register(name: str) -> None:
     python(f"import tagsmith; tagsmith.{name}" + REGISTERED)
 
 
-def test_all_of_transformers_first() -> None:
-    python("from transformers import AutoModel, AutoTokenizer, pipeline; import tagsmith" + REGISTERED)
+def test_a_tokenizer_alone_needs_no_torch() -> None:
+    code = """
+import sys, tagsmith
+tokenizer = tagsmith.HierarchicalTaggerTokenizer.train([["Ada", "sings"]])
+tagsmith.ByteToSpanTokenizer(8, ["PER"]), tagsmith.load_corpus, tagsmith.InputError, tagsmith.Span
+print({"torch", "transformers.pipelines"} & set(sys.modules))
+"""
+    assert python(code).strip() == "set()"
+
+
+def test_the_interpreter_stays_as_it_is() -> None:
+    """No import of others is watched, and no module pretends to come from elsewhere."""
+    code = (
+        "import sys; before = list(sys.meta_path); import tagsmith; print(before == sys.meta_path, tagsmith.__spec__)"
+    )
+    assert python(code).startswith("True ModuleSpec(name='tagsmith'")
+
+
+def test_a_registration_that_fails_says_so() -> None:
+    code = """
+import transformers
+transformers.AutoModel.register = lambda *args, **kwargs: transformers.no_such_name
+import tagsmith
+for wanted in ("tagsmith.register()", "tagsmith.TaggerTrainer", "from tagsmith import Recipe"):
+    try:
+        exec(wanted)
+    except RuntimeError as error:
+        print(error)
+"""
+    lines = python(code).splitlines()
+    message = r"tagsmith could not register its models with transformers [\d.]+: .*no_such_name"
+    assert len(lines) == 3 and all(re.fullmatch(message, line) for line in lines)
+
+
+def test_type_checkers_see_every_public_name() -> None:
+    tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
+    typed = {
+        alias.name: (node.module, alias.asname)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tagsmith.")
+        for alias in node.names
+    }
+    assert typed.keys() | {"__version__"} == set(tagsmith.__all__)
+    for name, (module, exported_as) in typed.items():
+        assert tagsmith._MODULE_OF[name] == str(module).removeprefix("tagsmith.") and exported_as == name
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "vocab.json"])
@@ -163,6 +208,8 @@ def documented(tree: ast.Module) -> Iterator[tuple[str, bool]]:
         prefix, parent = todo.pop()
         for node in ast.iter_child_nodes(parent):
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                if any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list):
+                    continue  # the function itself says it
                 name = prefix + node.name
                 yield name, ast.get_docstring(node) is not None
                 if isinstance(node, ast.ClassDef):

@@ -371,6 +371,7 @@ class TestLoading:
         model_of().float().save_pretrained(tmp_path)
         tagger.tokenizer.save_pretrained(tmp_path)
         short = tagsmith.pipeline(tmp_path, batch_size=3)
+        tagsmith.register()
         long = transformers.pipeline("span-tagging", model=str(tmp_path))
         assert type(short) is type(long) is ByteSpanTaggingPipeline
         assert same(short(TEXT), long(TEXT)) and same(long(TEXT), tagger(TEXT))

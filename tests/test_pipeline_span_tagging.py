@@ -469,6 +469,13 @@ class TestParameters:
         with pytest.raises(TypeError, match=message):
             tagsmith.pipeline(str(tiny_folder), aggregation_strategy="simple")
 
+    def test_workers_are_refused(self, tagger: SpanTaggingPipeline, tiny_folder: Path) -> None:
+        with pytest.raises(ValueError, match="num_workers is 2; span-tagging reads texts in its own process"):
+            tagger("a", num_workers=2)
+        with pytest.raises(ValueError, match="num_workers is 1"):
+            tagsmith.SpanTaggingPipeline(model=tagger.model, tokenizer=tagger.tokenizer, num_workers=1)
+        assert tagger("a", num_workers=0) == tagger("a", num_workers=None)
+
     @pytest.mark.parametrize(("name", "value"), [("max_words", 0), ("batch_size", 0), ("batch_size", -2)])
     def test_sizes_below_one_are_refused(self, name: str, value: int, tagger: SpanTaggingPipeline) -> None:
         with pytest.raises(ValueError, match=f"{name} is {value}; it must be at least 1"):
@@ -501,6 +508,7 @@ class TestOtherTaggers:
 
 class TestLoading:
     def test_both_ways_give_the_same(self, tiny_folder: Path, tagger: SpanTaggingPipeline) -> None:
+        tagsmith.register()
         long = transformers.pipeline("span-tagging", model=str(tiny_folder))
         short = tagsmith.pipeline(str(tiny_folder), batch_size=2)
         assert isinstance(long, SpanTaggingPipeline) and isinstance(short, SpanTaggingPipeline)

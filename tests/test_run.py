@@ -12,6 +12,7 @@ import torch
 from datasets import DatasetDict
 from rich.console import Console
 from toys import WORD_MODEL, WORD_TRAINING, people_and_places, quiet, weights_in
+from transformers import TrainerCallback
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
@@ -417,3 +418,19 @@ def test_a_token_is_written_nowhere(make_corpus: MakeCorpus, tmp_path: Path, mon
     for path in (tmp_path / "out").rglob("*"):
         assert path.is_dir() or b"hf_ada" not in path.read_bytes(), path
     assert "hub_token" not in read_recipe(tmp_path / "out" / "recipe.yaml").training
+
+
+def test_callbacks_and_the_parts_of_a_finished_run(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    class OneEpoch(TrainerCallback):
+        ended = 0
+
+        def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self.ended += 1
+            control.should_training_stop = True
+
+    callback = OneEpoch()
+    run = train_tagger(SPANS, make_corpus(), tmp_path, console=quiet(), callbacks=[callback])
+    assert callback.ended == 1 and run.trainer.state.epoch == 1.0
+    assert run == json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert run.recipe == read_recipe(tmp_path / "recipe.yaml")
+    assert run.trainer.model.num_parameters() == run["parameters"]

@@ -14,7 +14,7 @@ from toys import tagsmith
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.annotated_files import open_sentences
-from tagsmith.training.data.corpora import load_corpus, reading_reports
+from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.data.reading_options import ReadingOptions
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
@@ -46,7 +46,7 @@ def test_parquet_and_arrow(tmp_path: Path) -> None:
         assert spans(tmp_path / name) == EXPECTED, name
     corpus = load_corpus({"train": tmp_path / "folder", "dev": tmp_path / "a.parquet"})
     assert [len(rows) for rows in corpus.values()] == [2, 2]
-    assert reading_reports(corpus)["dev"].labels == {"PER": 1, "LOC": 1}
+    assert corpus.reports["dev"].labels == {"PER": 1, "LOC": 1}
     assert len(list(load_corpus(tmp_path / "a.parquet", streaming=True)["train"])) == 2
     assert tagsmith("check", tmp_path / "folder").code == 0
     with pytest.raises(InputError, match=r"a folder of 2 splits.*splits/train"):

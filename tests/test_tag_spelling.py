@@ -10,7 +10,7 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from toys import assert_one_line, tagsmith
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.data.corpora import load_corpus, reading_reports
+from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.tag_doubts import holds_numbers
 from tagsmith.training.data.tag_spelling import TagSpelling, TagSurvey, same_line, span_share
@@ -96,7 +96,7 @@ class TestDataSets:
         data = Dataset.from_dict(rows, features=self.features)
         corpus = load_corpus(data)
         assert corpus["train"][0]["tags"] == ["B-PER", "I-PER", "O"]
-        assert any("lower case" in kind for kind in reading_reports(corpus)["train"].irregular)
+        assert any("lower case" in kind for kind in corpus.reports["train"].irregular)
         assert next(iter(load_corpus(data.to_iterable_dataset())["train"]))["tags"] == ["B-PER", "I-PER", "O"]
 
     def test_bare_labels_are_asked_about(self) -> None:
@@ -112,7 +112,7 @@ def test_json_lines_are_spelt_as_columns(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text(json.dumps({"tokens": ["Tessa", "left"], "tags": ["B_PER", "0"]}))
     corpus = load_corpus(path, cache_dir=tmp_path / "cache")
-    assert corpus["train"][0]["tags"] == ["B-PER", "O"] and reading_reports(corpus)["train"].irregular
+    assert corpus["train"][0]["tags"] == ["B-PER", "O"] and corpus.reports["train"].irregular
 
 
 def test_options_of_the_command_line(tmp_path: Path) -> None:

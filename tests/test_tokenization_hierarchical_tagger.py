@@ -20,6 +20,7 @@ from transformers import AutoTokenizer
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import UNK_ID, HierarchicalTaggerTokenizer
+from tagsmith.training.families import register
 
 SENTENCES = [["The", "cat", "sat", "in", "1984"], ["the", "cat", "ran"], ["THE", "dog", "in", "1999", "."]]
 
@@ -172,6 +173,10 @@ class TestVocabulary:
 
 
 class TestSaving:
+    @pytest.fixture(autouse=True)
+    def registered(self) -> None:
+        register()
+
     def save(self, tokenizer: HierarchicalTaggerTokenizer, folder: Path, tiny_folder: Path) -> None:
         tokenizer.save_pretrained(folder)
         shutil.copy(tiny_folder / "config.json", folder)  # AutoTokenizer asks the model's configuration what it is

@@ -13,34 +13,16 @@ import yaml
 from huggingface_hub import ModelCardData
 from safetensors import safe_open
 
-from tagsmith.modeling.tag_grammar import span_labels
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.cards.card_markdown import as_code, as_table, as_text
 from tagsmith.training.cards.private_text import base_name
 from tagsmith.training.cards.run_facts import without_folders
 from tagsmith.training.data.strict_parsing import parse_yaml
+from tagsmith.training.families import FAMILIES
 
 _NAMED = 12  # labels in the introduction
 _SPLITS = ("train", "dev", "test")
-_ENCODERS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN", "sru": "SRU", "linear-rnn": "linear RNN"}
-_CITATIONS = {
-    "hierarchical-tagger": """@article{yang-etal-2016-multi-task,
-    title = "Multi-Task Cross-Lingual Sequence Tagging from Scratch",
-    author = "Yang, Zhilin and Salakhutdinov, Ruslan and Cohen, William",
-    journal = "arXiv preprint arXiv:1603.06270",
-    year = "2016",
-    url = "https://arxiv.org/abs/1603.06270",
-}""",
-    "byte-to-span": """@inproceedings{gillick-etal-2016-multilingual,
-    title = "Multilingual Language Processing From Bytes",
-    author = "Gillick, Dan and Brunk, Cliff and Vinyals, Oriol and Subramanya, Amarnag",
-    booktitle = "Proceedings of NAACL-HLT 2016",
-    year = "2016",
-    note = "arXiv:1512.00103",
-    url = "https://arxiv.org/abs/1512.00103",
-}""",
-}
 
 
 def card_text(folder: Path, config: Any, results: Mapping[str, Any], data: ModelCardData) -> dict[str, Any]:
@@ -54,12 +36,14 @@ def card_text(folder: Path, config: Any, results: Mapping[str, Any], data: Model
     """
     recipe = _read_mapping(folder / "recipe.yaml")
     tokenizer = _read_mapping(folder / "tokenizer_config.json")
-    heads = _labels_by_head(config)
+    said = FAMILIES[config.model_type].card.load()
+    heads = said.labels_by_head(config)
     pictures = results.get("pictures", {})
     facts = results.get("data", {})
     scored_with = results.get("scored_with", {})
     return {
         **_of_the_model(config, heads),
+        **said.shape_said(config),
         "title": as_text(data.model_name),
         "model": json.dumps(data.model_name, ensure_ascii=False).replace("<", "\\u003c"),
         "remote_code": "custom_pipelines" in _read_mapping(folder / "config.json"),
@@ -90,7 +74,7 @@ def card_text(folder: Path, config: Any, results: Mapping[str, Any], data: Model
         "languages": _listed(map(as_text, data.language or [])),
         "lowercase": tokenizer.get("lowercase", True),
         "splitter": as_text(tokenizer.get("splitter", "")),
-        "citation": as_code(_CITATIONS[config.model_type], "bibtex"),
+        "citation": as_code(said.CITATION, "bibtex"),
     }
 
 
@@ -117,37 +101,16 @@ def _read_mapping(path: Path) -> dict[str, Any]:
         raise InputError(f"this cannot be read: {error}", path=path) from error
 
 
-def _labels_by_head(config: Any) -> dict[str, Sequence[str]]:
-    if config.model_type == "byte-to-span":
-        return {"": config.span_labels}
-    shapes = {name or "": config.head(name) for name in config.head_names}
-    return {name: span_labels(shape.tags, shape.tag_scheme) for name, shape in shapes.items()}
-
-
 def _of_the_model(config: Any, heads: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """What the introduction says of the model's shape and heads."""
+    """What the introduction says of any model and its heads."""
     labels = list(dict.fromkeys(label for own in heads.values() for label in own))
-    said: dict[str, Any] = {
+    return {
         "family": config.model_type,
         "config": config,
         "labels_said": _listed(map(as_text, labels), _NAMED),
         "first_head": next(iter(map(json.dumps, filter(None, heads))), ""),
         "heads_said": _listed(map(as_text, heads)),
     }
-    if config.model_type == "hierarchical-tagger":
-        plain = [config.head(name).tag_scheme == "plain" for name in config.head_names]
-        characters = f"{config.character_num_layers} x {config.character_hidden_size} each way"
-        encoder = _ENCODERS.get(config.character_encoder)
-        said |= {
-            "all_plain": all(plain),
-            "some_plain": any(plain),
-            "character_encoder": f"A two-way {encoder} ({characters})"
-            if encoder
-            else f"A convolution ({config.character_filters} filters over {config.character_window} characters)",
-            "word_encoder": f"a two-way {_ENCODERS[config.word_encoder]} ({config.num_hidden_layers} x "
-            f"{config.hidden_size} each way)",
-        }
-    return said
 
 
 def _origin(recipe: Mapping[str, Any], results: Mapping[str, Any]) -> str:

@@ -14,14 +14,16 @@ from typing import Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
+from transformers import AutoConfig
 
-import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.cards.card_text import card_text, scores_by_name
 from tagsmith.training.cards.private_text import base_name
 from tagsmith.training.data.strict_parsing import parse_yaml
+from tagsmith.training.families import FAMILIES, register
 from tagsmith.training.machine.whole_files import write_whole
+from tagsmith.training.tagging.tagger_folder import check_folder
 
 TEMPLATE = Path(__file__).parents[2] / "model_cards" / "card_template.md"
 BEGIN = "<!-- tagsmith wrote what follows, and will again; your own text stays above this line, or below the last. -->"
@@ -79,7 +81,7 @@ def write_card(
     path = Path(folder, "README.md")
     if path.is_symlink():
         raise InputError("the card is a link, and what it leads to may be yours", path=path, fix="Put a file there.")
-    tagsmith.check_folder(folder)
+    check_folder(folder)
     config, results = read_config(folder), shown_results(read_results(folder))
     card = _read_card(path)
     given = {"language": [*languages], "license": license, "datasets": [*datasets]}
@@ -98,13 +100,12 @@ def read_config(folder: str | Path) -> Any:
     Raises:
         InputError: it cannot be read, or is no tagger's.
     """
-    from transformers import AutoConfig
-
+    register()
     try:
         config = AutoConfig.from_pretrained(folder)
     except Exception as error:  # whatever a broken file makes the library raise
         raise InputError(f"config.json cannot be read: {' '.join(str(error).split())}", path=folder) from error
-    if config.model_type not in ("hierarchical-tagger", "byte-to-span"):
+    if config.model_type not in FAMILIES:
         raise InputError(f"this is no tagger, but a model of type {config.model_type!r}", path=folder)
     return config
 
@@ -211,8 +212,8 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _languages(config: Any, results: Mapping[str, Any]) -> list[str]:
-    """Codes of two letters where corpora are called by their languages: in bytes, and where words are a language's."""
-    names = [*(config.languages or {})] if config.model_type == "hierarchical-tagger" else [*results.get("data", {})]
+    """Codes of two letters, where that is what the family calls its corpora or vocabularies."""
+    names = FAMILIES[config.model_type].card.load().language_names(config, results)
     return sorted(names) if names and all(re.fullmatch("[a-z]{2}", name) for name in names) else []
 
 

@@ -19,12 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 import transformers
-from datasets import Dataset, DatasetDict
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.cards.private_text import base_name, hide_secrets, is_secret, without_secrets
-from tagsmith.training.data.corpora import is_plain, reading_reports
+from tagsmith.training.data.corpus import Corpus
 from tagsmith.training.data.hub_names import may_be_on_hub
 from tagsmith.training.data.strict_parsing import parse_yaml
 
@@ -34,7 +33,7 @@ _LONGEST = 40  # characters of an example
 _SHORTEST_TIME = 1.0  # seconds; less says little of a speed
 
 
-def data_facts(corpora: Mapping[Any, DatasetDict]) -> dict[str, dict[str, Any]]:
+def data_facts(corpora: Mapping[Any, Corpus]) -> dict[str, dict[str, Any]]:
     """By corpus, a single one under the empty string, its splits' sizes and each label's commonest spans.
 
     Args:
@@ -46,16 +45,15 @@ def data_facts(corpora: Mapping[Any, DatasetDict]) -> dict[str, dict[str, Any]]:
     """
     facts: dict[str, dict[str, Any]] = {}
     for name, corpus in corpora.items():
-        reports = reading_reports(corpus)
-        paths = {split: reports[split].path if split in reports else "" for split in corpus}
-        facts[name or ""] = {split: split_facts(rows, paths[split]) for split, rows in corpus.items()}
+        paths = {split: corpus.reports[split].path if split in corpus.reports else "" for split in corpus}
+        facts[name or ""] = {split: split_facts(corpus, split, paths[split]) for split in corpus}
         facts[name or ""]["examples"] = examples(corpus["train"])
     return facts
 
 
-def split_facts(rows: Dataset, path: str = "") -> dict[str, Any]:
+def split_facts(corpus: Corpus, split: str, path: str = "") -> dict[str, Any]:
     """The file's name, and how many documents, sentences, words and spans there are; what is unknown is left out."""
-    plain = is_plain(rows)
+    rows, plain = corpus[split], corpus.is_plain(split)
     counts: Counter[str] = Counter()
     documents: set[int] = set()
     for table in rows.select_columns(["document", "tokens", "spans"]).with_format("arrow").iter(batch_size=1000):

@@ -36,7 +36,12 @@ class _Data(NamedTuple):
     split: str
     name: str
     file: Path
-    rows: Any
+    corpus: Any
+
+    @property
+    def rows(self) -> Any:
+        """Its sentences."""
+        return self.corpus[self.split]
 
 
 @reads_annotated_files
@@ -77,7 +82,7 @@ def card(
         for part in data:
             head = _head(config, part)
             check_head(pipeline, head, part.file, fix=f"Pass --{part.split} HEAD=FILE.")
-            check_kind(pipeline, part.rows, part.file, head)
+            check_kind(pipeline, part.corpus, part.split, part.file, head)
             _check_dev(results, part)
         if pictures:
             _draw(folder, results, pipeline, [part for part in data if part.split == "dev"])
@@ -99,7 +104,7 @@ def _read_data(given: dict[str, list[str]], reading: ReadingOptions) -> Iterator
             files[split, name] = file
     corpora = load_corpora({key: ({key[0]: file}, reading) for key, file in files.items()})
     for (split, name), corpus in corpora.items():
-        yield _Data(split, name, files[split, name], corpus[split])
+        yield _Data(split, name, files[split, name], corpus)
 
 
 def _head(config: Any, part: _Data) -> str | None:
@@ -113,7 +118,7 @@ def _check_dev(results: dict[str, Any], part: _Data) -> None:
 
     if part.split == "dev" and results.get("best_epoch") is not None and "data" in results:
         known = {**results["data"].get(part.name, {}).get("dev", {}), "file": ""}
-        if known != {**split_facts(part.rows), "file": ""}:
+        if known != {**split_facts(part.corpus, part.split), "file": ""}:
             fix = f"Give it as --test {part.name}={part.file}." if part.name else "Give it as --test."
             raise InputError("these are not the dev data of the run", path=part.file, fix=fix)
 
@@ -140,7 +145,7 @@ def _score(results: dict[str, Any], pipeline: Any, data: list[_Data]) -> None:
         results[split] = as_written(by_name)
         for part in parts:
             facts = results.setdefault("data", {}).setdefault(part.name, {})
-            facts[split] = split_facts(part.rows, str(part.file))
+            facts[split] = split_facts(part.corpus, part.split, str(part.file))
 
 
 def _draw(folder: Path, results: dict[str, Any], pipeline: Any, dev: list[_Data]) -> None:

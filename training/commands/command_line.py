@@ -130,17 +130,16 @@ def train(
     """Train a tagger by a recipe."""
     from tagsmith.training.cards.card_text import scores_by_name
     from tagsmith.training.data.corpora import load_corpora
-    from tagsmith.training.runs.recipe import ByteRecipe, Recipe, read_recipe
+    from tagsmith.training.families import FAMILIES
+    from tagsmith.training.runs.recipe import read_recipe
     from tagsmith.training.runs.run_folder import check_folder_is_free
 
     check_folder_is_free(output_dir, resume=resume, overwrite=overwrite_output_dir)
     prepare_torch(threads)
     chosen = read_recipe(recipe, [*(set_ or []), *_settings(set_ or [], device, seed)])
     named = named_files(train, dev or [])
-    if isinstance(chosen, Recipe):
-        from tagsmith.training.runs.hierarchical_run import check_heads
-
-        check_heads(chosen, list(named))
+    family = FAMILIES[chosen.model_type]
+    family.check_names.load()(chosen, list(named))
     columns = _columns(tag_column or [], named)
     chosen_columns = {name: replace(reading, tag_column=columns[name]) for name in named}
     corpora = load_corpora({name: (files, chosen_columns[name]) for name, files in named.items()})
@@ -148,15 +147,7 @@ def train(
         report_reading(corpus, name)
         report_shared(corpus, chosen_columns[name], name)
     how: Any = {"resume": resume, "overwrite_output_dir": overwrite_output_dir, "console": messages}
-    if isinstance(chosen, ByteRecipe):
-        from tagsmith.training.runs.byte_run import train_byte_tagger
-
-        results = train_byte_tagger(chosen, corpora, output_dir, **how)
-    else:
-        from tagsmith.training.runs.hierarchical_run import train_tagger
-
-        assert isinstance(chosen, Recipe)
-        results = train_tagger(chosen, corpora, output_dir, **how)
+    results = family.train.load()(chosen, corpora, output_dir, **how)
     for name, score in scores_by_name(results, "dev").items():
         print_scores(score, name)
     say(f"{results['minutes']:.1f} minutes; the tagger is in {output_dir}")
@@ -199,14 +190,14 @@ def demo(
     seed: Seed = None,
 ) -> None:
     """Tag a text with the tagger that comes with tagsmith; then train one on the bundled sample, and tag with that."""
-    import tagsmith
     from tagsmith.training.data.sample import sample_files
     from tagsmith.training.runs.run_folder import check_folder_is_free
     from tagsmith.training.tagging.tag_files import write_tagged
+    from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
 
     check_folder_is_free(output_dir, overwrite=overwrite_output_dir)
     say("With the tagger that comes with tagsmith:", style="bold")
-    write_tagged(load_pipeline(tagsmith.DEFAULT_TAGGER, threads, device=device), iter([text]), "text")
+    write_tagged(load_pipeline(DEFAULT_TAGGER, threads, device=device), iter([text]), "text")
     say("Now one of your own, from the bundled sample:", style="bold")
     files = sample_files()
     train(

@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.families import reads_bytes
 from tagsmith.training.machine.processes import is_main_process
 
 WARNING = "yellow"  # the style by which a warning is known
@@ -58,7 +59,7 @@ Head = Annotated[
 BatchSize = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Sentences (32), or for a byte-to-span tagger windows (128), that go through the model together."
+        min=1, help="Sentences (64), or for a byte-to-span tagger windows (128), that go through the model together."
     ),
 ]
 
@@ -173,11 +174,6 @@ def named_file(argument: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def reads_bytes(pipeline: Any) -> bool:
-    """Whether a tagger is of the byte-to-span family."""
-    return bool(pipeline.model.config.model_type == "byte-to-span")
-
-
 def check_head(pipeline: Any, head: str | None, place: str | Path, fix: str | None = None) -> None:
     """A head that the tagger has, or none where it has but one; the error names a place, and what to do."""
     if reads_bytes(pipeline):
@@ -190,23 +186,23 @@ def check_head(pipeline: Any, head: str | None, place: str | Path, fix: str | No
         raise InputError(str(error).rstrip(".") if fix else str(error), path=place, fix=fix) from None
 
 
-def check_kind(pipeline: Any, rows: Any, file: Path, head: str | None) -> None:
+def check_kind(pipeline: Any, corpus: Any, split: str, file: Path, head: str | None) -> None:
     """See that a file has what a tagger gives; labels that the tagger does not have are said.
 
     Raises:
         InputError: plain tags where the tagger gives spans, or the other way round; no label that both have.
     """
-    from tagsmith.training.data.corpora import is_plain, label_names
+    from tagsmith.training.data.corpus import label_names
 
+    labels = label_names(corpus[split])
     fix = "Name the column of the tags with --tag-column"
     if not reads_bytes(pipeline):  # whether a byte-to-span tagger knows of words does not show
         plain = pipeline.model.config.head(head).tag_scheme == "plain"
-        if is_plain(rows) != plain and label_names(rows):
+        if labels and corpus.is_plain(split) != plain:
             kinds = ("spans", "a plain tag for each word")
             found = f"the tagger gives {kinds[plain]}, and this file has {kinds[not plain]}"
             raise InputError(found, path=file, fix=f"{fix}.")
     known = list(pipeline.model.config.span_labels if reads_bytes(pipeline) else pipeline.model.head(head).span_labels)
-    labels = label_names(rows)
     missing = [label for label in labels if label not in known]
     if labels and len(missing) == len(labels):
         found = f"{_listed(labels)}, none of which the tagger knows ({_listed(known)})"
@@ -227,14 +223,13 @@ def _listed(labels: Sequence[str]) -> str:
 
 def report_reading(corpus: Any, name: str = "") -> None:
     """Say once what was read, and what was irregular in it."""
-    from tagsmith.training.data.corpora import reading_reports
     from tagsmith.training.data.label_map import similar_labels
 
-    reports = reading_reports(corpus)
+    reports = corpus.reports
     for split, report in reports.items():
         for line in report.lines():
             say(f"{name} {split}: {line}".strip(), style="dim")
-    counts = sum((report.labels for report in reports.values()), Counter())
+    counts: Counter[str] = sum((report.labels for report in reports.values()), Counter())
     for warning in similar_labels(counts):
         warn(warning)
 
@@ -242,12 +237,13 @@ def report_reading(corpus: Any, name: str = "") -> None:
 def report_shared(corpus: Any, options: ReadingOptions, name: str = "") -> None:
     """Warn of data that share sentences with the training data."""
     from tagsmith.training.data.annotated_files import open_sentences
-    from tagsmith.training.data.corpora import reading_reports, said, texts
+    from tagsmith.training.data.corpora import said
+    from tagsmith.training.data.corpus import texts
     from tagsmith.training.data.shared_sentences import Sentences
 
     if len(corpus) < 2:
         return
-    training, reports = Sentences.of(texts(corpus["train"])), reading_reports(corpus)
+    training, reports = Sentences.of(texts(corpus["train"])), corpus.reports
     for split in corpus:
         if split == "train" or not (overlap := Sentences.of(texts(corpus[split])).overlap(training)):
             continue

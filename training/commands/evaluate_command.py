@@ -24,12 +24,12 @@ from tagsmith.training.commands.command_options import (
     check_kind,
     load_pipeline,
     print_scores,
-    reads_bytes,
     report_reading,
     say,
 )
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.families import reads_bytes
 
 
 @reads_annotated_files
@@ -71,7 +71,7 @@ def evaluate(
     corpus = load_corpus({"test": file}, options=reading)
     report_reading(corpus)
     check_head(pipeline, head, model)
-    check_kind(pipeline, corpus["test"], file, head)
+    check_kind(pipeline, corpus, "test", file, head)
     scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head)
     if as_json:
         sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")

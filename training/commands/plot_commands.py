@@ -47,7 +47,7 @@ def states(
 ) -> None:
     """Draw the states of a byte-to-span tagger as it writes each label (t-SNE)."""
     from tagsmith.training.batches.byte_corpus import documents
-    from tagsmith.training.data.corpora import is_plain, load_corpus
+    from tagsmith.training.data.corpora import load_corpus
     from tagsmith.training.pictures.figures import check_output
     from tagsmith.training.pictures.plot_states import plot_states
 
@@ -56,8 +56,8 @@ def states(
     pipeline = load_pipeline(model, threads, device=device)
     texts = {}
     for name, path in named:
-        rows = load_corpus({"test": path}, options=reading)["test"]
-        texts[name or path.stem] = map(attrgetter("text"), documents(rows, is_plain(rows)))
+        corpus = load_corpus({"test": path}, options=reading)
+        texts[name or path.stem] = map(attrgetter("text"), documents(corpus["test"], corpus.is_plain("test")))
     drawn = plot_states(pipeline.model, pipeline.tokenizer, texts, output, limit=limit, seed=seed, overwrite=overwrite)
     say(f"{drawn.points:,} of {drawn.found:,} spans are drawn in {output}")
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import (
     BatchSize,
@@ -19,7 +18,6 @@ from tagsmith.training.commands.command_options import (
     Threads,
     check_head,
     load_pipeline,
-    reads_bytes,
     say,
 )
 from tagsmith.training.commands.redact_options import (
@@ -32,6 +30,8 @@ from tagsmith.training.commands.redact_options import (
 )
 from tagsmith.training.commands.tagging_bar import tagging_bar
 from tagsmith.training.data.hub_names import is_file_name
+from tagsmith.training.families import reads_bytes
+from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
 
 
 class TagFormat(StrEnum):
@@ -113,10 +113,10 @@ def _opened(output: Path | None) -> AbstractContextManager[TextIO | None]:
 def _model_and_files(model: str | None, files: list[str]) -> tuple[str, list[str]]:
     """The tagger and the texts: a first argument that is a file, or standard input, is no tagger."""
     if model is None:
-        return tagsmith.DEFAULT_TAGGER, files or ["-"]
+        return DEFAULT_TAGGER, files or ["-"]
     path = Path(model)
     if model == "-" or (path.exists() and not path.is_dir()):
-        return tagsmith.DEFAULT_TAGGER, [model, *files]
+        return DEFAULT_TAGGER, [model, *files]
     if not path.exists() and is_file_name(model):
         raise InputError("there is no such file", path=model)
     return model, files or ["-"]

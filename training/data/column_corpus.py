@@ -73,6 +73,11 @@ class ColumnCorpus(datasets.GeneratorBasedBuilder):
             yield number, sentence_row(sentence)
         if not self.config.options.inside_words:
             check_borders(report)
-        # The description is what the cache keeps beside the data and hands back with it.
+        # The description is what the cache of `datasets` keeps beside the rows; `cached_reports` reads it.
         self._reports[split] = report.to_dict()
         self.info.description = json.dumps(self._reports)
+
+
+def cached_reports(builder: ColumnCorpus) -> dict[str, Report]:
+    """What reading the files of a prepared builder found, by split, also where the rows come from the cache."""
+    return {split: Report.from_dict(values) for split, values in json.loads(builder.info.description).items()}

@@ -8,21 +8,19 @@ backed by Arrow files, or streamed.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 from datasets.data_files import DataFilesDict, DataFilesList
 from datasets.exceptions import DatasetGenerationError
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus
+from tagsmith.training.data.column_corpus import FEATURES, ColumnCorpus, cached_reports
+from tagsmith.training.data.corpus import Corpus, StreamedCorpus
 from tagsmith.training.data.corpus_cache import BUILDER, private_cache
 from tagsmith.training.data.formats.recognise import files_of
 from tagsmith.training.data.formats.tables import load_from_hub, without_bars
@@ -33,7 +31,6 @@ from tagsmith.training.data.reading_report import Report
 from tagsmith.training.data.rereadable import rereadable
 from tagsmith.training.data.tagged_datasets import convert_dataset
 
-Corpus: TypeAlias = DatasetDict | IterableDatasetDict
 _Key = TypeVar("_Key")
 
 # What the data that a checkpoint is chosen on are called elsewhere; here they are "dev".
@@ -42,8 +39,40 @@ _DEV_NAMES = ("dev", "validation", "valid", "val", "testa", "eval", "development
 ALL = "all"  # the name of several corpora's scores together
 
 
+# What a corpus is made of: files, a name on the Hub, or data sets.
+_Source: TypeAlias = (
+    Mapping[str, str | Path] | str | Path | Dataset | DatasetDict | IterableDataset | IterableDatasetDict
+)
+
+
+@overload
 def load_corpus(
-    files: Mapping[str, str | Path] | str | Path | Dataset | DatasetDict | IterableDataset | IterableDatasetDict,
+    files: _Source,
+    config: str | None = ...,
+    *,
+    streaming: Literal[False] = ...,
+    revision: str | None = ...,
+    cache_dir: str | Path | None = ...,
+    options: ReadingOptions | None = ...,
+    **reading: Any,
+) -> Corpus: ...
+
+
+@overload
+def load_corpus(
+    files: _Source,
+    config: str | None = ...,
+    *,
+    streaming: bool,
+    revision: str | None = ...,
+    cache_dir: str | Path | None = ...,
+    options: ReadingOptions | None = ...,
+    **reading: Any,
+) -> Corpus | StreamedCorpus: ...
+
+
+def load_corpus(
+    files: _Source,
     config: str | None = None,
     *,
     streaming: bool = False,
@@ -51,7 +80,7 @@ def load_corpus(
     cache_dir: str | Path | None = None,
     options: ReadingOptions | None = None,
     **reading: Any,
-) -> Corpus:
+) -> Corpus | StreamedCorpus:
     """Load a corpus in one call; see `load_corpora` for several.
 
     Args:
@@ -68,6 +97,9 @@ def load_corpus(
         options: how files and data sets are read.
         **reading: the same by keyword, fields of `ReadingOptions`, as `tag_column=2, encoding="latin-1"`.
 
+    Returns:
+        A `Corpus`, which is a `datasets.DatasetDict`; a `StreamedCorpus` for a stream.
+
     Raises:
         InputError: bad input, with its place; a label to be mapped that does not occur. A streamed corpus raises while
             iterating, and does not look for labels.
@@ -76,7 +108,7 @@ def load_corpus(
     if config is not None:
         files = _with_config(files, config)
     corpus = _load(files, options, streaming, revision, cache_dir)
-    check_map(reading_reports(corpus).values())
+    check_map(corpus.reports.values())
     return corpus
 
 
@@ -87,44 +119,50 @@ def load_corpora(files: Mapping[_Key, tuple[Any, ReadingOptions]]) -> dict[_Key,
         InputError: as `load_corpus` does.
     """
     corpora = {name: _load(own, options, False, None, None) for name, (own, options) in files.items()}
-    check_map(report for corpus in corpora.values() for report in reading_reports(corpus).values())
+    check_map(report for corpus in corpora.values() for report in corpus.reports.values())
     return corpora
 
 
 def _load(
     files: Any, options: ReadingOptions, streaming: bool, revision: str | None, cache_dir: str | Path | None
 ) -> Any:
-    if isinstance(files, (DatasetDict, IterableDatasetDict)):
+    if isinstance(files, (Dataset, DatasetDict, IterableDataset, IterableDatasetDict)):
         return convert_dataset(with_dev(files), FEATURES, options)
-    if isinstance(files, (Dataset, IterableDataset)):
-        return convert_dataset(files, FEATURES, options)
     if isinstance(files, (str, Path)) and (named := hub_data(files)):
         hub = load_from_hub(named, streaming, revision, cache_dir)
         return convert_dataset(with_dev(hub), FEATURES, options, named.id)
     files = {"train": files} if isinstance(files, (str, Path)) else with_dev(files)
     if on_hub := {split: named for split, path in files.items() if (named := hub_data(path))}:
         kind = IterableDatasetDict if streaming else DatasetDict
-        parts = {}
+        parts: dict[str, Any] = {}
+        reports: dict[str, Report] = {}
         for split, named in on_hub.items():
             part = kind({split: _split_of(named, split, load_from_hub(named, streaming, revision, cache_dir))})
-            parts.update(convert_dataset(part, FEATURES, options, named.id))
+            read = convert_dataset(part, FEATURES, options, named.id)
+            parts.update(read)
+            reports.update(read.reports)
         if local := {split: path for split, path in files.items() if split not in on_hub}:
-            parts.update(_load(local, options, streaming, revision, cache_dir))
-        return kind({split: parts[split] for split in files})
+            read = _load(local, options, streaming, revision, cache_dir)
+            parts.update(read)
+            reports.update(read.reports)
+        return (StreamedCorpus if streaming else Corpus)({split: parts[split] for split in files}, reports)
     data_files = DataFilesDict({split: _data_files(path, options) for split, path in files.items()})
     with private_cache(cache_dir) as folder, without_bars():
         builder = ColumnCorpus(
             cache_dir=str(folder), dataset_name=BUILDER, hash=_code_hash(), data_files=data_files, options=options
         )
         if streaming:
-            return IterableDatasetDict(builder.as_streaming_dataset())
+            return StreamedCorpus(builder.as_streaming_dataset())
         try:
             builder.download_and_prepare()
         except DatasetGenerationError as error:
             if isinstance(error.__cause__, InputError):
                 raise error.__cause__ from None
             raise
-        return builder.as_dataset()
+        splits, reports = builder.as_dataset(), cached_reports(builder)
+    for rows in splits.values():
+        rows.info.description = ""  # the corpus carries its reports itself
+    return Corpus(splits, reports)
 
 
 def with_dev(splits: Any) -> Any:
@@ -146,13 +184,16 @@ def with_dev(splits: Any) -> Any:
         )
     if not meant or meant == ["dev"]:
         return splits
+    if isinstance(splits, (Corpus, StreamedCorpus)):
+        return splits.renamed({meant[0]: "dev"})
     renamed = {"dev" if name in meant else name: part for name, part in splits.items()}
     return type(splits)(renamed) if isinstance(splits, (DatasetDict, IterableDatasetDict)) else renamed
 
 
-def by_name(corpora: DatasetDict | Mapping[str, DatasetDict]) -> dict[str, DatasetDict]:
-    """Corpora by their names; a single one has the empty name."""
-    return {"": corpora} if isinstance(corpora, DatasetDict) else dict(corpora)
+def by_name(corpora: DatasetDict | Mapping[str, DatasetDict]) -> dict[str, Corpus]:
+    """Corpora by their names, with dev data called "dev"; a single corpus has the empty name."""
+    named = {"": corpora} if isinstance(corpora, DatasetDict) else corpora
+    return {name: Corpus.of(with_dev(splits)) for name, splits in named.items()}
 
 
 def _data_files(path: str | Path, options: ReadingOptions) -> DataFilesList:
@@ -196,51 +237,7 @@ def _code_hash() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
-def reading_reports(corpus: Corpus) -> dict[str, Report]:
-    """The report of each split, also where the corpus came from the cache; empty for a streamed corpus."""
-    reports: dict[str, Report] = {}
-    for split, dataset in corpus.items():
-        try:
-            values = json.loads(dataset.info.description or "{}")
-        except json.JSONDecodeError:
-            continue
-        if split in values:
-            reports[split] = Report.from_dict(values[split])
-    return reports
-
-
-def texts(dataset: Dataset) -> Iterator[str]:
-    """The text of each row."""
-    for array in _arrays(dataset, "text"):
-        yield from array.to_pylist()
-
-
-def label_names(dataset: Dataset | IterableDataset) -> list[str]:
-    """The distinct labels of a corpus' spans, sorted."""
-    if isinstance(dataset, IterableDataset):
-        return sorted({span["label"] for row in dataset for span in row["spans"]})
-    labels: set[str] = set()
-    for spans in _arrays(dataset, "spans"):
-        labels.update(pc.unique(pc.struct_field(pc.list_flatten(spans), "label")).to_pylist())
-    return sorted(labels)
-
-
-def is_plain(dataset: Dataset | IterableDataset) -> bool:
-    """Whether a corpus has one plain tag a word (parts of speech): then tags are the spans' labels, without prefixes.
-
-    A stream is judged by its first rows.
-    """
-    if isinstance(dataset, IterableDataset):
-        rows = list(dataset.take(1000))
-        tags = {tag for row in rows for tag in row["tags"]}
-        return bool(tags) and tags == {span["label"] for row in rows for span in row["spans"]}
-    tags = set()
-    for array in _arrays(dataset, "tags"):
-        tags.update(pc.unique(pc.list_flatten(array)).to_pylist())
-    return bool(tags) and tags == set(label_names(dataset))
-
-
-def check_kinds(corpora: Mapping[str, DatasetDict], fix: str = "") -> None:
+def check_kinds(corpora: Mapping[str, Corpus], fix: str = "") -> None:
     """See that corpora that are trained on together have the same kind of tags, and each has sentences.
 
     Args:
@@ -255,7 +252,7 @@ def check_kinds(corpora: Mapping[str, DatasetDict], fix: str = "") -> None:
     for name, corpus in corpora.items():
         if not len(corpus["train"]):
             raise InputError(f"{said(name)}the training data has no sentences")
-        kinds.update({(name, split): is_plain(rows) for split, rows in corpus.items() if len(rows)})
+        kinds.update({(name, split): corpus.is_plain(split) for split, rows in corpus.items() if len(rows)})
     if len(set(kinds.values())) > 1:
         spans, plain = ([" ".join(key) for key, kind in kinds.items() if kind == which] for which in (False, True))
         raise InputError(
@@ -277,8 +274,3 @@ def check_names(names: Collection[str]) -> None:
 def said(name: str | None) -> str:
     """How a message about a corpus begins; a single one needs no name."""
     return f"{name}: " if name else ""
-
-
-def _arrays(dataset: Dataset, column: str) -> Iterator[pa.ChunkedArray]:
-    for table in dataset.select_columns([column]).with_format("arrow").iter(batch_size=1000):
-        yield table.column(column)

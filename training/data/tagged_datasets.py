@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import parse_json
+from tagsmith.training.data.corpus import Corpus, StreamedCorpus
 from tagsmith.training.data.corpus_cache import private_cache
 from tagsmith.training.data.label_map import map_report, map_sentence
 from tagsmith.training.data.line_sentences import split_lines
@@ -34,7 +34,7 @@ def convert_dataset(
     features: Features,
     options: ReadingOptions,
     source: str = "",
-) -> DatasetDict | IterableDatasetDict:
+) -> Corpus | StreamedCorpus:
     """Bring every split to the columns `features`; a data set without splits becomes the split `train`.
 
     Tags are strings, or numbers whose names the column's `ClassLabel` gives.
@@ -43,13 +43,13 @@ def convert_dataset(
         InputError: no such columns, or tags that cannot be read.
     """
     if isinstance(data, (Dataset, IterableDataset)):
-        kind = DatasetDict if isinstance(data, Dataset) else IterableDatasetDict
-        data = kind({"train": data})
+        data = (DatasetDict if isinstance(data, Dataset) else IterableDatasetDict)({"train": data})
+    reports = dict(getattr(data, "reports", {}))  # of a corpus
     splits = {
-        split: _convert(part, str(split), features, options, f"{source} split {split!r}".strip())
+        split: _convert(part, str(split), features, options, f"{source} split {split!r}".strip(), reports)
         for split, part in data.items()
     }
-    return type(data)(splits)
+    return Corpus(splits, reports) if isinstance(data, DatasetDict) else StreamedCorpus(splits)
 
 
 def _convert(
@@ -58,7 +58,9 @@ def _convert(
     features: Features,
     options: ReadingOptions,
     place: str,
+    reports: dict[str, Report],
 ) -> Dataset | IterableDataset:
+    """A split with the columns `features`; what reading it found goes into `reports`."""
     columns = list(data.column_names or next(iter(data), {}))
     if set(features) - {"after"} <= set(columns):
         if options.map:
@@ -78,7 +80,7 @@ def _convert(
         converted = data.map(convert, load_from_cache_file=False, desc=f"Reading {split}", **settings)
     if names_map:
         map_report(report, names_map)
-    converted.info.description = json.dumps({split: report.to_dict()})
+    reports[split] = report
     return converted
 
 

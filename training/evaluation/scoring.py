@@ -8,12 +8,13 @@ from typing import Any
 
 from datasets import Dataset
 
-from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.batches.byte_corpus import Document, documents
-from tagsmith.training.data.corpora import ALL, is_plain
+from tagsmith.training.data.corpora import ALL
+from tagsmith.training.data.corpus import is_plain
 from tagsmith.training.evaluation.span_metric import SpanCounts
+from tagsmith.training.families import reads_bytes
 
 
 def score_tagger(
@@ -32,7 +33,7 @@ def score_tagger(
     Args:
         pipeline: a `SpanTaggingPipeline`; one of a byte-to-span tagger goes on to `score_documents`.
         rows: corpus rows (see `load_corpus`).
-        batch_size: sentences that go through the model together (32), or windows (128).
+        batch_size: sentences that go through the model together (64), or windows (128).
         by_line: tag each row by itself; only a byte-to-span tagger reads on over a document's rows.
         head: the one to tag by, of a tagger that has several.
 
@@ -106,11 +107,11 @@ def _count(
     by_line: bool = False,
     head: str | None = None,
 ) -> Tally:
-    if isinstance(pipeline, ByteSpanTaggingPipeline):
+    if reads_bytes(pipeline):
         return _count_documents(pipeline, rows, batch_size or 128, by_line)
     tally = Tally()
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
-    for row, found in tagged_rows(pipeline, rows, batch_size or 32, head, plain):
+    for row, found in tagged_rows(pipeline, rows, batch_size or 64, head, plain):
         if plain:
             gold, positions = tags_to_spans(row["tags"], "plain"), list(range(len(row["tags"])))
         else:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.evaluation.scoring import tagged_documents, tagged_rows
+from tagsmith.training.families import reads_bytes
 from tagsmith.training.pictures.figures import new_figure, save_figure
 
 Confusions = Counter[tuple[str | None, str | None]]
@@ -59,7 +59,7 @@ def gold_and_found(
     pipeline: Any, rows: Iterable[Mapping[str, Any]], head: str | None = None
 ) -> Iterator[tuple[list[Span], list[Span]]]:
     """The gold spans of each sentence, or document, and those that a tagger finds, as `score_tagger` has them."""
-    if isinstance(pipeline, ByteSpanTaggingPipeline):
+    if reads_bytes(pipeline):
         for document, found in tagged_documents(pipeline, rows, batch_size=128):
             yield document.spans, [span for span, _ in found]
         return

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
+from transformers import TrainerCallback
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
@@ -21,11 +21,12 @@ from tagsmith.training.batches.byte_corpus import ByteCorpus
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
 from tagsmith.training.cards.card_text import as_written
 from tagsmith.training.cards.run_facts import data_facts, speed_facts
-from tagsmith.training.data.corpora import by_name, check_kinds, is_plain, label_names, said, with_dev
+from tagsmith.training.data.corpora import by_name, check_kinds, check_names, said
+from tagsmith.training.data.corpus import Corpus, label_names
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.recipe import ByteRecipe
 from tagsmith.training.runs.run_folder import claimed_folder
-from tagsmith.training.runs.training_run import TrainingRun
+from tagsmith.training.runs.training_run import FinishedRun, TrainingRun
 from tagsmith.training.tagging.load_tagger import load_tagger
 from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
 
@@ -42,7 +43,8 @@ def train_byte_tagger(
     resume: bool = False,
     overwrite_output_dir: bool = False,
     console: Console | None = None,
-) -> dict[str, Any]:
+    callbacks: Sequence[TrainerCallback] = (),
+) -> FinishedRun:
     """Train a byte-to-span tagger and write it to a folder, as `train_tagger` does a hierarchical one.
 
     Args:
@@ -53,9 +55,11 @@ def train_byte_tagger(
         resume: go on from the last checkpoint in the folder, if there is one.
         overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
         console: where progress is shown; standard error by default.
+        callbacks: of `transformers`, for the trainer: they see every step, and may end the training.
 
     Returns:
-        What `results.json` holds; "dev" has the scores, those of each corpus by its name where there are names.
+        What `results.json` holds, a mapping, in which "dev" has the scores, those of each corpus by its name where
+        there are names. Its attributes `recipe` and `trainer` are the recipe as the data settled it, and the trainer.
 
     Raises:
         InputError: data, recipe and files that do not fit together; the folder has files that the run would
@@ -63,7 +67,7 @@ def train_byte_tagger(
         OSError: the folder cannot be written.
     """
     with claimed_folder(output_dir, resume=resume, overwrite=overwrite_output_dir):
-        return _train(recipe, corpora, output_dir, resume, console)
+        return _train(recipe, corpora, output_dir, resume, console, callbacks)
 
 
 def _train(
@@ -72,21 +76,21 @@ def _train(
     output_dir: str | Path,
     resume: bool,
     console: Console | None,
-) -> dict[str, Any]:
+    callbacks: Sequence[TrainerCallback],
+) -> FinishedRun:
     """The run itself, in a folder that is its own."""
     if "train_sampling_strategy" in recipe.training:
         fix = "Leave training.train_sampling_strategy out."
         raise InputError("windows are always drawn at random, and training.train_sampling_strategy is set", fix=fix)
-    corpora = {name: with_dev(corpus) for name, corpus in by_name(corpora).items()}
-    dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
+    given = by_name(corpora)
+    dev = {name: corpus["dev"] for name, corpus in given.items() if "dev" in corpus}
     defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
-    run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console)
-    labels = _labels(corpora)
+    run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console, callbacks)
+    labels = _labels(given)
     model = _model(recipe, labels)
     window_size = model.config.window_size
     tokenizer = ByteToSpanTokenizer(window_size, labels)
-    train = {name: corpus["train"] for name, corpus in corpora.items()}
-    encoded = _encode(train, labels, window_size, run.console)
+    encoded = _encode(given, labels, window_size, run.console)
     if not 0 <= recipe.line_share <= 1:
         raise InputError(f"line_share is {recipe.line_share}, and must lie between 0 and 1")
     windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share)
@@ -104,14 +108,22 @@ def _train(
         data_collator=WindowCollator(),
         processing_class=tokenizer,
     )
-    results = {**facts, "train_windows": len(windows), "data": data_facts(corpora)}
+    results = {**facts, "train_windows": len(windows), "data": data_facts(given)}
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         started = time.monotonic()
         results["dev"] = as_written(score_corpora(pipeline, dev))
         results.update(speed_facts(results["data"], "dev", time.monotonic() - started))
-    run.write(results)
-    return results
+    return run.finish(results)
+
+
+def check_corpora(recipe: ByteRecipe, names: Collection[str]) -> None:
+    """See that a recipe and the names of its corpora go together.
+
+    Raises:
+        InputError: one of several corpora has the name of all scores together.
+    """
+    check_names(names)
 
 
 def multiplies_bfloat16() -> bool:
@@ -122,7 +134,7 @@ def multiplies_bfloat16() -> bool:
     return any(getattr(torch.cpu, name, bool)() for name in checks)
 
 
-def _labels(corpora: Mapping[str, DatasetDict]) -> list[str]:
+def _labels(corpora: Mapping[str, Corpus]) -> list[str]:
     """The labels of all corpora, after a look whether these go together."""
     check_kinds(corpora)
     # Labels that only dev has can never be found, but they must be known to be counted as missed.
@@ -134,9 +146,8 @@ def _labels(corpora: Mapping[str, DatasetDict]) -> list[str]:
 
 def _model(recipe: ByteRecipe, labels: list[str]) -> ByteToSpanForSpanTagging:
     """A fresh model, or a trained one with the labels of the new data."""
-    names = dict(enumerate(labels))
     try:
-        config = ByteToSpanConfig(**recipe.model, id2label=names, label2id={name: i for i, name in names.items()})
+        config = ByteToSpanConfig.for_tags(labels, **recipe.model)
     except (TypeError, ValueError, StrictDataclassError) as error:
         raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
     if recipe.start_from is None:
@@ -155,11 +166,11 @@ def _model(recipe: ByteRecipe, labels: list[str]) -> ByteToSpanForSpanTagging:
     )
 
 
-def _encode(splits: Mapping[str, Dataset], labels: list[str], window_size: int, console: Console) -> list[ByteCorpus]:
-    """Corpora as bytes; what the tagger will not see of them is said."""
+def _encode(corpora: Mapping[str, Corpus], labels: list[str], window_size: int, console: Console) -> list[ByteCorpus]:
+    """Training data as bytes; what the tagger will not see of them is said."""
     encoded = []
-    for name, rows in splits.items():
-        corpus = ByteCorpus.of(rows, labels, is_plain(rows))
+    for name, given in corpora.items():
+        corpus = ByteCorpus.of(given["train"], labels, given.is_plain())
         if corpus.shared:
             message = f"{said(name)}{corpus.shared:,} words share their place with the word before, and were left out"
             console.print(message, style="yellow")

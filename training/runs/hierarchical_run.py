@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from datasets import DatasetDict, concatenate_datasets
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
+from transformers import TrainerCallback
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
@@ -21,13 +22,14 @@ from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.preparation import encode_corpus
 from tagsmith.training.cards.card_text import as_written
 from tagsmith.training.cards.run_facts import data_facts, speed_facts
-from tagsmith.training.data.corpora import by_name, check_kinds, said, with_dev
+from tagsmith.training.data.corpora import by_name, check_kinds, said
+from tagsmith.training.data.corpus import Corpus
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.earlier_tagger import EarlierTagger, freeze
 from tagsmith.training.runs.pretrained_vectors import reach_of, set_vectors
 from tagsmith.training.runs.recipe import Recipe
 from tagsmith.training.runs.run_folder import claimed_folder
-from tagsmith.training.runs.training_run import TrainingRun, stored_bytes
+from tagsmith.training.runs.training_run import FinishedRun, TrainingRun, stored_bytes
 from tagsmith.training.runs.vocabularies import Corpora, Vocabularies, build_vocabularies
 from tagsmith.training.trainers.joint_trainer import JointTaggerTrainer
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
@@ -49,7 +51,8 @@ def train_tagger(
     resume: bool = False,
     overwrite_output_dir: bool = False,
     console: Console | None = None,
-) -> dict[str, Any]:
+    callbacks: Sequence[TrainerCallback] = (),
+) -> FinishedRun:
     """Train a hierarchical tagger and write it to a folder.
 
     The folder holds the model and its tokenizer as `from_pretrained` wants them, `recipe.yaml` (resolved: the very
@@ -65,9 +68,11 @@ def train_tagger(
         resume: go on from the last checkpoint in the folder, if there is one.
         overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
         console: where progress is shown; standard error by default.
+        callbacks: of `transformers`, for the trainer: they see every step, and may end the training.
 
     Returns:
-        What `results.json` holds; "dev" has the scores, by name where corpora or heads have names.
+        What `results.json` holds, a mapping, in which "dev" has the scores, by name where corpora or heads have
+        names. Its attributes `recipe` and `trainer` are the recipe as the data settled it, and the trainer.
 
     Raises:
         InputError: data, recipe and files that do not fit together; the folder has files that the run would
@@ -75,7 +80,7 @@ def train_tagger(
         OSError: the folder cannot be written.
     """
     with claimed_folder(output_dir, resume=resume, overwrite=overwrite_output_dir):
-        return _train(recipe, corpora, output_dir, resume, console)
+        return _train(recipe, corpora, output_dir, resume, console, callbacks)
 
 
 def _train(
@@ -84,22 +89,23 @@ def _train(
     output_dir: str | Path,
     resume: bool,
     console: Console | None,
-) -> dict[str, Any]:
+    callbacks: Sequence[TrainerCallback],
+) -> FinishedRun:
     """The run itself, in a folder that is its own."""
     joint = recipe.model.get("sharing") is not None
-    given = {name: with_dev(corpus) for name, corpus in by_name(corpora).items()}
+    given = by_name(corpora)
     check_heads(recipe, given)
     has_dev = ["dev" in corpus for corpus in given.values()]
     if joint and any(has_dev) != all(has_dev):
         raise InputError(
             "some heads have dev data, and some have none", fix="Give --dev for all of them, or for none."
         )
-    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console)
+    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console, callbacks)
     earlier = EarlierTagger(recipe.start_from) if recipe.start_from is not None else None
     if earlier is not None:
         recipe = earlier.shaped(recipe)
     given = _sample(recipe, given, run.arguments.seed)
-    named: dict[Any, DatasetDict] = dict(given) if joint else {None: _together(given)}
+    named: dict[Any, Corpus] = dict(given) if joint else {None: _together(given)}
     vocabularies = build_vocabularies(recipe, named, earlier)
     encoded = _encode(vocabularies, named, run.console)
     model = _model(vocabularies, earlier, run.console)
@@ -126,12 +132,11 @@ def _train(
         pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=vocabularies.tokenizer, task="span-tagging")
         pipeline.says_shortened = False  # it is said of the data
         results.update(_dev_scores(pipeline, given, results["data"]))
-    run.write(results)
-    return results
+    return run.finish(results)
 
 
 def _dev_scores(
-    pipeline: SpanTaggingPipeline, corpora: Mapping[str, DatasetDict], data: Mapping[str, Any]
+    pipeline: SpanTaggingPipeline, corpora: Mapping[str, Corpus], data: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The scores of the dev data, by name where there are names, and how fast they were tagged."""
     started = time.monotonic()
@@ -161,14 +166,15 @@ def check_heads(recipe: Recipe, names: Collection[str]) -> None:
             raise InputError(f"head_batches.{name} is {batches!r}, and must be a whole number of at least 1")
 
 
-def _together(corpora: Mapping[str, DatasetDict]) -> DatasetDict:
+def _together(corpora: Mapping[str, Corpus]) -> Corpus:
     """Corpora for one head as one, in their order."""
     if len(corpora) == 1:
         return next(iter(corpora.values()))
     check_kinds(corpora, "Or give each a head with --set model.sharing=encoder.")
     splits = {split for corpus in corpora.values() for split in corpus}
     parts = {split: [corpus[split] for corpus in corpora.values() if split in corpus] for split in sorted(splits)}
-    return DatasetDict({split: concatenate_datasets(rows) for split, rows in parts.items()})
+    kind = next(iter(corpora.values())).kind()
+    return Corpus({split: concatenate_datasets(rows) for split, rows in parts.items()}, kind=kind)
 
 
 def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> dict[str | None, DatasetDict]:
@@ -194,7 +200,7 @@ def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> d
     return encoded
 
 
-def _sample(recipe: Recipe, corpora: Mapping[str, DatasetDict], seed: int) -> dict[str, DatasetDict]:
+def _sample(recipe: Recipe, corpora: Mapping[str, Corpus], seed: int) -> dict[str, Corpus]:
     """Each corpus's labelling rate of its training sentences, drawn at random, in their order; dev as it is."""
     rate, sampled = recipe.labelling_rate, {}
     if isinstance(rate, dict) and (unknown := set(rate) - set(corpora)):
@@ -205,7 +211,7 @@ def _sample(recipe: Recipe, corpora: Mapping[str, DatasetDict], seed: int) -> di
             raise InputError(f"{said(name)}labelling_rate is {own}, and must be above 0 and at most 1")
         rows = corpus["train"]
         chosen = np.random.default_rng(seed).permutation(len(rows))[: max(round(own * len(rows)), 1)]
-        sampled[name] = DatasetDict(corpus, train=rows if own == 1 else rows.select(sorted(chosen.tolist())))
+        sampled[name] = corpus if own == 1 else corpus.replaced("train", rows.select(sorted(chosen.tolist())))
     return sampled
 
 
@@ -228,11 +234,10 @@ def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> Hierar
     rare, frozen = tokenizer.rare_word_id, tokenizer.frozen_word_id
     parts: dict[str, Any]
     if None in heads:
-        tags = dict(enumerate(heads[None].tags))
-        parts = {"id2label": tags, "label2id": {tag: index for index, tag in tags.items()}}
+        tags, parts = heads[None].tags, {}
     else:
         shapes = {**(earlier.heads if earlier else {}), **heads}
-        parts = {"id2label": {}, "label2id": {}, "heads": {name: shape.to_dict() for name, shape in shapes.items()}}
+        tags, parts = [], {"heads": {name: shape.to_dict() for name, shape in shapes.items()}}
     if isinstance(rare, Mapping):
         parts["languages"] = {
             name: {"vocab_size": size, "rare_word_id": rare[str(name)]} for name, size in sizes.items()
@@ -242,7 +247,8 @@ def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> Hierar
     else:
         parts.update(vocab_size=sizes[None], rare_word_id=rare, frozen_word_id=frozen)
     try:
-        return HierarchicalTaggerConfig(
+        return HierarchicalTaggerConfig.for_tags(
+            tags,
             **recipe.model,
             **parts,
             tag_scheme=recipe.tag_scheme if None in heads else "BIOES",

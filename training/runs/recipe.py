@@ -18,6 +18,7 @@ from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.strict_parsing import dump_yaml, parse_yaml
+from tagsmith.training.families import FAMILIES
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -157,13 +158,6 @@ class ByteRecipe(RunRecipe):
     line_share: float = 0.0
 
 
-# Each family's configuration and recipe.
-_FAMILIES: dict[str, tuple[Any, type[RunRecipe]]] = {
-    HierarchicalTaggerConfig.model_type: (HierarchicalTaggerConfig, Recipe),
-    ByteToSpanConfig.model_type: (ByteToSpanConfig, ByteRecipe),
-}
-
-
 def bundled_recipes() -> dict[str, Path]:
     """The recipes that come with the package, by name."""
     return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
@@ -266,13 +260,12 @@ def _set(content: dict[str, Any], setting: str) -> str:
 
 def _recipe(content: dict[str, Any], places: _Places) -> RunRecipe:
     family = content.get("model_type", HierarchicalTaggerConfig.model_type)
-    if family not in _FAMILIES:
+    if family not in FAMILIES:
         raise InputError(
-            f"model_type is {family!r}", **places.of("model_type"), fix=f"Use one of {', '.join(_FAMILIES)}."
+            f"model_type is {family!r}", **places.of("model_type"), fix=f"Use one of {', '.join(FAMILIES)}."
         )
-    config, kind = _FAMILIES[family]
-    recipe = _fill(kind, content, places, "")
-    _known(recipe.model, set(model_fields(config)), places, "model.")
+    recipe: RunRecipe = _fill(FAMILIES[family].recipe.load(), content, places, "")
+    _known(recipe.model, set(model_fields(FAMILIES[family].config.load())), places, "model.")
     _check_kinds(recipe.training, places)
     return recipe
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
@@ -15,7 +15,14 @@ import torch
 from datasets import disable_progress_bars
 from rich.console import Console
 from safetensors.torch import load_file, save_file
-from transformers import EarlyStoppingCallback, PreTrainedConfig, PreTrainedModel, TrainingArguments, set_seed
+from transformers import (
+    EarlyStoppingCallback,
+    PreTrainedConfig,
+    PreTrainedModel,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 
@@ -38,6 +45,20 @@ from tagsmith.training.trainers.trainer_arguments import check_reporting
 _STORED_AS = {"float32": torch.float32, "float16": torch.float16}
 
 
+class FinishedRun(dict[str, Any]):
+    """What `results.json` of a run holds, and the run's parts.
+
+    Attributes:
+        recipe: its choices, as the data settled them (`recipe.yaml`).
+        trainer: with the trained model, the log and the state; the weights are those that were written.
+    """
+
+    def __init__(self, results: Mapping[str, Any], recipe: RunRecipe, trainer: TaggerTrainer) -> None:
+        super().__init__(results)
+        self.recipe = recipe
+        self.trainer = trainer
+
+
 class TrainingRun:
     """A run in its folder, from its recipe to its results.
 
@@ -48,6 +69,7 @@ class TrainingRun:
         output_dir: the folder, which `claimed_folder` has made and keeps from others.
         resume: go on from the last checkpoint in the folder, if there is one.
         console: where progress is shown; by default standard error, of the main process.
+        callbacks: for the trainer, beside the run's own.
 
     Attributes:
         training: the training arguments, ours and the recipe's.
@@ -64,7 +86,9 @@ class TrainingRun:
         output_dir: str | Path,
         resume: bool,
         console: Console | None,
+        callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
+        self.callbacks = callbacks
         self.console = console or Console(stderr=True, quiet=not is_main_process())
         if self.console.quiet or not self.console.is_terminal:
             disable_progress_bars()
@@ -107,7 +131,8 @@ class TrainingRun:
         if self.checkpoint is not None:
             _check_shape(model.config, self.checkpoint)
         progress = ProgressReport(self.console)
-        trainer = _make_trainer(trainer_class, recipe, progress, model=model, args=self.arguments, **parts)
+        callbacks = [progress, *self.callbacks]
+        trainer = _make_trainer(trainer_class, recipe, callbacks, model=model, args=self.arguments, **parts)
         if trainer.is_world_process_zero():  # now that this run can begin
             folder = self.folder / CHECKPOINTS
             for earlier in unreadable(folder) if self.resume else checkpoints_in(folder):
@@ -131,6 +156,11 @@ class TrainingRun:
             **environment_facts(trainer.args.device),
             "course": course(trainer.state.log_history),
         }
+
+    def finish(self, results: Mapping[str, Any]) -> FinishedRun:
+        """Write the tagger, and give what there is of the run."""
+        self.write(results)
+        return FinishedRun(results, self.recipe, self.trainer)
 
     def write(self, results: Mapping[str, Any]) -> None:
         """Write the model and its tokenizer, `recipe.yaml` (resolved), `results.json` and the card, `README.md`.
@@ -246,10 +276,9 @@ def _check_numbers(training: Mapping[str, Any]) -> None:
 
 
 def _make_trainer(
-    trainer: Callable[..., TaggerTrainer], recipe: RunRecipe, progress: ProgressReport, **parts: Any
+    trainer: Callable[..., TaggerTrainer], recipe: RunRecipe, callbacks: list[TrainerCallback], **parts: Any
 ) -> Any:
     """A trainer by a recipe: its learning rate's course, its average's decay and its patience."""
-    callbacks: list[Any] = [progress]
     if recipe.early_stopping_patience and parts.get("eval_dataset") is not None:
         callbacks.append(EarlyStoppingCallback(recipe.early_stopping_patience))
     choices = {name: getattr(recipe, name) for name in ("average_decay", "epoch_decay", "halving_from")}

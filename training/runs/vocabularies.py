@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
-from datasets import DatasetDict
-
 from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape
 from tagsmith.modeling.tag_grammar import span_labels
 from tagsmith.tokenization.composed import check_normalization
@@ -18,14 +16,15 @@ from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.tokenization.words import SPLITTERS
 from tagsmith.training.batches.preparation import choose_splitter, training_words
-from tagsmith.training.data.corpora import is_plain, label_names, said
+from tagsmith.training.data.corpora import said
+from tagsmith.training.data.corpus import Corpus, label_names
 from tagsmith.training.runs.earlier_tagger import EarlierTagger
 from tagsmith.training.runs.pretrained_vectors import PretrainedVectors, read_vectors
 from tagsmith.training.runs.recipe import Recipe
 
 _KEPT = ("splitter", "lowercase", "zero_digits", "normalization", "max_word_characters")  # of an earlier tagger
 
-Corpora = Mapping[str | None, DatasetDict]  # by head; under None that of a tagger of one
+Corpora = Mapping[str | None, Corpus]  # by head; under None that of a tagger of one
 
 
 class Vocabularies(NamedTuple):
@@ -100,7 +99,7 @@ def _check_languages(recipe: Recipe, heads: Mapping[str | None, HeadShape]) -> N
         raise InputError(f"the recipe's vectors.paths name {min(unknown)!r}, which is no language of this run")
 
 
-def _head(recipe: Recipe, name: str | None, corpus: DatasetDict, language: str | None) -> HeadShape:
+def _head(recipe: Recipe, name: str | None, corpus: Corpus, language: str | None) -> HeadShape:
     """The tags that a corpus calls for."""
     train = corpus["train"]
     if not len(train):
@@ -108,7 +107,7 @@ def _head(recipe: Recipe, name: str | None, corpus: DatasetDict, language: str |
     known = set(label_names(train))
     if not known:
         raise InputError(f"{said(name)}the training data has no spans: there is nothing to learn")
-    plain = is_plain(train)
+    plain = corpus.is_plain()
     scheme = "plain" if plain else canonical_scheme(recipe.tag_scheme)
     if scheme == "plain" and not plain:
         raise InputError(
@@ -117,7 +116,7 @@ def _head(recipe: Recipe, name: str | None, corpus: DatasetDict, language: str |
     found = set()
     if "dev" in corpus:
         found = set(label_names(corpus["dev"]))
-        if is_plain(corpus["dev"]) != plain:
+        if corpus.is_plain("dev") != plain:
             raise InputError(
                 f"{said(name)}train and dev do not have the same kind of tags: one has spans, the other a plain tag "
                 "for each word",

@@ -5,26 +5,25 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.constants import HF_HUB_CACHE
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel
 from transformers import pipeline as transformers_pipeline
 
 import tagsmith
-from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
-from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
+from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import parse_json
-from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.data.hub_names import may_be_on_hub, say_shadowed
+from tagsmith.training.families import FAMILIES, TASK, register
 from tagsmith.training.machine.full_disks import MOVE_CACHE, writing
 from tagsmith.training.tagging.hub_errors import hub_error
+from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER, check_folder
 
-_CONFIGS: dict[str, Any] = {config.model_type: config for config in (HierarchicalTaggerConfig, ByteToSpanConfig)}
 # Written by transformers and its Trainer beside the fields of a configuration.
 _BESIDE = re.compile(r"auto_map|custom_pipelines|torch_dtype|use_cache|\w+_token_id")
 _UPGRADE = "If a newer tagsmith has made it, upgrade: pip install --upgrade tagsmith."
@@ -33,7 +32,24 @@ _WEIGHTS = ("dtype", "torch_dtype", "device_map", "config")  # of `transformers.
 _LAYERS, _WIDTH = 100, 100_000  # what may stand in a configuration however small the weights are: fields not in use
 
 
-def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any) -> Any:
+def pipeline(model: str | os.PathLike[str] | PreTrainedModel = DEFAULT_TAGGER, **kwargs: Any) -> SpanTaggingPipeline:
+    """The span-tagging pipeline of a tagger.
+
+    Args:
+        model: a folder, a name on the Hub, or a model (then give its `tokenizer` too); by default the tagger that
+            comes with the package (`DEFAULT_TAGGER`).
+        **kwargs: what `transformers.pipeline` takes, and the pipeline's own parameters.
+
+    Raises:
+        InputError: what is wrong with the folder or the repository, or why the Hub does not give it.
+    """
+    if isinstance(model, str | os.PathLike):
+        return load_tagger(model, **kwargs)
+    register()
+    return cast(SpanTaggingPipeline, transformers_pipeline(TASK, model=model, **kwargs))
+
+
+def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any) -> SpanTaggingPipeline:
     """The pipeline of a tagger, of either family.
 
     Args:
@@ -44,6 +60,7 @@ def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any
     Raises:
         InputError: what is wrong with the folder or the repository, or why the Hub does not give it.
     """
+    register()
     model = os.fspath(model)
     source = {name: kwargs.pop(name) for name in _SOURCE if kwargs.get(name) is not None}
     loading = {name: kwargs.pop(name) for name in _WEIGHTS if kwargs.get(name) is not None}
@@ -59,17 +76,17 @@ def load_tagger(model: str | os.PathLike[str], int8: bool = False, **kwargs: Any
             tokenizer = given
             if given is None or isinstance(given, str):
                 tokenizer = AutoTokenizer.from_pretrained(given or model, **source)
-            _check_tokenizer(tokenizer, tagger.config, model)
+            FAMILIES[tagger.config.model_type].check_tokenizer.load()(tokenizer, tagger.config, model)
             if int8:
                 kwargs = {"device": "cpu", **kwargs, "int8": True}
-            return transformers_pipeline("span-tagging", model=tagger, tokenizer=tokenizer, **kwargs)
+            return cast(SpanTaggingPipeline, transformers_pipeline(TASK, model=tagger, tokenizer=tokenizer, **kwargs))
     except InputError:
         raise
     except SafetensorError as error:
         message = f"the tagger cannot be loaded: its weights are damaged ({error})"
         raise InputError(message, path=model, fix="Fetch it again.") from error
     except TypeError as error:
-        if " parameter " in str(error) and str(error).startswith("span-tagging"):  # the caller's mistake
+        if " parameter " in str(error) and str(error).startswith(TASK):  # the caller's mistake
             raise
         raise _unclear(error, model) from error
     except Exception as error:  # whatever a broken folder makes the libraries raise
@@ -84,7 +101,7 @@ def _unclear(error: Exception, model: str) -> InputError:
 def _config_file(model: str, **source: Any) -> str:
     """The path of a tagger's config.json, after a look whether its other files are there."""
     if os.path.exists(model):
-        tagsmith.check_folder(model)
+        check_folder(model)
         say_shadowed(model)
         return os.path.join(model, "config.json")
     if not may_be_on_hub(model):
@@ -108,9 +125,9 @@ def _check_config(path: str, model: str) -> None:
     except (ValueError, TypeError) as error:
         raise InputError(f"config.json cannot be read: {error}", path=model) from error
     kind = content.get("model_type")
-    if kind not in _CONFIGS:
+    if kind not in FAMILIES:
         raise InputError(f"this is no tagger, but a model of type {kind!r}", path=model, fix=_UPGRADE)
-    unknown = sorted(set(content) - _CONFIGS[kind]().to_dict().keys())
+    unknown = sorted(set(content) - FAMILIES[kind].config.load()().to_dict().keys())
     if unknown := [name for name in unknown if not _BESIDE.fullmatch(name)]:
         found = f"config.json has what tagsmith {tagsmith.__version__} does not know: {', '.join(unknown)}"
         raise InputError(found, path=model, fix=_UPGRADE)
@@ -163,37 +180,3 @@ def _load_weights(model: str, **options: Any) -> Any:
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise InputError(f"the weights are damaged: {name} holds what is no finite number", path=model)
     return tagger
-
-
-def _check_tokenizer(tokenizer: Any, config: Any, model: str) -> None:
-    """See that words, characters, labels and gazetteer are those that the network was made for."""
-    if (found := _ids(tokenizer)) != (wanted := _ids(config)):
-        sizes = f"{_listed(found)} ids, and config.json {_listed(wanted)}"
-        raise InputError(f"the files are of two taggers: the tokenizer's have {sizes}", path=model)
-    if isinstance(config, ByteToSpanConfig):
-        if list(tokenizer.labels) != config.span_labels:
-            raise InputError("the files are of two taggers: their labels differ", path=model)
-        return
-    characters = (tokenizer.character_vocab_size, config.character_vocab_size)
-    if config.character_encoder != "none" and characters[0] != characters[1]:
-        sizes = "vocab.json has ids for {:,} characters, and config.json {:,}".format(*characters)
-        raise InputError(f"the files are of two taggers: {sizes}", path=model)
-    width = tokenizer.gazetteer.num_features if tokenizer.gazetteer is not None else 0
-    if config.gazetteer_size and not width:
-        raise InputError("this is not the whole folder of a tagger: gazetteer.json is missing", path=model)
-    if width != config.gazetteer_size:
-        sizes = f"gazetteer.json gives {width} features, and config.json has {config.gazetteer_size}"
-        raise InputError(f"the files are of two taggers: {sizes}", path=model)
-
-
-def _ids(part: Any) -> dict[str | None, int]:
-    """How many ids a tokenizer gives, or a configuration expects: of words, by language where each has its own."""
-    if isinstance(part, HierarchicalTaggerConfig):
-        return {name: size for name, (size, _) in part.vocabularies.items()}
-    if isinstance(part, HierarchicalTaggerTokenizer):
-        return {name: len(words) + 2 for name, words in part.vocabularies.items()}
-    return {None: part.vocab_size}
-
-
-def _listed(sizes: dict[str | None, int]) -> str:
-    return ", ".join(f"{name} {size:,}" if name else f"{size:,}" for name, size in sizes.items())

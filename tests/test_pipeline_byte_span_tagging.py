@@ -482,7 +482,6 @@ class TestLoading:
                 "int8",
                 "recurrent",
                 "recurrent_cells",
-                "state_crf",
                 "tag_grammar",
                 "tag_spans",
                 "word_cache",

@@ -254,7 +254,7 @@ class TestHandDown:
         earlier = EarlierTagger.__new__(EarlierTagger)
         earlier.model, earlier.tokenizer = with_ngrams(old, {"ner": LOC}, before), old
         tokenizer = make_tokenizer(after, earlier=old)
-        known = earlier.with_ngrams(counted(after), ["ngrams"])
+        known = earlier.with_ngrams(counted(after), ["characters"])
         model = with_ngrams(tokenizer, {"ner": LOC, "kinds": KINDS}, known)
         earlier.hand_down(model, tokenizer, list(PARTS))
         torch.testing.assert_close(
@@ -282,26 +282,23 @@ class TestNgrams:
 
     def test_frozen_ones_have_none_beside_them(self) -> None:
         earlier = self.earlier()
-        assert earlier.with_ngrams(counted(AFTER), ["ngrams"]).tolist() == counted(BEFORE).tolist()
+        assert earlier.with_ngrams(counted(AFTER), ["characters"]).tolist() == counted(BEFORE).tolist()
 
 
 class TestFreeze:
-    @pytest.mark.parametrize("parts", [[], ["characters"], ["ngrams"], ["words"], ["word_encoder"], list(PARTS)])
+    @pytest.mark.parametrize("parts", [[], ["characters"], ["words"], ["word_encoder"], list(PARTS)])
     def test_parts(self, parts: list[str]) -> None:
         tokenizer = make_tokenizer({"en": BEFORE, "es": AFTER})
         heads: Heads = {"en": in_language(LOC, "en"), "es": in_language(LOC, "es")}
         model = make_model(tokenizer, heads, "characters", ngram_sizes=[2], ngram_rows=3)
         freeze(model, parts)
-        kinds = {
-            "characters": "encoder.characters.",
-            "ngrams": "encoder.ngrams.",
-            "words": ".words.",
-            "word_encoder": ".recurrent.",
-        }
+        kinds = {"words": ".words.", "word_encoder": ".recurrent."}
         for name, parameter in model.named_parameters():
-            held = any(kinds[part] in name and (part == "characters" or ".characters." not in name) for part in parts)
+            of_characters = name.startswith(("encoder.characters.", "encoder.ngrams."))
+            held = of_characters and "characters" in parts
+            held = held or any(part in parts and kind in name and not of_characters for part, kind in kinds.items())
             assert parameter.requires_grad == (not held), name
 
     def test_an_unknown_part(self, joint: EarlierTagger) -> None:
-        with pytest.raises(InputError, match=r"freeze names 'heads'.*Use some of characters, ngrams, words, word_"):
+        with pytest.raises(InputError, match=r"freeze names 'heads'.*Use some of characters, words, word_encoder"):
             freeze(joint.model, ["heads"])

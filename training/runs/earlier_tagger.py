@@ -23,8 +23,7 @@ _SHAPE += ["character_filters", "character_window", "ngram_sizes", "ngram_embedd
 
 # Parts of a tagger that can be kept as they are, by the names of their parameters.
 PARTS = {
-    "characters": r"encoder\.characters\..*",
-    "ngrams": r"encoder\.ngrams\..*",
+    "characters": r"encoder\.(characters|ngrams)\..*",
     "words": r"encoder\.readers\.[^.]+\.words\..*",
     "word_encoder": r"encoder\.readers\.[^.]+\.recurrent\..*",
 }
@@ -99,7 +98,7 @@ class EarlierTagger:
     def with_ngrams(self, counted: Tensor, frozen: Collection[str]) -> Tensor:
         """The hashes of the n-grams that have an embedding, with those counted in new data unless they are frozen."""
         known = self.model.encoder.ngrams.hashes.long()
-        return known if "ngrams" in frozen else torch.cat([known, counted]).unique()
+        return known if "characters" in frozen else torch.cat([known, counted]).unique()
 
     @torch.no_grad()
     def hand_down(

@@ -79,13 +79,8 @@ def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger 
     scheme = heads[None].tag_scheme if None in heads else recipe.tag_scheme
     tokenizer_options = dataclasses.replace(recipe.tokenizer, **options)
     settled = dataclasses.replace(recipe, tag_scheme=scheme, tokenizer=tokenizer_options)
-    return Vocabularies(
-        settled,
-        tokenizer,
-        heads,
-        vectors,
-        _ngrams(recipe, {composed(word, tokenizer.normalization) for word in spellings}, earlier),
-    )
+    spellings = {composed(word, tokenizer.normalization) for word in spellings}
+    return Vocabularies(settled, tokenizer, heads, vectors, _ngrams(recipe, spellings, earlier))
 
 
 def _noted(sentences: Iterable[list[str]], spellings: set[str]) -> Iterator[list[str]]:

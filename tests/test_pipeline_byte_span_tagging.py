@@ -88,7 +88,9 @@ class Oracle:
     def __init__(self, tokenizer: ByteToSpanTokenizer, gold: dict[bytes, list[tuple[int, int, str]]]) -> None:
         self.tokenizer, self.gold, self.sizes = tokenizer, gold, list[int]()
 
-    def __call__(self, input_ids: Tensor, attention_mask: Tensor, recall_bias: float | None) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, input_ids: Tensor, attention_mask: Tensor, recall_bias: float | None, num_beams: int
+    ) -> tuple[Tensor, Tensor]:
         self.sizes.append(len(input_ids))
         rows = [self.symbols(bytes(row[mask].tolist())) for row, mask in zip(input_ids, attention_mask, strict=True)]
         written = torch.full((len(rows), max(map(len, rows))), self.tokenizer.layout.stop)

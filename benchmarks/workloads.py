@@ -16,9 +16,11 @@ from datasets import concatenate_datasets
 from matrix_products import (
     decoding_products,
     hierarchical_products,
+    reading_products,
     spelling_products,
     symbols_written,
     table_products,
+    tag_products,
     training_products,
 )
 from torch.utils.data import DataLoader
@@ -240,6 +242,7 @@ class TaggingWork:
         if case.work == "rate":
             if self.reads_bytes:
                 self._count_calls(self.model, "decode_spans", self._bytes)
+                self._count_calls(self.model, "score_tags", self._tags)
             else:
                 self._count_calls(self.model, "predict_heads", self._words)
                 self._count_calls(self.model.encoder, "word_table", self._table)
@@ -292,6 +295,11 @@ class TaggingWork:
 
     def _spelling(self, _: Any, __: Any, ids: Any) -> dict[str, int]:
         return {"operations": spelling_products(self.model.encoder.characters, torch.from_numpy(ids))}
+
+    def _tags(self, arguments: Any, _: Any, __: Any) -> dict[str, int]:
+        mask = arguments[1].bool()
+        operations = reading_products(self.model, mask) + tag_products(self.model, mask.numel())
+        return {"batches": 1, "operations": operations, "windows": len(mask)}
 
     def _bytes(self, arguments: Any, _: Any, result: Any) -> dict[str, int]:
         mask, written = arguments[1].bool(), result[0]

@@ -77,8 +77,11 @@ def spelling_products(characters: CharacterEncoder, ids: Tensor) -> int:
 def reading_products(model: ByteToSpanForSpanTagging, mask: Tensor) -> int:
     """Windows read: `(windows, bytes)` bool."""
     inner = model.model
-    reader = inner.writer if inner.reader is None else inner.reader
-    count = embedded_products(reader, inner.embedding, inner.dropout, int(mask.sum()))
+    reader, steps = inner.writer if inner.reader is None else inner.reader, int(mask.sum())
+    if inner.ngrams is None:
+        count = embedded_products(reader, inner.embedding, inner.dropout, steps)
+    else:  # no byte's embedding stands for itself
+        count = recurrent_products(reader, steps)
     return count + (0 if inner.bridge is None else 2 * len(mask) * inner.bridge.weight.numel())
 
 
@@ -102,13 +105,19 @@ def training_products(model: Any, batch: Mapping[str, Any]) -> int:
         return 3 * hierarchical_products(model, batch, [batch.get("head")])
     mask, labels, inner = batch["attention_mask"].bool(), batch["labels"], model.model
     written = embedded_products(inner.writer, inner.embedding, inner.dropout, int((labels >= 0).sum()))
-    return 3 * (reading_products(model, mask) + written + scoring_products(model, labels.numel(), mask.shape[1]))
+    scored = scoring_products(model, labels.numel(), mask.shape[1]) + tag_products(model, mask.numel())
+    return 3 * (reading_products(model, mask) + written + scored)
 
 
 def symbols_written(symbols: Tensor, stop: int) -> int:
     """Symbols that `decode_spans` computed, `(windows, symbols)`: of each window those up to its first STOP."""
     before = (symbols != stop).long().cumprod(1).sum(1)
     return int((before + 1).clamp(max=symbols.shape[1]).sum())
+
+
+def tag_products(model: ByteToSpanForSpanTagging, places: int) -> int:
+    """The tags of so many bytes, padding among them; none for a model without."""
+    return 0 if model.tag_scores is None else 2 * places * model.tag_scores.weight.numel()
 
 
 def decoding_products(model: ByteToSpanForSpanTagging, mask: Tensor, symbols: Tensor) -> int:

@@ -16,16 +16,17 @@ from datasets import concatenate_datasets
 from matrix_products import (
     decoding_products,
     hierarchical_products,
+    reading_products,
     spelling_products,
     symbols_written,
     table_products,
+    tag_products,
     training_products,
 )
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 
 import tagsmith
-from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
@@ -40,6 +41,7 @@ from tagsmith.training.batches.window_dataset import WindowCollator, WindowDatas
 from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.data.corpus import label_names
 from tagsmith.training.data.sample import sample_files
+from tagsmith.training.runs.byte_run import make_byte_model
 from tagsmith.training.runs.pretrained_vectors import set_vectors
 from tagsmith.training.runs.recipe import ByteRecipe, Recipe, RunRecipe, VectorOptions, read_recipe
 from tagsmith.training.runs.vocabularies import build_vocabularies
@@ -104,10 +106,10 @@ def tagger_of(case: Case, corpus: Any) -> tuple[RunRecipe, Any, Any]:
     torch.manual_seed(1)
     if isinstance(recipe, ByteRecipe):
         labels = label_names(corpus["train"])
-        config = ByteToSpanConfig.for_tags(labels, **recipe.model)
-        return recipe, ByteToSpanForSpanTagging(config), ByteToSpanTokenizer(config.window_size, labels)
+        model = make_byte_model(recipe, labels, [ByteCorpus.of(corpus["train"], labels)])
+        return recipe, model, ByteToSpanTokenizer(model.config.window_size, labels)
     assert isinstance(recipe, Recipe)
-    recipe, tokenizer, shapes, vectors = build_vocabularies(recipe, {None: corpus})
+    recipe, tokenizer, shapes, vectors, ngrams = build_vocabularies(recipe, {None: corpus})
     shape = HeadShape([f"T{n}" for n in range(case.tags)], "plain") if case.tags else shapes[None]
     parts: dict[str, Any] = {"id2label": dict(enumerate(shape.tags)), "tag_scheme": shape.tag_scheme}
     parts["label2id"] = {tag: index for index, tag in enumerate(shape.tags)}
@@ -115,7 +117,7 @@ def tagger_of(case: Case, corpus: Any) -> tuple[RunRecipe, Any, Any]:
         heads = {f"head-{n}": shape.to_dict() for n in range(case.heads)}
         parts = {"id2label": {}, "label2id": {}, "sharing": "encoder", "heads": heads}
     config = HierarchicalTaggerConfig(
-        **recipe.model,
+        **{**recipe.model, "ngram_rows": 0 if ngrams is None else len(ngrams)},
         **parts,
         vocab_size=tokenizer.vocab_size,
         rare_word_id=tokenizer.rare_word_id,
@@ -123,9 +125,11 @@ def tagger_of(case: Case, corpus: Any) -> tuple[RunRecipe, Any, Any]:
         character_vocab_size=tokenizer.character_vocab_size,
         rare_character_id=tokenizer.rare_character_id,
     )
-    model = HierarchicalTaggerForTokenClassification(config)
-    set_vectors(model, tokenizer, vectors)
-    return recipe, model, tokenizer
+    tagger = HierarchicalTaggerForTokenClassification(config)
+    set_vectors(tagger, tokenizer, vectors)
+    if ngrams is not None:
+        tagger.encoder.set_ngrams(ngrams, tokenizer.characters)
+    return recipe, tagger, tokenizer
 
 
 class TrainingWork:
@@ -184,7 +188,7 @@ class TrainingWork:
 
 def _windows(case: Case, recipe: Any, model: Any, tokenizer: Any, corpus: Any) -> Iterator[dict[str, Any]]:
     encoded = ByteCorpus.of(corpus["train"], list(tokenizer.labels))
-    data = WindowDataset([encoded], tokenizer.layout, recipe.line_share)
+    data = WindowDataset([encoded], tokenizer.layout, recipe.line_share, model.config.tag_loss > 0)
     sampler = WindowSampler([len(data)], seed=1)
     loader = DataLoader(data, case.batch_size, sampler=sampler, collate_fn=WindowCollator())
     return _epochs(loader, sampler)
@@ -239,6 +243,7 @@ class TaggingWork:
         if case.work == "rate":
             if self.reads_bytes:
                 self._count_calls(self.model, "decode_spans", self._bytes)
+                self._count_calls(self.model, "score_tags", self._tags)
             else:
                 self._count_calls(self.model, "predict_heads", self._words)
                 self._count_calls(self.model.encoder, "word_table", self._table)
@@ -291,6 +296,11 @@ class TaggingWork:
 
     def _spelling(self, _: Any, __: Any, ids: Any) -> dict[str, int]:
         return {"operations": spelling_products(self.model.encoder.characters, torch.from_numpy(ids))}
+
+    def _tags(self, arguments: Any, _: Any, __: Any) -> dict[str, int]:
+        mask = arguments[1].bool()
+        operations = reading_products(self.model, mask) + tag_products(self.model, mask.numel())
+        return {"batches": 1, "operations": operations, "windows": len(mask)}
 
     def _bytes(self, arguments: Any, _: Any, result: Any) -> dict[str, int]:
         mask, written = arguments[1].bool(), result[0]

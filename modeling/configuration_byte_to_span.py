@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .byte_tags import byte_tags
+from .ngram_embedding import check_ngrams
 from .remote_code import known_fields, save_with_code
 
 GO_ID, DROP_ID, PAD_ID, FIRST_START = 256, 257, 258, 259
@@ -32,10 +34,20 @@ class ByteToSpanConfig(PreTrainedConfig):
         encoder_hidden_size: state of a bidirectional encoder, for each direction.
         encoder_num_layers: its layers.
         attention: look back at the states of the bytes at each step; the scores also point at start positions.
+        ngram_sizes: of the byte n-grams whose embeddings are added to those of the bytes that they begin and end at;
+            None or an empty list for a model without.
+        ngram_rows: how many n-grams have embeddings; in a recipe, how many at most, the most frequent first.
+        ngram_min_count: how often the training data must have an n-gram for it to have them.
+        ngram_dropout: how often all n-grams of a window are left out while training.
+        tag_loss: weight, beside the loss of spans, of that of the bytes' own tags (BIOES), by a layer upon the states
+            of the bytes; 0 for a model without that layer.
+        decode: how spans are found in a text. "spans", windows write them, as in the paper; "tags", the best tags of
+            all bytes, by what overlapping windows say of each, which needs `tag_loss`.
         embedding_dropout: on embeddings.
         hidden_dropout: between layers and before the output.
         byte_dropout: how often a byte is read as DROP while training.
-        recall_bias: taken from STOP's score while tagging; above 0 more spans are found, below 0 fewer.
+        recall_bias: taken from STOP's score while tagging, or from that of the tag O; above 0 more spans are found,
+            below 0 fewer.
         min_score: spans that score below are left out while tagging.
         initializer_range: weights start uniform within plus and minus this.
     """
@@ -51,6 +63,12 @@ class ByteToSpanConfig(PreTrainedConfig):
     encoder_hidden_size: int = 128
     encoder_num_layers: int = 2
     attention: bool = False
+    ngram_sizes: list[int] | None = None
+    ngram_rows: int = 0
+    ngram_min_count: int = 20
+    ngram_dropout: float | int = 0.0
+    tag_loss: float | int = 0.0
+    decode: Literal["spans", "tags"] = "spans"
     embedding_dropout: float | int = 0.0
     hidden_dropout: float | int = 0.0
     byte_dropout: float | int = 0.0
@@ -99,15 +117,20 @@ class ByteToSpanConfig(PreTrainedConfig):
     def validate_sizes(self) -> None:
         """Widths, depths and windows that a network can have."""
         names = ("window_size", "embedding_size", "hidden_size", "num_hidden_layers")
-        for name in (*names, "encoder_hidden_size", "encoder_num_layers"):
+        for name in (*names, "encoder_hidden_size", "encoder_num_layers", "ngram_min_count"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        check_ngrams(self.ngram_sizes, self.ngram_rows)
 
     def validate_rates(self) -> None:
         """Dropout within [0, 1), scores within [0, 1]."""
-        for name in ("embedding_dropout", "hidden_dropout", "byte_dropout"):
+        for name in ("embedding_dropout", "hidden_dropout", "byte_dropout", "ngram_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1.")
+        if self.tag_loss < 0:
+            raise ValueError(f"tag_loss is {self.tag_loss}; it cannot be negative.")
+        if self.decode == "tags" and not self.tag_loss:
+            raise ValueError('This model has no layer of tags to decode by. Give tag_loss above 0, or decode "spans".')
         if not 0 <= self.min_score <= 1:
             raise ValueError(f"min_score is {self.min_score}; it must lie between 0 and 1.")
 
@@ -125,6 +148,11 @@ class ByteToSpanConfig(PreTrainedConfig):
     def span_labels(self) -> list[str]:
         """The labels of spans, in the order of their ids."""
         return [self.id2label[index] for index in range(len(self.id2label))]
+
+    @property
+    def byte_tags(self) -> list[str]:
+        """The tags of bytes, in the order of their ids."""
+        return byte_tags(self.span_labels)
 
     @property
     def first_length_id(self) -> int:

@@ -11,6 +11,7 @@ from huggingface_hub.dataclasses import strict
 from torch import nn
 from transformers import PreTrainedConfig
 
+from .ngram_embedding import check_ngrams
 from .remote_code import known_fields, save_with_code
 
 _NAME = re.compile(r"[\w-]+")  # of a head or a language
@@ -59,6 +60,12 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
         character_num_layers: its layers.
         character_filters: filters of the convolution.
         character_window: characters that a filter sees.
+        ngram_sizes: of the character n-grams, word boundaries among them, whose embeddings join what the character
+            encoder gives; None or an empty list for a tagger without.
+        ngram_rows: how many n-grams have an embedding; in a recipe, how many at most, the most frequent first.
+        ngram_embedding_size: its width.
+        ngram_min_count: in how many different words of the training data an n-gram must be to have one.
+        ngram_dropout: how often each n-gram of a word is left out while training.
         word_encoder: "gru", "lstm", "rnn", "sru" or "linear-rnn", read both ways; the last two compute all words at
             once but for a recurrence without matrices.
         hidden_size: state of the word encoder, for each direction.
@@ -105,6 +112,11 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     character_num_layers: int = 2
     character_filters: int = 30
     character_window: int = 3
+    ngram_sizes: list[int] | None = None
+    ngram_rows: int = 0
+    ngram_embedding_size: int = 50
+    ngram_min_count: int = 5
+    ngram_dropout: float | int = 0.0
     word_encoder: Literal["gru", "lstm", "rnn", "sru", "linear-rnn"] = "gru"
     hidden_size: int = 300
     num_hidden_layers: int = 2
@@ -156,21 +168,24 @@ class HierarchicalTaggerConfig(PreTrainedConfig):
     def validate_sizes(self) -> None:
         """Widths and depths that a network can have."""
         parts = ("embedding_size", "hidden_size", "num_layers", "filters", "window", "vocab_size")
-        for name in ("vocab_size", "hidden_size", "num_hidden_layers", *(f"character_{part}" for part in parts)):
+        names = [*(f"character_{part}" for part in parts), "ngram_embedding_size", "ngram_min_count"]
+        for name in ("vocab_size", "hidden_size", "num_hidden_layers", *names):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.word_embedding_size < 0 or self.gazetteer_size < 0:
             raise ValueError("word_embedding_size and gazetteer_size cannot be negative; 0 leaves the part out.")
+        check_ngrams(self.ngram_sizes, self.ngram_rows)
         if self.character_window % 2 == 0:
             raise ValueError(f"character_window is {self.character_window}; it must be odd, to centre on a character.")
         if self.output == "softmax" and self.transitions == "state":
             raise ValueError('A softmax has no transitions: leave transitions "static", or set output to "crf".')
-        if self.word_embedding_size == 0 and self.character_encoder == "none":
-            raise ValueError("The tagger reads nothing: give word_embedding_size above 0, or a character_encoder.")
+        if self.word_embedding_size == 0 and self.character_encoder == "none" and not self.ngram_sizes:
+            raise ValueError("The tagger reads nothing: give word_embedding_size, character_encoder or ngram_sizes.")
 
     def validate_rates(self) -> None:
         """Dropout within [0, 1), costs not negative."""
-        for name in ("rare_word_dropout", "embedding_dropout", "character_dropout", "hidden_dropout"):
+        parts = ("rare_word", "embedding", "character", "ngram", "hidden")
+        for name in (f"{part}_dropout" for part in parts):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1.")
         if self.cost < 0:

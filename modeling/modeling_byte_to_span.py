@@ -8,7 +8,8 @@ shape one stack of LSTMs reads the bytes and GO and writes the symbols, so that 
     .  ...  .   y_1  y_2 ... y_T          scores of the next symbol, from GO on
 
 By its configuration the reader is an LSTM of its own, or one that reads both ways, and the writer looks back at the
-bytes' states: attention, whose scores also point at start positions.
+bytes' states: attention, whose scores also point at start positions. Embeddings of n-grams join those of the bytes,
+and a layer upon the bytes' states tags each byte by itself, as another loss and another way to tag.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
 
 from .beam_search import beam_spans
+from .byte_tags import byte_tags
 from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
 from .dropout import Dropout
 from .label_smoothing import IMPOSSIBLE, summed_cross_entropy
+from .ngram_embedding import PRIME, NgramEmbedding
 from .recurrent import Packing, RecurrentLayer, RecurrentStack
 from .span_grammar import SpanGrammar
 
@@ -91,6 +94,7 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
         super().__init__(config)
         self.embedding = nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
         self.dropout = Dropout(config.embedding_dropout)
+        self.ngrams = self._table(config.ngram_rows) if config.ngram_sizes else None
         width, size, layers = config.embedding_size, config.hidden_size, config.num_hidden_layers
         self.writer = RecurrentStack("lstm", width, size, layers, 1, config.hidden_dropout)
         self.reader, self.bridge, self.memory_size = None, None, size
@@ -102,6 +106,27 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
             self.memory_size = self.reader.output_size
             self.bridge = nn.Linear(self.memory_size, 2 * layers * size)
         self.post_init()
+
+    def _table(self, rows: int) -> NgramEmbedding:
+        config = self.config
+        return NgramEmbedding(config.ngram_sizes or [], rows, config.embedding_size, config.ngram_dropout, ways=2)
+
+    @torch.no_grad()
+    def add_ngrams(self, hashes: Tensor) -> None:
+        """Have rows of these n-grams too, long `(n,)`; known ones keep theirs. An optimizer made before holds the old.
+
+        Raises:
+            ValueError: the model has no n-grams.
+        """
+        if self.ngrams is None:
+            raise ValueError("This model reads no n-grams (ngram_sizes).")
+        known = self.ngrams.hashes[self.ngrams.hashes < PRIME].to(hashes)
+        together, bound = torch.cat([known, hashes]).unique(), self.config.initializer_range
+        larger = self._table(len(together)).to(self.ngrams.embedding.weight)
+        larger.embedding.weight[1:].uniform_(-bound, bound)
+        larger.know(together)
+        larger.take_over(self.ngrams)
+        self.ngrams, self.config.ngram_rows = larger, len(together)
 
     def get_input_embeddings(self) -> nn.Module:
         """The table of bytes and symbols."""
@@ -132,7 +157,12 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
             dropped = torch.rand(ids.shape, device=ids.device) < self.config.byte_dropout
             ids = ids.masked_fill(dropped, DROP_ID)
         reader = self.writer if self.reader is None else self.reader
-        outputs, states = reader.read(self.embedding, self.dropout, ids, packing)
+        if self.ngrams is None:
+            outputs, states = reader.read(self.embedding, self.dropout, ids, packing)
+        else:
+            codes = packing.unpack(ids).masked_fill(~mask, -1)
+            ngrams = self.ngrams.of_bytes(codes.masked_fill(codes >= GO_ID, -1))  # nor of what is dropped
+            outputs, states = reader(self.dropout(self.embedding(ids) + packing.pack(ngrams)), packing)
         if self.bridge is not None:
             layers, size = self.config.num_hidden_layers, self.config.hidden_size
             states = self.bridge(states[:, -1, 0]).tanh().unflatten(1, (layers, 2, size))
@@ -194,6 +224,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         # The scores of positions and STOP, and those of labels apart: a label can be added, and they stay.
         self.positions = nn.Linear(width, config.stop_id + 1 - FIRST_START)
         self.label_scores = nn.Linear(width, len(config.id2label))
+        self.tag_scores = nn.Linear(self.model.memory_size, len(config.byte_tags)) if config.tag_loss else None
         self.post_init()
 
     @classmethod
@@ -218,11 +249,11 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         if len(set(labels)) < len(labels):
             raise ValueError(f"A label is given twice in {list(labels)}.")
         embedding, first, bound = self.model.embedding, self.config.stop_id + 1, self.config.initializer_range
-        ids = {label: index for index, label in enumerate(self.config.span_labels)}
-        sources = torch.tensor([ids.get(label, -1) for label in labels], device=embedding.weight.device)
-        known = sources >= 0
+        of_labels = _sources(self.config.span_labels, labels)
 
-        def rearrange(rows: Tensor) -> Tensor:
+        def rearrange(rows: Tensor, sources: Tensor = of_labels) -> Tensor:
+            sources = sources.to(rows.device)
+            known = sources >= 0
             fresh = torch.empty(len(sources), *rows.shape[1:], dtype=rows.dtype, device=rows.device)
             fresh.uniform_(-bound, bound)[known] = rows[sources[known]]
             return fresh
@@ -231,6 +262,10 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         embedding.weight = nn.Parameter(torch.cat([table[:first], rearrange(table[first:])]))
         scores.weight, scores.bias = nn.Parameter(rearrange(scores.weight)), nn.Parameter(rearrange(scores.bias))
         embedding.num_embeddings, scores.out_features = len(embedding.weight), len(labels)
+        if self.tag_scores is not None:
+            layer, of_tags = self.tag_scores, _sources(self.config.byte_tags, byte_tags(labels))
+            layer.weight, layer.bias = (nn.Parameter(rearrange(rows, of_tags)) for rows in (layer.weight, layer.bias))
+            layer.out_features = len(of_tags)
         self.config.id2label = dict(enumerate(labels))
         self.config.label2id = {label: index for index, label in enumerate(labels)}
 
@@ -292,6 +327,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         labels: Tensor | None = None,
         encoder_outputs: BytesRead | None = None,
         past_key_values: RecurrentState | None = None,
+        tag_labels: Tensor | None = None,
         use_cache: bool | None = None,
         return_dict: bool | None = None,
         output_attentions: bool | None = None,
@@ -307,6 +343,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             labels: `(batch, symbols)` of the spans and STOP, -100 at padding.
             encoder_outputs: the bytes as read, in place of `input_ids`.
             past_key_values: the state to go on from, in place of the bytes' end states.
+            tag_labels: `(batch, bytes)` of the bytes' tags, -100 at padding; taken with labels.
             use_cache: taken for `generate`'s sake; the state always comes back.
             return_dict: likewise; the output always is one.
             output_attentions: likewise, and not given.
@@ -314,9 +351,9 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             smoothing: of labels; share of the loss that is the mean over all symbols that can come.
 
         Returns:
-            `loss`, the cross entropy summed over symbols, mean over windows; `logits` `(batch, symbols, vocabulary)`,
-            of which only starts, lengths, STOP and labels can come; `past_key_values`, the state behind the last
-            symbol.
+            `loss`, the cross entropy summed over symbols, mean over windows, and with tags `tag_loss` times theirs,
+            summed over bytes; `logits` `(batch, symbols, vocabulary)`, of which only starts, lengths, STOP and labels
+            can come; `past_key_values`, the state behind the last symbol.
         """
         read = encoder_outputs
         if read is None:
@@ -334,7 +371,11 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         logits = self._score(self.dropout(hidden), read)
         loss = None
         if labels is not None:
-            loss = summed_cross_entropy(logits, labels, smoothing) / max(len(labels), 1)
+            summed = summed_cross_entropy(logits, labels, smoothing)
+            if self.tag_scores is not None and tag_labels is not None:
+                tags = self.tag_scores(self.dropout(read.last_hidden_state))
+                summed = summed + self.config.tag_loss * summed_cross_entropy(tags, tag_labels, smoothing)
+            loss = summed / max(len(labels), 1)
         written = decoder_input_ids.shape[1] + (past_key_values.length if past_key_values is not None else 0)
         return Seq2SeqLMOutput(
             loss=loss,
@@ -370,6 +411,23 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             starts = nn.functional.pad(pointing, (0, beyond), value=IMPOSSIBLE)
             logits = logits + nn.functional.pad(starts, (0, logits.shape[-1] - starts.shape[-1]))
         return nn.functional.pad(logits, (FIRST_START, 0), value=float("-inf"))
+
+    @torch.no_grad()
+    def score_tags(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """The log probabilities of the bytes' tags, each by itself: `(batch, bytes, tags)`, in float32.
+
+        Args:
+            input_ids: `(batch, bytes)`, padded by PAD.
+            attention_mask: `(batch, bytes)`, 1 for bytes.
+
+        Raises:
+            ValueError: the model was made without `tag_loss`.
+        """
+        if self.tag_scores is None:
+            raise ValueError("This model has no layer of tags (tag_loss is 0). Call decode_spans.")
+        read = self.model(input_ids, attention_mask)
+        scores: Tensor = self.tag_scores(self.dropout(read.last_hidden_state)).float().log_softmax(-1)
+        return scores
 
     @torch.no_grad()
     def decode_spans(
@@ -423,3 +481,9 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         for step, (which, symbol, chance) in enumerate(symbols):
             written[which, step], chances[which, step] = symbol, chance
         return written, chances
+
+
+def _sources(before: Sequence[str], after: Sequence[str]) -> Tensor:
+    """Where each name was before, -1 for a new one."""
+    places = {name: index for index, name in enumerate(before)}
+    return torch.tensor([places.get(name, -1) for name in after])

@@ -4,7 +4,7 @@ Yang, Salakhutdinov, Cohen (2016), *Multi-Task Cross-Lingual Sequence Tagging fr
 its configuration also the BiLSTM taggers that it grew out of (Lample et al. 2016; Ma and Hovy 2016).
 
     characters (batch, words, characters)
-        | distinct words only            embedding, encoder
+        | distinct words only            embedding, encoder; embeddings of n-grams
         v
     (distinct words, 2 * character_hidden_size)     words (batch, words)
         |                                                |  embedding
@@ -42,7 +42,7 @@ from .recurrent import Packing, RecurrentLayer
 from .state_crf import StateConditionalRandomField
 from .tag_grammar import span_labels
 from .tag_spans import spans_of_tags
-from .word_reader import CharacterEncoder, WordReader
+from .word_reader import CharacterEncoder, WordNgrams, WordReader
 
 SHARED = "shared"  # the name of a module that all heads have in common
 
@@ -99,7 +99,8 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
     def __init__(self, config: HierarchicalTaggerConfig) -> None:
         super().__init__(config)
         self.characters = None if config.character_encoder == "none" else CharacterEncoder(config)
-        spelling_size = 0 if self.characters is None else self.characters.output_size
+        self.ngrams = WordNgrams(config) if config.ngram_sizes else None
+        spelling_size = sum(part.output_size for part in self._spellers)
         self.readers = nn.ModuleDict(
             {name or SHARED: WordReader(config, name, spelling_size) for name in config.vocabularies}
         )
@@ -153,6 +154,21 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
             )
         self.reader(language).set_vectors(ids, vectors)
 
+    def set_ngrams(self, hashes: Tensor, characters: Sequence[str]) -> None:
+        """Have the rows of n-grams be those of the training data.
+
+        Args:
+            hashes: long `(ngram_rows,)`, each once.
+            characters: of the tokenizer, in the order of their ids.
+
+        Raises:
+            ValueError: the tagger reads no n-grams.
+        """
+        if self.ngrams is None:
+            raise ValueError("This tagger reads no n-grams (ngram_sizes).")
+        self.ngrams.know(hashes)
+        self.ngrams.spelt_by(characters)
+
     def forward(
         self,
         input_ids: Tensor,
@@ -191,21 +207,29 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         if table is not None:
             states, _ = reader.recurrent(ids, packing, table=table)
             return states
-        if self.characters is not None:
+        if self._spellers:
             if character_ids is None:
                 raise ValueError("This tagger reads characters: pass character_ids, which its tokenizer gives.")
-            spelling = self._spell(self.characters, packing.pack(character_ids))
+            spelling = self._spell_once(packing.pack(character_ids))
         return reader(ids, spelling, packing)
 
-    @staticmethod
-    def _spell(characters: CharacterEncoder, ids: Tensor) -> Tensor:
-        """Packed words `(steps, characters)` to `(steps, features)`; one that recurs in the batch is spelled once."""
+    @property
+    def _spellers(self) -> list[CharacterEncoder | WordNgrams]:
+        """What reads the characters of words."""
+        return [part for part in (self.characters, self.ngrams) if part is not None]
+
+    def spell(self, character_ids: Tensor) -> Tensor | None:
+        """What is made of words' characters `(words, characters)`: `(words, features)`; None if nothing is."""
+        parts = [part(character_ids) for part in self._spellers]
+        return torch.cat(parts, dim=-1) if parts else None
+
+    def _spell_once(self, ids: Tensor) -> Tensor | None:
+        """As `spell`, of packed words `(steps, characters)`; one that recurs in the batch is spelled once."""
         if not ids.numel():  # `unique` refuses what has no elements
-            spelling: Tensor = characters(ids)
-            return spelling
+            return self.spell(ids)
         distinct, inverse = torch.unique(ids, dim=0, return_inverse=True)
-        spelling = characters(distinct)[inverse]
-        return spelling
+        spelling = self.spell(distinct)
+        return None if spelling is None else spelling[inverse]
 
     @torch.no_grad()
     def word_table(self, input_ids: Tensor, spelling: Tensor | None = None, language: str | None = None) -> Tensor:
@@ -213,7 +237,7 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
 
         Args:
             input_ids: `(words,)`.
-            spelling: `(words, features)`, what `characters` makes of them.
+            spelling: `(words, features)`, what `spell` makes of them.
             language: whose words they are.
 
         Returns:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .byte_tags import ByteTagDecoder, TagAverage
 from .pipeline_span_tagging import Document, Entity, SpanTaggingPipeline
 
 Bytes = bytes | bytearray | memoryview
@@ -21,6 +22,7 @@ class _Document(Document):
 
     stream: Any  # the tokenizer's TextStream
     entities: list[Entity] = field(default_factory=list)
+    average: TagAverage = field(default_factory=TagAverage)  # of its windows' tags
 
 
 @dataclass
@@ -44,6 +46,9 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
     Windows of k bytes overlap, those of several texts go through the model together, and each is merged with the one
     before it as soon as it is tagged. A text that cannot be read raises when its turn comes.
 
+    With `decode: tags` in the configuration, what windows say of each byte is averaged, the best tags of the bytes
+    write the spans, and a score is the probability of a span's least probable tag.
+
     Args (of the constructor as defaults, or of a call):
         batch_size: windows that go through the model together (128).
         overlap: of two windows, in bytes (half a window); a span of up to `overlap + 1` bytes lies wholly in one.
@@ -61,10 +66,12 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         ValueError: the tokenizer's windows or labels are not the model's.
     """
 
-    _PARAMETERS = (("overlap", "errors"), ("recall_bias", "num_beams"), ("min_score",))
+    _PARAMETERS = (("overlap", "errors"), ("recall_bias", "num_beams"), ("min_score", "recall_bias"))
     _BATCH_SIZE = 128
     _BUFFERED = 1
     _TAKES = "a str or bytes, or a list or an iterator of them"
+
+    _decoder: ByteTagDecoder | None = None  # of the model's labels, made when it is first wanted
 
     def __init__(self, model: Any, tokenizer: Any = None, *args: Any, **kwargs: Any) -> None:
         config, layout = model.config, getattr(tokenizer, "layout", None)
@@ -115,16 +122,21 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
     def _forward(  # type: ignore[override]  # the parameters are those of the family
         self, input_tensors: dict[str, Any], recall_bias: float | None = None, num_beams: int = 1
     ) -> dict[str, Any]:
-        """Windows to symbols and their log probabilities, both `(windows, symbols)`."""
+        """Windows to symbols and their log probabilities, both `(windows, symbols)`; or to those of bytes' tags."""
         ids, mask = input_tensors["input_ids"], input_tensors["attention_mask"]
+        if self.model.config.decode == "tags":
+            return {"windows": input_tensors["windows"], "tags": self.model.score_tags(ids, mask)}
         symbols, log_chances = self.model.decode_spans(ids, mask, recall_bias, num_beams)
         return {"windows": input_tensors["windows"], "symbols": symbols, "log_chances": log_chances}
 
     def postprocess(  # type: ignore[override]
-        self, model_outputs: dict[str, Any], min_score: float | None = None
+        self, model_outputs: dict[str, Any], min_score: float | None = None, recall_bias: float | None = None
     ) -> None:
         """Give each document the spans of its windows that no later window can touch."""
         windows: list[_Window] = model_outputs["windows"]
+        if "tags" in model_outputs:
+            self._read_tags(windows, model_outputs["tags"].numpy(), min_score, recall_bias)
+            return
         symbols: Tensor = model_outputs["symbols"]
         lengths = np.array([len(window.data) for window in windows])
         found = self.tokenizer.codec.decode_batch(symbols.numpy(), lengths)
@@ -141,11 +153,43 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
             first = after
 
     def _finish(  # type: ignore[override]
-        self, document: _Document, min_score: float | None = None, **_: Any
+        self, document: _Document, min_score: float | None = None, recall_bias: float | None = None, **_: Any
     ) -> list[Entity]:
         """The spans of a document that is tagged."""
-        self._take(document, document.stream.finish(), min_score)
+        if self.model.config.decode == "tags":
+            rest = [(document, *stretch) for stretch in document.average.finish()]
+            self._write_spans(rest, min_score, recall_bias)
+        else:
+            self._take(document, document.stream.finish(), min_score)
         return document.entities
+
+    def _read_tags(
+        self, windows: list[_Window], scores: np.ndarray, min_score: float | None, recall_bias: float | None
+    ) -> None:
+        """Average what windows say, `(windows, bytes, tags)`, and tag the stretches that are whole."""
+        stretches = []
+        for window, row in zip(windows, scores, strict=True):
+            document = window.document
+            stretches += [(document, *part) for part in document.average.add(window.start, row[: len(window.data)])]
+            document.pending -= 1
+            if document.read and not document.pending:  # now, with others, and not each for itself in the end
+                stretches += [(document, *part) for part in document.average.finish()]
+        self._write_spans(stretches, min_score, recall_bias)
+
+    def _write_spans(
+        self,
+        stretches: list[tuple[_Document, int, np.ndarray]],
+        min_score: float | None,
+        recall_bias: float | None,
+    ) -> None:
+        """Give documents the spans of their next stretches, each with its offset."""
+        if self._decoder is None:
+            self._decoder = ByteTagDecoder(list(self.tokenizer.labels))
+        bias = self.model.config.recall_bias if recall_bias is None else recall_bias
+        decoded = self._decoder.decode([scores for _, _, scores in stretches], bias)
+        for (document, first, scores), spans in zip(stretches, decoded, strict=True):
+            moved = [(first + start, first + end, label, score) for start, end, label, score in spans]
+            self._take(document, document.stream.locate(moved, first + len(scores)), min_score)
 
     def _take(self, document: _Document, spans: Iterable[Any], min_score: float | None) -> None:
         """Keep the merged spans that score well enough."""

@@ -61,9 +61,8 @@ class WordCache:
         self.rows = {word: row for row, word in enumerate(known)}
 
     def _read(self, words: list[str]) -> Tensor:
-        device, spelling = self.encoder.device, None
-        if self.encoder.characters is not None:
-            spelling = self.encoder.characters(torch.from_numpy(self.tokenizer.spell(words)).to(device))
+        device = self.encoder.device
+        spelling = self.encoder.spell(torch.from_numpy(self.tokenizer.spell(words)).to(device))
         ids = torch.tensor(self.tokenizer.encode(words, self.language), device=device)
         table: Tensor = self.encoder.word_table(ids, spelling, self.language)
         return table

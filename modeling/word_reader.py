@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from .configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from .dropout import Dropout
 from .linear_recurrence import LINEAR_LAYERS, LinearRecurrentStack
+from .ngram_embedding import NgramEmbedding, word_codes
 from .recurrent import Packing, RecurrentStack
 
 PAD_ID, UNK_ID = 0, 1
@@ -56,6 +59,31 @@ class CharacterEncoder(nn.Module):
         features = self.convolution(self.dropout(self.embedding(character_ids)).transpose(1, 2))
         highest = features.masked_fill(~mask[:, None], torch.finfo(features.dtype).min).amax(2)
         return highest * mask.any(1, keepdim=True)
+
+
+class WordNgrams(NgramEmbedding):
+    """The n-grams of words: `(words, characters)` ids to `(words, output_size)`, zeros for a word without any.
+
+    Attributes:
+        points: the code point of each character by its id, -1 for PAD, UNK, and what is no single one.
+    """
+
+    points: Tensor
+
+    def __init__(self, config: HierarchicalTaggerConfig) -> None:
+        assert config.ngram_sizes
+        super().__init__(config.ngram_sizes, config.ngram_rows, config.ngram_embedding_size, config.ngram_dropout)
+        self.output_size = config.ngram_embedding_size
+        self.register_buffer("points", torch.full((config.character_vocab_size,), -1, dtype=torch.int32))
+
+    @torch.no_grad()
+    def spelt_by(self, characters: Sequence[str]) -> None:
+        """Take the characters of a tokenizer, in the order of their ids."""
+        points = [ord(character) if len(character) == 1 else -1 for character in characters]
+        self.points[2:] = torch.tensor(points, dtype=torch.int32)
+
+    def forward(self, character_ids: Tensor) -> Tensor:
+        return self.of_words(word_codes(self.points[character_ids].long(), (character_ids > 0).sum(1)))
 
 
 class WordReader(nn.Module):

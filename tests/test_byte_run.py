@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from datasets import DatasetDict
 from rich.console import Console
 from toys import BYTE_MODEL, BYTE_TRAINING, assert_same, quiet, toy_file, weights_in
@@ -23,6 +24,7 @@ from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training.batches.byte_corpus import ByteCorpus
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
 from tagsmith.training.data.corpora import load_corpus
+from tagsmith.training.evaluation.scoring import score_tagger
 from tagsmith.training.runs import training_run
 from tagsmith.training.runs.byte_run import multiplies_bfloat16, train_byte_tagger
 from tagsmith.training.runs.recipe import ByteRecipe, read_recipe
@@ -137,6 +139,7 @@ def test_a_trained_tagger_goes_on_with_other_labels(make: Make, tmp_path: Path) 
     train_byte_tagger(recipe, make(label="PER"), tmp_path / "second", console=quiet())
     first, second = weights_in(tmp_path / "first"), weights_in(tmp_path / "second")
     labels = ("label_scores.weight", "label_scores.bias", "model.embedding.weight")
+    labels += ("tag_scores.weight", "tag_scores.bias")
     assert all(torch.equal(first[name], second[name]) for name in first if name not in labels)
     rows = SymbolLayout(BYTE_MODEL["window_size"], ["LOC"]).first_label
     assert torch.equal(first[labels[2]][:rows], second[labels[2]][:rows])
@@ -150,6 +153,50 @@ def test_going_on_with_another_shape_is_an_error(make: Make, tmp_path: Path) -> 
     recipe = dataclasses.replace(RECIPE, start_from=str(tmp_path / "first"))
     with pytest.raises(InputError, match=r"start_from has window_size 20, and the recipe 16.*model\.window_size=20"):
         train_byte_tagger(recipe, make(), tmp_path / "second", console=quiet())
+
+
+def test_an_earlier_tagger_without_ngrams_and_tags(make: Make, tmp_path: Path) -> None:
+    parts = {"ngram_sizes": None, "tag_loss": 0.0, "window_size": 20}
+    old = dataclasses.replace(with_training(max_steps=1), model={**BYTE_MODEL, **parts})
+    train_byte_tagger(old, make(), tmp_path / "first", console=quiet())
+    recipe = dataclasses.replace(RECIPE, model={**BYTE_MODEL, "decode": "tags"}, start_from=str(tmp_path / "first"))
+    with pytest.raises(InputError) as refused:
+        train_byte_tagger(recipe, make(), tmp_path / "second", console=quiet())
+    fix = str(refused.value.fix)
+    settings = ["window_size=20", "ngram_sizes=[]", "tag_loss=0.0", "decode=spans"]
+    assert fix == f"Pass {' '.join(f'--set model.{setting}' for setting in settings)}."
+    for setting in settings:
+        recipe.model.update(yaml.safe_load("{" + setting.replace("=", ": ") + "}"))
+    train_byte_tagger(recipe, make(), tmp_path / "second", console=quiet())
+
+
+def test_ngrams_of_new_data_join_those_of_an_earlier_tagger(make: Make, tmp_path: Path) -> None:
+    train_byte_tagger(with_training(max_steps=1), make(), tmp_path / "first", console=quiet())
+    text = "xyz B-LOC\nzyx O\n\n" * 9
+    (tmp_path / "other.conll").write_text(text, encoding="utf-8")
+    recipe = dataclasses.replace(
+        with_training(max_steps=1, learning_rate=0.0), start_from=str(tmp_path / "first"), average_decay=0.0
+    )
+    corpora = {"": load_corpus({"train": tmp_path / "other.conll"}, cache_dir=tmp_path / "cache")}
+    train_byte_tagger(recipe, corpora, tmp_path / "second", console=quiet())
+    first, second = (ByteToSpanForSpanTagging.from_pretrained(tmp_path / name) for name in ("first", "second"))
+    earlier, later = first.model.ngrams, second.model.ngrams
+    assert second.config.ngram_rows == len(later.hashes) > len(earlier.hashes) == first.config.ngram_rows
+    assert set(earlier.hashes.tolist()) < set(later.hashes.tolist())
+    ids = torch.tensor([list(b"abcABC")])
+    torch.testing.assert_close(second.score_tags(ids), first.score_tags(ids))
+
+
+def test_tags_decide(make: Make, tmp_path: Path) -> None:
+    model = {**BYTE_MODEL, "decode": "tags", "embedding_dropout": 0.0, "hidden_dropout": 0.0, "byte_dropout": 0.0}
+    recipe = dataclasses.replace(with_training(max_steps=120, eval_steps=60, save_steps=60), model=model)
+    corpora = make()
+    results = train_byte_tagger(recipe, corpora, tmp_path / "out", console=quiet())
+    assert results["dev"]["f1"] > 0.9
+    tagger = tagsmith.pipeline(tmp_path / "out")
+    assert tagger.model.config.ngram_rows == len(tagger.model.model.ngrams.hashes) > 0
+    again = load_corpus({"dev": tmp_path / "dev.conll"}, cache_dir=tmp_path / "cache")["dev"]
+    assert score_tagger(tagger, again)["f1"] == pytest.approx(results["dev"]["f1"])
 
 
 def test_going_on_with_another_family_is_an_error(make: Make, tmp_path: Path, tiny_folder: Path) -> None:

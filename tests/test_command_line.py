@@ -160,6 +160,17 @@ def test_evaluate_as_a_table(toys: Toys) -> None:
     assert all(label in outcome.out for label in ("TITLE", "NAME", "WORD", "NOUN", "all", "token accuracy"))
 
 
+def test_evaluate_names_that_training_has_apart(toys: Toys) -> None:
+    scores = json.loads(tagsmith("evaluate", toys.tagger, toys.dev, "--json", "--train", toys.train).out)
+    support = sum(row["support"] for row in scores["labels"].values())
+    assert scores["seen"]["support"] + scores["unseen"]["support"] == support
+    assert scores["seen"]["support"] > 0
+    outcome = tagsmith("evaluate", toys.tagger, toys.dev, "--train", toys.train)
+    assert "in training" in outcome.out and "not in training" in outcome.out
+    outcome = tagsmith("evaluate", toys.tagger, toys.dev, "--train", toys.plain_dev)
+    assert outcome.code == 2 and str(toys.plain_dev) in outcome.err.splitlines()[-1]
+
+
 def test_evaluate_with_the_wrong_kind_of_tags(toys: Toys) -> None:
     for tagger, file in ((toys.tagger, toys.plain_dev), (toys.plain_tagger, toys.dev)):
         outcome = tagsmith("evaluate", tagger, file, "--json")

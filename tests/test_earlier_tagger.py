@@ -14,6 +14,7 @@ from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerFor
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.training.batches.ngram_counts import ngrams_of_words
 from tagsmith.training.runs.earlier_tagger import PARTS, EarlierTagger, freeze
 from tagsmith.training.runs.recipe import Recipe
 
@@ -73,6 +74,18 @@ def make_earlier(
     make_model(tokenizer, heads, sharing, **options).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return EarlierTagger(str(folder))
+
+
+def counted(sentences: list[list[str]]) -> Tensor:
+    return ngrams_of_words({word for words in sentences for word in words}, [1, 2], 1, 1000)
+
+
+def with_ngrams(tokenizer: HierarchicalTaggerTokenizer, heads: Heads, known: Any) -> Any:
+    """A tagger that knows these n-grams, or those of sentences."""
+    known = counted(known) if isinstance(known, list) else known
+    model = make_model(tokenizer, heads, "encoder", ngram_sizes=[1, 2], ngram_rows=len(known))
+    model.encoder.set_ngrams(known, tokenizer.characters)
+    return model
 
 
 def logits(model: Any, tokenizer: Any, words: list[str], head: str | None) -> Tensor:
@@ -243,13 +256,37 @@ class TestHandDown:
     ) -> None:
         old = make_tokenizer(before)
         earlier = EarlierTagger.__new__(EarlierTagger)
-        earlier.model, earlier.tokenizer = make_model(old, {"ner": LOC}, "encoder"), old
+        earlier.model, earlier.tokenizer = with_ngrams(old, {"ner": LOC}, before), old
         tokenizer = make_tokenizer(after, earlier=old)
-        model = make_model(tokenizer, {"ner": LOC, "kinds": KINDS}, "encoder")
+        known = earlier.with_ngrams(counted(after), ["characters"])
+        model = with_ngrams(tokenizer, {"ner": LOC, "kinds": KINDS}, known)
         earlier.hand_down(model, tokenizer, list(PARTS))
         torch.testing.assert_close(
             logits(model, tokenizer, sentence, "ner"), logits(earlier.model, old, sentence, "ner")
         )
+
+
+class TestNgrams:
+    def earlier(self) -> EarlierTagger:
+        earlier = EarlierTagger.__new__(EarlierTagger)
+        earlier.tokenizer = make_tokenizer(BEFORE)
+        earlier.model = with_ngrams(earlier.tokenizer, {"ner": LOC}, BEFORE)
+        return earlier
+
+    def test_known_ones_stay_beside_new_ones(self) -> None:
+        earlier = self.earlier()
+        known = earlier.with_ngrams(counted(AFTER), [])
+        assert known.tolist() == sorted({*counted(BEFORE).tolist(), *counted(AFTER).tolist()})
+        tokenizer = make_tokenizer(AFTER, earlier=earlier.tokenizer)
+        model = with_ngrams(tokenizer, {"ner": LOC}, known)
+        assert earlier.hand_down(model, tokenizer) == []
+        words = ["a", "b", "D1", "?"]
+        expected = logits(earlier.model, earlier.tokenizer, words, "ner")
+        torch.testing.assert_close(logits(model, tokenizer, words, "ner"), expected)
+
+    def test_frozen_ones_have_none_beside_them(self) -> None:
+        earlier = self.earlier()
+        assert earlier.with_ngrams(counted(AFTER), ["characters"]).tolist() == counted(BEFORE).tolist()
 
 
 class TestFreeze:
@@ -257,11 +294,13 @@ class TestFreeze:
     def test_parts(self, parts: list[str]) -> None:
         tokenizer = make_tokenizer({"en": BEFORE, "es": AFTER})
         heads: Heads = {"en": in_language(LOC, "en"), "es": in_language(LOC, "es")}
-        model = make_model(tokenizer, heads, "characters")
+        model = make_model(tokenizer, heads, "characters", ngram_sizes=[2], ngram_rows=3)
         freeze(model, parts)
-        kinds = {"characters": "encoder.characters.", "words": ".words.", "word_encoder": ".recurrent."}
+        kinds = {"words": ".words.", "word_encoder": ".recurrent."}
         for name, parameter in model.named_parameters():
-            held = any(kinds[part] in name and (part == "characters" or ".characters." not in name) for part in parts)
+            of_characters = name.startswith(("encoder.characters.", "encoder.ngrams."))
+            held = of_characters and "characters" in parts
+            held = held or any(part in parts and kind in name and not of_characters for part, kind in kinds.items())
             assert parameter.requires_grad == (not held), name
 
     def test_an_unknown_part(self, joint: EarlierTagger) -> None:

@@ -167,6 +167,13 @@ def test_config_saves_and_loads(tmp_path: Path) -> None:
         {"byte_dropout": 1.0},
         {"hidden_dropout": -0.1},
         {"min_score": 1.1},
+        {"tag_loss": -1.0},
+        {"decode": "tags"},
+        {"ngram_sizes": [0]},
+        {"ngram_sizes": [2, 2]},
+        {"ngram_rows": -1},
+        {"ngram_min_count": 0},
+        {"ngram_dropout": 1.0},
         {"pad_token_id": 0},
         {"decoder_start_token_id": 0},
         {"id2label": {}, "label2id": {}},
@@ -659,3 +666,62 @@ def test_more_labels_in_the_config_alone_are_refused(tmp_path: Path) -> None:
         ByteToSpanForSpanTagging.from_pretrained(tmp_path, **labels_of(5))
     with pytest.raises(RuntimeError, match="mismatch"):
         ByteToSpanForSpanTagging.from_pretrained(tmp_path, window_size=12)
+
+
+class TestTagsAndNgrams:
+    def model(self, **options: Any) -> ByteToSpanForSpanTagging:
+        model = model_of(tag_loss=0.5, ngram_sizes=[1, 2], ngram_rows=3, encoder="bidirectional", **options)
+        assert model.model.ngrams is not None
+        model.model.ngrams.know(torch.tensor([98, 99, 98000393]))  # of "a", "b" and "ab"
+        return model.eval()
+
+    def test_the_loss_of_tags_is_added(self) -> None:
+        model = self.model()
+        batch = batch_of(model.config)
+        tags = torch.zeros_like(batch["input_ids"]).masked_fill(batch["attention_mask"] == 0, -100)
+        alone = model(**batch).loss
+        together = model(**batch, tag_labels=tags).loss
+        scores = model.score_tags(batch["input_ids"], batch["attention_mask"])
+        of_tags = -(scores[..., 0] * batch["attention_mask"]).sum() / len(tags)
+        torch.testing.assert_close(together, alone + 0.5 * of_tags)
+        together.backward()
+        assert all(parameter.grad is not None for parameter in model.parameters())
+
+    def test_tags_of_known_labels_stay(self) -> None:
+        model = self.model()
+        ids = torch.tensor([list(b"abba")])
+        before, names = model.score_tags(ids), model.config.byte_tags
+        wanted = [*model.config.span_labels[::-1], "new"]
+        model.set_labels(wanted)
+        after = model.score_tags(ids)
+        assert model.config.byte_tags == ["O", *(f"{kind}-{label}" for label in wanted for kind in "BIES")]
+        places = [model.config.byte_tags.index(name) for name in names]
+        torch.testing.assert_close(after[..., places].softmax(-1), before.softmax(-1))
+
+    def test_ngrams_are_of_what_is_read(self) -> None:
+        model = self.model()
+        states = [model.model(torch.tensor([list(text)])).last_hidden_state for text in (b"ab", b"ba")]
+        model.model.ngrams.embedding.weight.data.zero_()
+        without = [model.model(torch.tensor([list(text)])).last_hidden_state for text in (b"ab", b"ba")]
+        assert all(not torch.allclose(one, other) for one, other in zip(states, without, strict=True))
+
+    def test_more_ngrams(self) -> None:
+        model = self.model()
+        ids = torch.tensor([list(b"abxab")])
+        before = model.score_tags(ids)
+        model.model.add_ngrams(torch.tensor([5, 98, 7]))
+        assert model.config.ngram_rows == 5
+        torch.testing.assert_close(model.score_tags(ids), before)
+        with pytest.raises(ValueError, match="reads no n-grams"):
+            model_of().model.add_ngrams(torch.tensor([5]))
+
+    def test_saved_and_loaded(self, tmp_path: Path) -> None:
+        model = self.model()
+        model.save_pretrained(tmp_path)
+        again = ByteToSpanForSpanTagging.from_pretrained(tmp_path)
+        ids = torch.tensor([list(b"abba")])
+        torch.testing.assert_close(again.score_tags(ids), model.score_tags(ids))
+
+    def test_refusals(self) -> None:
+        with pytest.raises(ValueError, match="no layer of tags"):
+            model_of().score_tags(torch.tensor([[1]]))

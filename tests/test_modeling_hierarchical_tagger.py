@@ -241,7 +241,7 @@ class TestCharacters:
         assert characters is not None
         seen: list[Tensor] = []
         handle = characters.register_forward_hook(lambda _, inputs, output: seen.append(inputs[0]))
-        packed = model.encoder._spell(characters, words)
+        packed = model.encoder._spell_once(words)
         handle.remove()
         assert len(seen) == 1 and sorted(seen[0].tolist()) == [[3, 4, 0], [3, 4, 5], [5, 0, 0]]
         for word, features in zip(words, packed, strict=True):

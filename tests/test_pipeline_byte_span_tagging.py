@@ -88,7 +88,9 @@ class Oracle:
     def __init__(self, tokenizer: ByteToSpanTokenizer, gold: dict[bytes, list[tuple[int, int, str]]]) -> None:
         self.tokenizer, self.gold, self.sizes = tokenizer, gold, list[int]()
 
-    def __call__(self, input_ids: Tensor, attention_mask: Tensor, recall_bias: float | None) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, input_ids: Tensor, attention_mask: Tensor, recall_bias: float | None, num_beams: int
+    ) -> tuple[Tensor, Tensor]:
         self.sizes.append(len(input_ids))
         rows = [self.symbols(bytes(row[mask].tolist())) for row, mask in zip(input_ids, attention_mask, strict=True)]
         written = torch.full((len(rows), max(map(len, rows))), self.tokenizer.layout.stop)
@@ -366,6 +368,65 @@ class TestParameters:
                 pipeline_of(**parameters)
 
 
+def tags_of(text: str) -> list[int]:
+    """Ids of tags that write each run of capitals as LOC, which is label 1."""
+    data, ids = text.encode(), []
+    for place, byte in enumerate(data):
+        inside = chr(byte).isupper()
+        first = not (place and chr(data[place - 1]).isupper())
+        last = not (place + 1 < len(data) and chr(data[place + 1]).isupper())
+        ids.append((8 if first and last else 5 if first else 7 if last else 6) if inside else 0)
+    return ids
+
+
+class TestTags:
+    def tagger(self, window_size: int = 12) -> Any:
+        model = model_of(window_size, tag_loss=1.0, decode="tags", encoder="bidirectional", encoder_hidden_size=6)
+        return SpanTaggingPipeline(model=model, tokenizer=ByteToSpanTokenizer(window_size, LABELS))
+
+    @given(st.lists(st.sampled_from(ODDITIES), max_size=40).map("".join), st.sampled_from([None, 0, 3, 11]))
+    @settings(max_examples=25, deadline=None)
+    def test_any_text_has_exact_offsets(self, text: str, overlap: int | None) -> None:
+        tagger = self.tagger()
+        found = tagger(text, overlap=overlap)
+        check(text, found)
+        assert same(tagger([text, TEXT], overlap=overlap, batch_size=2)[0], found)
+        data = tagger(text.encode(), overlap=overlap)
+        assert same(data, found)
+
+    def test_a_long_text_of_known_tags(self) -> None:
+        tagger = self.tagger(12)
+
+        def known(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+            scores = torch.full((*input_ids.shape, 9), -9.0)
+            for row, ids in enumerate(input_ids.tolist()):
+                window = bytes(byte for byte in ids if byte < 256).decode("ascii")
+                for place, tag in enumerate(tags_of(window)):
+                    scores[row, place, tag] = 0.0
+            return scores
+
+        tagger.model.score_tags = known
+        text = "ab CDE fG hi JKLM " * 200
+        found = tagger(text, overlap=11)
+        check(text, found)
+        assert [entity["word"] for entity in found] == ["CDE", "G", "JKLM"] * 200
+        assert {entity["entity_group"] for entity in found} == {"LOC"}
+        assert all(same(tagger(text, overlap=11, batch_size=size), found) for size in (1, 7, 500))
+        assert tagger(text, overlap=11, recall_bias=-50.0) == []
+        assert tagger(text, overlap=11, min_score=1.0) == []
+
+    def test_short_texts_are_tagged_together(self) -> None:
+        tagger = self.tagger()
+        assert [same(found, tagger(text)) for found, text in zip(tagger(CORPUS), CORPUS, strict=True)] == [True] * 6
+
+    def test_saved_with_its_code(self, tmp_path: Path) -> None:
+        tagger = self.tagger()
+        tagger.model.float().save_pretrained(tmp_path)
+        tagger.tokenizer.save_pretrained(tmp_path)
+        assert {"byte_tags.py", "ngram_embedding.py", "crf.py"} <= {path.name for path in tmp_path.iterdir()}
+        assert same(tagsmith.pipeline(tmp_path)(TEXT), tagger(TEXT))
+
+
 class TestLoading:
     def test_from_a_folder(self, tagger: Any, tmp_path: Path) -> None:
         model_of().float().save_pretrained(tmp_path)
@@ -417,10 +478,14 @@ class TestLoading:
             assert {Path(path).stem for path in found} == {
                 "pipeline_span_tagging",
                 "pipeline_byte_span_tagging",
+                "byte_tags",
+                "crf",
                 "dropout",
                 "forked",
                 "int8",
                 "recurrent",
                 "recurrent_cells",
+                "tag_grammar",
+                "tag_spans",
                 "word_cache",
             }

@@ -8,7 +8,7 @@ import pytest
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.words import split_words
-from tagsmith.training.evaluation.scoring import score_tagger
+from tagsmith.training.evaluation.scoring import names_in, score_tagger
 
 Found = tuple[int, int, str]
 
@@ -148,3 +148,30 @@ def test_no_rows_and_no_spans() -> None:
     assert score_tagger(GivenSpans({}), []) == nothing
     row = make_row("no name", ["no", "name"], [], True)
     assert score_tagger(GivenSpans({"no name": []}), [row]) == {**nothing, "accuracy": 1.0}
+
+
+def test_names_that_training_has_are_scored_apart() -> None:
+    train = [
+        make_row("Ada in New  York", ["Ada", "in", "New", "York"], [(0, 3, "PER"), (7, 16, "LOC")], True),
+        make_row("Lund", ["Lund"], [], True),
+    ]
+    known = names_in(train)
+    assert known == {"Ada", "NewYork"}
+    rows = [
+        make_row("Ada met Bob", ["Ada", "met", "Bob"], [(0, 3, "PER"), (8, 11, "PER")], True),
+        make_row("New York, Lund", ["New", "York", ",", "Lund"], [(0, 8, "LOC"), (10, 14, "LOC")], True),
+    ]
+    found = {"Ada met Bob": [(0, 3, "LOC"), (4, 7, "PER")], "New York, Lund": [(0, 8, "LOC"), (10, 14, "LOC")]}
+    scores = score_tagger(GivenSpans(found), rows, known=known)
+    assert scores["seen"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    assert scores["unseen"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    assert scores["f1"] == 0.5
+    assert "seen" not in score_tagger(GivenSpans(found), rows)
+
+
+def test_with_plain_tags_words_are_known_or_not() -> None:
+    known = names_in([make_row("it is", ["it", "is"], [], False, ["PRON", "VERB"])], plain=True)
+    row = make_row("it was", ["it", "was"], [(0, 2, "PRON"), (3, 6, "VERB")], False, ["PRON", "VERB"])
+    scores = score_tagger(GivenSpans({"it was": [(0, 2, "PRON"), (3, 6, "NOUN")]}, "plain"), [row], known=known)
+    assert (scores["seen"]["f1"], scores["unseen"]["f1"]) == (1.0, 0.0)
+    assert scores["seen"]["support"] == scores["unseen"]["support"] == 1

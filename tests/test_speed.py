@@ -175,8 +175,9 @@ class TestWork:
             assert found["words"] >= found["sentences"] >= found["batches"]
         else:
             assert found["windows"] <= 4 * found["batches"]
-            assert found["symbols"] >= found["windows"]
-            assert mode == "train" or found["symbols"] == found["windows"]
+            assert (
+                found["symbols"] >= found["windows"] if mode == "train" else "symbols" not in found
+            )  # bytes are tagged
 
     def test_heads_and_tags(self, workloads: Any) -> None:
         base = workloads.Case(batch_size=4, settings=tuple(SMALL_WORDS))

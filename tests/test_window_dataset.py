@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+from tagsmith.modeling.byte_tags import byte_tags
+from tagsmith.tokenization.byte_windows import window_tags
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import PAD_ID, SpanCodec, SymbolLayout
 from tagsmith.tokenization.spans import Span
@@ -52,6 +54,41 @@ def test_labels_are_the_spans_wholly_inside() -> None:
     assert spans[3] == [Span(5, 8, "PER"), Span(0, 4, "LOC")]
     assert spans[4] == [Span(4, 7, "PER")]
     assert all(dataset[number]["labels"][-1] == layout.stop for number in range(6))
+
+
+def test_tags_of_bytes() -> None:
+    corpus = make_corpus("Ada S x Lund", spans=((0, 3, "PER"), (4, 5, "PER"), (8, 12, "LOC")))
+    windows = WindowDataset([corpus], SymbolLayout(6, corpus.names), tags=True)
+    names = byte_tags(list(corpus.names))
+    read = [[names[tag] for tag in window["tag_labels"]] for window in windows.__getitems__([0, 2, 6])]
+    assert read[0] == ["B-PER", "I-PER", "E-PER", "O", "S-PER", "O"]
+    assert read[1] == ["E-PER", "O", "S-PER", "O", "O", "O"]
+    assert read[2] == ["O", "O", "B-LOC", "I-LOC", "I-LOC", "E-LOC"]
+    batch = WindowCollator()([windows[0], {**windows[0], "tag_labels": np.array([1]), "input_ids": np.array([65])}])
+    assert batch["tag_labels"][1].tolist() == [1, *[-100] * 5]
+
+
+@given(
+    spans=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 4), st.integers(0, 1)), max_size=4),
+    first=st.integers(0, 20),
+    size=st.integers(0, 20),
+)
+def test_tags_write_the_spans(spans: list[tuple[int, int, int]], first: int, size: int) -> None:
+    starts, ends, labels, place = [], [], [], 0
+    for gap, length, label in spans:
+        starts.append(place + gap)
+        ends.append(place := starts[-1] + length)
+        labels.append(label)
+    gold = ["O"] * 60
+    for start, end, label in zip(starts, ends, labels, strict=True):
+        kinds = "S" if end - start == 1 else "B" + "I" * (end - start - 2) + "E"
+        gold[start:end] = [f"{kind}-{'AB'[label]}" for kind in kinds]
+    arrays = (np.array(part, dtype=np.int64) for part in (starts, ends, labels))
+    tags = window_tags(np.array([first, 0]), np.array([first + size, 60]), *arrays)
+    names = byte_tags(["A", "B"])
+    assert [names[tag] for tag in tags[0, :size]] == gold[first : first + size]
+    assert [names[tag] for tag in tags[1]] == gold
+    assert (tags[0, size:] == -100).all()
 
 
 def test_windows_that_see_their_line_alone() -> None:

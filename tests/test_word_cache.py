@@ -17,6 +17,7 @@ from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerFor
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.modeling.word_cache import WordCache
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.training.batches.ngram_counts import ngrams_of_words
 
 WORDS = ["Lund", "in", "rains", "Ada", "é" * 40, "?", "lund", "Lund7", "漢字", "x"]
 
@@ -30,7 +31,7 @@ def encoder(tiny_model: HierarchicalTaggerForTokenClassification) -> Any:
 def alone(encoder: Any, tokenizer: HierarchicalTaggerTokenizer, word: str) -> Tensor:
     """A word's rows, `(directions, width)`, of nothing but it."""
     encoded = tokenizer.encode_words([word])
-    spelling = encoder.characters(torch.tensor(encoded["character_ids"]))
+    spelling = encoder.spell(torch.tensor(encoded["character_ids"]))
     table: Tensor = encoder.word_table(torch.tensor(encoded["input_ids"]), spelling)
     return table[:, 0]
 
@@ -62,14 +63,19 @@ def shared_tagger() -> tuple[Any, HierarchicalTaggerTokenizer]:
         [["Ada", "lived", "in", "Lund"], ["it", "rains", "?"]], lowercase=True
     )
     torch.manual_seed(1)
+    ngrams = ngrams_of_words(["Ada", "lived", "Lund", "rains"], [2, 3], 1, 1000)
     config = HierarchicalTaggerConfig(
+        ngram_sizes=[2, 3],
+        ngram_rows=len(ngrams),
         vocab_size=tokenizer.vocab_size,
         character_vocab_size=tokenizer.character_vocab_size,
         id2label={0: "O", 1: "S-X"},
         label2id={"O": 0, "S-X": 1},
         hidden_size=5,
     )
-    return HierarchicalTaggerForTokenClassification(config).eval().encoder, tokenizer
+    encoder = HierarchicalTaggerForTokenClassification(config).eval().encoder
+    encoder.set_ngrams(ngrams, tokenizer.characters)
+    return encoder, tokenizer
 
 
 def test_no_words(encoder: Any, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:

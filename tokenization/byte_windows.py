@@ -136,6 +136,37 @@ def window_targets(
     return targets, lengths
 
 
+def window_tags(
+    window_starts: np.ndarray, window_ends: np.ndarray, starts: np.ndarray, ends: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """The tag of each byte of a batch of windows: 0 for O, then for each label B, I, E and S.
+
+    Spans count where they reach into a window, too.
+
+    Args:
+        window_starts: as in `window_targets`.
+        window_ends: likewise.
+        starts: likewise.
+        ends: likewise.
+        labels: `(spans,)` indices.
+
+    Returns:
+        int64 `(batch, longest window)`, -100 at padding.
+    """
+    lengths = np.asarray(window_ends) - window_starts
+    columns = np.arange(int(lengths.max(initial=0)))
+    places = np.asarray(window_starts)[:, None] + columns
+    tags = np.zeros(places.shape, dtype=np.int64)
+    if len(starts):
+        span = np.maximum(np.searchsorted(starts, places, side="right") - 1, 0)
+        first, last = places == starts[span], places == ends[span] - 1
+        inside = (starts[span] <= places) & (places < ends[span])
+        kinds = np.where(first, np.where(last, 3, 0), np.where(last, 2, 1))
+        tags[inside] = (1 + 4 * labels[span].astype(np.int64) + kinds)[inside]
+    tags[columns >= lengths[:, None]] = -100
+    return tags
+
+
 class ScoredSpan(NamedTuple):
     """A predicted span, in bytes."""
 
@@ -308,20 +339,22 @@ class TextStream:
 
     def add(self, window_start: int, spans: Iterable[tuple[int, int, Any, float]]) -> list[TextSpan]:
         """Take the next window's predictions, give the spans that are final (see `SpanMerger.add`)."""
-        final = self._locate(self.merger.add(window_start, spans))
-        settled = self.merger.settled
-        while self._blocks and self._blocks[0][0] + len(self._blocks[0][2]) <= settled:
-            self._blocks.popleft()
-        return final
+        return self.locate(self.merger.add(window_start, spans), self.merger.settled)
 
     def finish(self) -> list[TextSpan]:
         """The spans left, after the last window."""
-        return self._locate(self.merger.finish())
+        return self.locate(self.merger.finish())
 
-    def _locate(self, spans: list[ScoredSpan]) -> list[TextSpan]:
-        """Byte spans as spans of characters, with their words."""
+    def locate(self, spans: Iterable[tuple[int, int, Any, float]], settled: int = 0) -> list[TextSpan]:
+        """Spans of the text's bytes as spans of characters, with their words.
+
+        Args:
+            spans: start, end (exclusive), label and score, as `ScoredSpan`, in the order of the text, also from call
+                to call; they do not overlap.
+            settled: the offset before which no later call has a span.
+        """
         located = []
-        for span in spans:
+        for span in map(ScoredSpan._make, spans):
             while self._blocks[0][0] + len(self._blocks[0][2]) <= span.start:
                 self._blocks.popleft()  # spans come in order
             start, cut_start = self._character(span.start, "right")
@@ -333,6 +366,8 @@ class TextStream:
                 continue
             self._last_end = end
             located.append(TextSpan(start, end, span.label, span.score, self._slice(start, end)))
+        while self._blocks and self._blocks[0][0] + len(self._blocks[0][2]) <= settled:
+            self._blocks.popleft()
         return located
 
     def _character(self, offset: int, side: Literal["left", "right"]) -> tuple[int, bool]:

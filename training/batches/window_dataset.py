@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from tagsmith.tokenization.byte_windows import window_bytes, window_targets
+from tagsmith.tokenization.byte_windows import window_bytes, window_tags, window_targets
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import PAD_ID, SymbolLayout
 from tagsmith.training.batches.byte_corpus import ByteCorpus
@@ -31,13 +31,16 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
         corpora: the corpora, in the order of their windows' numbers; all with the layout's labels.
         layout: of the symbols.
         line_share: of the windows that see nothing but their line, 0 to 1.
+        tags: give the tag of each byte too.
 
     Raises:
         InputError: a corpus without a byte.
         ValueError: a corpus of other labels, a share out of its range.
     """
 
-    def __init__(self, corpora: Sequence[ByteCorpus], layout: SymbolLayout, line_share: float = 0.0) -> None:
+    def __init__(
+        self, corpora: Sequence[ByteCorpus], layout: SymbolLayout, line_share: float = 0.0, tags: bool = False
+    ) -> None:
         if not 0 <= line_share <= 1:
             raise ValueError(f"line_share is {line_share}; it must lie between 0 and 1.")
         for number, corpus in enumerate(corpora):
@@ -47,7 +50,7 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
                 raise ValueError(
                     f"A corpus has the labels {list(corpus.names)}, and the layout {list(layout.labels)}."
                 )
-        self.corpora, self.layout, self.line_share = list(corpora), layout, line_share
+        self.corpora, self.layout, self.line_share, self.tags = list(corpora), layout, line_share, tags
         self.line_feeds = [np.flatnonzero(corpus.data == _LINE_FEED) for corpus in corpora]
         self.firsts = np.cumsum([0, *map(len, corpora)])
 
@@ -56,7 +59,7 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
         return int(self.firsts[-1])
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        """One window: `input_ids` `(bytes,)` and `labels` `(symbols,)`."""
+        """One window: `input_ids` `(bytes,)`, `labels` `(symbols,)`, and with tags `tag_labels` `(bytes,)`."""
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, np.ndarray]]:
@@ -71,7 +74,7 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
                 items[place] = item
         return items
 
-    def _cut(self, index: int, offsets: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+    def _cut(self, index: int, offsets: np.ndarray) -> list[dict[str, np.ndarray]]:
         """The windows of one corpus."""
         corpus = self.corpora[index]
         document = np.searchsorted(corpus.bounds, offsets, side="right") - 1
@@ -82,8 +85,16 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
         ends = np.minimum(starts + self.layout.window_size, end)
         ids = window_bytes(corpus.data, starts, ends)
         symbols, lengths = window_targets(starts, ends, corpus.starts, corpus.ends, corpus.labels, self.layout)
-        for row, size, target, length in zip(ids, ends - starts, symbols, lengths, strict=True):
-            yield {"input_ids": row[:size], "labels": target[:length]}
+        sizes = ends - starts
+        items = [
+            {"input_ids": row[:size], "labels": target[:length]}
+            for row, size, target, length in zip(ids, sizes, symbols, lengths, strict=True)
+        ]
+        if self.tags:
+            tags = window_tags(starts, ends, corpus.starts, corpus.ends, corpus.labels)
+            for item, row, size in zip(items, tags, sizes, strict=True):
+                item["tag_labels"] = row[:size]
+        return items
 
     def _narrow(
         self, line_feeds: np.ndarray, offsets: np.ndarray, begin: np.ndarray, end: np.ndarray
@@ -100,15 +111,17 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
 class WindowCollator:
     """Right-pads windows to tensors, for the Trainer or any `DataLoader`.
 
-    Gives `input_ids` and `attention_mask` (batch, bytes) and `labels` (batch, symbols; -100 at padding).
+    Gives `input_ids` and `attention_mask` (batch, bytes), `labels` (batch, symbols; -100 at padding) and, where the
+    windows have them, `tag_labels` (batch, bytes; likewise).
     """
 
     def __call__(self, windows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         """Pad a list of windows."""
         input_ids = _pad([window["input_ids"] for window in windows], PAD_ID)
         batch = {"input_ids": input_ids, "attention_mask": (input_ids != PAD_ID).long()}
-        if "labels" in windows[0]:
-            batch["labels"] = _pad([window["labels"] for window in windows], -100)
+        for name in ("labels", "tag_labels"):
+            if name in windows[0]:
+                batch[name] = _pad([window[name] for window in windows], -100)
         return batch
 
 

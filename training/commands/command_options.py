@@ -284,6 +284,8 @@ def print_scores(scores: dict[str, Any], name: str = "") -> None:
         column.justify = "right"
     rows = [*scores["labels"].items()]
     total = sum(row["support"] for row in scores["labels"].values())
+    apart = {"seen": "in training", "unseen": "not in training"}
+    rows += [(said, scores[part]) for part, said in apart.items() if part in scores]
     for label, row in [*rows, ("all", {**scores, "support": total})]:
         numbers = [f"{row[name] * 100:.2f}" for name in ("precision", "recall", "f1")]
         table.add_row(escape(label), *numbers, f"{row['support']:,}", style="bold" if label == "all" else None)

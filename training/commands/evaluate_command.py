@@ -45,6 +45,10 @@ def evaluate(
     save_best: Annotated[
         bool, typer.Option(help="With --curve: keep the settings of the best F1 in the tagger's config.json.")
     ] = False,
+    train: Annotated[
+        Path | None,
+        typer.Option(help="The training data: names that are in it, and others, are scored apart too."),
+    ] = None,
     head: Head = None,
     by_line: Annotated[
         bool, typer.Option(help="Tag each sentence by itself, where a byte-to-span tagger reads on over its document.")
@@ -58,7 +62,7 @@ def evaluate(
 ) -> None:
     """Score a tagger on annotated data: exact spans, by label."""
     from tagsmith.training.data.corpora import load_corpus
-    from tagsmith.training.evaluation.scoring import score_tagger
+    from tagsmith.training.evaluation.scoring import names_in, score_tagger
     from tagsmith.training.pictures.figures import check_output
 
     if save_best and curve is None:
@@ -68,11 +72,15 @@ def evaluate(
     pipeline = load_pipeline(model, threads, int8, device)
     if curve is not None and not reads_bytes(pipeline):
         raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
-    corpus = load_corpus({"test": file}, options=reading)
+    corpus = load_corpus({"train": train, "test": file} if train else {"test": file}, options=reading)
     report_reading(corpus)
     check_head(pipeline, head, model)
     check_kind(pipeline, corpus, "test", file, head)
-    scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head)
+    known = None
+    if train is not None:
+        check_kind(pipeline, corpus, "train", train, head)
+        known = names_in(corpus["train"], corpus.is_plain("train"))
+    scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head, known)
     if as_json:
         sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
@@ -23,6 +23,7 @@ def score_tagger(
     batch_size: int | None = None,
     by_line: bool = False,
     head: str | None = None,
+    known: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Tag a corpus and compare with its gold spans, character by character.
 
@@ -36,14 +37,29 @@ def score_tagger(
         batch_size: sentences that go through the model together (64), or windows (128).
         by_line: tag each row by itself; only a byte-to-span tagger reads on over a document's rows.
         head: the one to tag by, of a tagger that has several.
+        known: `names_in` the training data; the scores of names that are among them, and of those that are not, then
+            come apart too.
 
     Returns:
-        `{"precision", "recall", "f1", "accuracy", "labels": {label: {"precision", "recall", "f1", "support"}}}`,
-        floats from 0 to 1. Accuracy is the share of the corpus's tokens that are right: with plain tags, that bear
-        the gold tag; with spans, that lie in a span of the gold label, or in none where gold has none. A text given
-        without tokens counts in the tagger's own words.
+        `{"precision", "recall", "f1", "accuracy", "labels": {label: {"precision", "recall", "f1", "support"}}}`, and
+        with `known` "seen" and "unseen" with what a label has; floats from 0 to 1. Accuracy is the share of the
+        corpus's tokens that are right: with plain tags, that bear the gold tag; with spans, that lie in a span of the
+        gold label, or in none where gold has none. A text given without tokens counts in the tagger's own words.
     """
-    return _count(pipeline, rows, batch_size, by_line, head).result()
+    return _count(pipeline, rows, batch_size, by_line, head, known).result()
+
+
+def names_in(rows: Iterable[Mapping[str, Any]], plain: bool = False) -> set[str]:
+    """The texts of a corpus's spans, white space left out; with plain tags, its words."""
+    names: set[str] = set()
+    for row in rows:
+        found = row["tokens"] if plain else [row["text"][span["start"] : span["end"]] for span in row["spans"]]
+        names.update(map(_name, found))
+    return names
+
+
+def _name(text: str) -> str:
+    return "".join(text.split())
 
 
 def score_corpora(
@@ -70,21 +86,31 @@ def score_corpora(
 
 
 class Tally:
-    """Spans and tokens as they are counted, and the scores that follow."""
+    """Spans and tokens as they are counted, and the scores that follow; with known names, of these and others too."""
 
-    def __init__(self) -> None:
-        self.spans = SpanCounts()
+    def __init__(self, known: Collection[str] | None = None) -> None:
+        self.spans, self.known = SpanCounts(), known
+        self.seen, self.unseen = SpanCounts(), SpanCounts()
         self.right = self.tokens = 0
 
+    def add(self, gold: Collection[Span], found: Collection[Span], text: Sequence[str]) -> None:
+        """Count the spans of a sentence or document: of its text, or of its words."""
+        self.spans.add(gold, found)
+        if self.known is not None:
+            known = {span for span in {*gold, *found} if _name("".join(text[span.start : span.end])) in self.known}
+            self.seen.add(known.intersection(gold), known.intersection(found))
+            self.unseen.add(set(gold) - known, set(found) - known)
+
     def __add__(self, other: Tally) -> Tally:
-        both = Tally()
+        both = Tally(self.known)
         both.spans = self.spans + other.spans
+        both.seen, both.unseen = self.seen + other.seen, self.unseen + other.unseen
         both.right, both.tokens = self.right + other.right, self.tokens + other.tokens
         return both
 
     def add_document(self, document: Document, found: Sequence[Span]) -> None:
         """Count a document's gold spans and those found, as `score_documents` does."""
-        self.spans.add(document.spans, found)
+        self.add(document.spans, found, document.text)
         if document.plain:
             self.right += len(set(document.spans) & set(found))
             self.tokens += len(document.spans)
@@ -97,7 +123,18 @@ class Tally:
         """What `score_tagger` gives."""
         scores = self.spans.result()
         labels = scores.pop("labels")
-        return {**scores, "accuracy": self.right / self.tokens if self.tokens else 0.0, "labels": labels}
+        accuracy = self.right / self.tokens if self.tokens else 0.0
+        return {**scores, "accuracy": accuracy, "labels": labels, **self._apart()}
+
+    def _apart(self) -> dict[str, Any]:
+        if self.known is None:
+            return {}
+        parts = {"seen": self.seen, "unseen": self.unseen}
+        results = {name: (counts.result(), counts.gold.total()) for name, counts in parts.items()}
+        return {
+            name: {**{key: scores[key] for key in ("precision", "recall", "f1")}, "support": support}
+            for name, (scores, support) in results.items()
+        }
 
 
 def _count(
@@ -106,10 +143,11 @@ def _count(
     batch_size: int | None,
     by_line: bool = False,
     head: str | None = None,
+    known: Collection[str] | None = None,
 ) -> Tally:
     if reads_bytes(pipeline):
-        return _count_documents(pipeline, rows, batch_size or 128, by_line)
-    tally = Tally()
+        return _count_documents(pipeline, rows, batch_size or 128, by_line, known)
+    tally = Tally(known)
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
     for row, found in tagged_rows(pipeline, rows, batch_size or 64, head, plain):
         if plain:
@@ -117,7 +155,7 @@ def _count(
         else:
             gold = [Span(span["start"], span["end"], span["label"]) for span in row["spans"]]
             positions = row["starts"] or [word.start for word in pipeline.tokenizer.split(row["text"])]
-        tally.spans.add(gold, found)
+        tally.add(gold, found, row["tokens"] if plain else row["text"])
         tally.right += sum(map(str.__eq__, _labels_at(positions, gold), _labels_at(positions, found)))
         tally.tokens += len(positions)
     return tally
@@ -140,8 +178,14 @@ def score_documents(
     return _count_documents(pipeline, rows, batch_size, by_line).result()
 
 
-def _count_documents(pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, by_line: bool) -> Tally:
-    tally = Tally()
+def _count_documents(
+    pipeline: Any,
+    rows: Iterable[Mapping[str, Any]],
+    batch_size: int,
+    by_line: bool,
+    known: Collection[str] | None = None,
+) -> Tally:
+    tally = Tally(known)
     for document, scored in tagged_documents(pipeline, rows, batch_size, by_line):
         tally.add_document(document, [span for span, _ in scored])
     return tally

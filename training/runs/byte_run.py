@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from datasets import DatasetDict
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
+from torch import Tensor
 from transformers import TrainerCallback
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
@@ -18,6 +20,7 @@ from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training.batches.byte_corpus import ByteCorpus
+from tagsmith.training.batches.ngram_counts import ngrams_of_bytes
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
 from tagsmith.training.cards.card_text import as_written
 from tagsmith.training.cards.run_facts import data_facts, speed_facts
@@ -32,7 +35,7 @@ from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
 
 # What a model's weights depend on, beside its labels.
 SHAPE = ["window_size", "embedding_size", "hidden_size", "num_hidden_layers", "encoder", "attention"]
-SHAPE += ["encoder_hidden_size", "encoder_num_layers"]
+SHAPE += ["encoder_hidden_size", "encoder_num_layers", "ngram_sizes"]
 
 
 def train_byte_tagger(
@@ -87,13 +90,14 @@ def _train(
     defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
     run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console, callbacks)
     labels = _labels(given)
-    model = _model(recipe, labels)
+    encoded = _encode(given, labels, run.console)
+    model = make_byte_model(recipe, labels, encoded)
     window_size = model.config.window_size
+    _say_too_long(dict(zip(given, encoded, strict=True)), window_size, run.console)
     tokenizer = ByteToSpanTokenizer(window_size, labels)
-    encoded = _encode(given, labels, window_size, run.console)
     if not 0 <= recipe.line_share <= 1:
         raise InputError(f"line_share is {recipe.line_share}, and must lie between 0 and 1")
-    windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share)
+    windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share, model.config.tag_loss > 0)
     run.console.print(
         f"{len(windows):,} training windows, {len(labels)} labels, {model.num_parameters():,} parameters",
         highlight=False,
@@ -144,38 +148,78 @@ def _labels(corpora: Mapping[str, Corpus]) -> list[str]:
     return labels
 
 
-def _model(recipe: ByteRecipe, labels: list[str]) -> ByteToSpanForSpanTagging:
-    """A fresh model, or a trained one with the labels of the new data."""
+def make_byte_model(recipe: ByteRecipe, labels: list[str], corpora: Sequence[ByteCorpus]) -> ByteToSpanForSpanTagging:
+    """A fresh model, or a trained one with the labels and n-grams of the new data.
+
+    Raises:
+        InputError: the recipe's model does not fit, or not the trained one.
+    """
     try:
         config = ByteToSpanConfig.for_tags(labels, **recipe.model)
     except (TypeError, ValueError, StrictDataclassError) as error:
         raise InputError(f"the recipe's model does not fit: {error.__cause__ or error}") from error
+    ngrams = _ngrams(config, corpora)
     if recipe.start_from is None:
-        return ByteToSpanForSpanTagging(config)
+        config.ngram_rows = len(ngrams)
+        model = ByteToSpanForSpanTagging(config)
+        if model.model.ngrams is not None:
+            model.model.ngrams.know(ngrams)
+        return model
     if not recipe.start_from:
         raise InputError("the recipe goes on from a trained tagger", fix="Name it with --set start_from=FOLDER.")
     earlier = load_tagger(recipe.start_from).model.config
     if not isinstance(earlier, ByteToSpanConfig):
         raise InputError(f"start_from is a {earlier.model_type}", path=recipe.start_from)
-    for name in SHAPE:
-        if (found := getattr(earlier, name)) != (wanted := getattr(config, name)):
-            message = f"start_from has {name} {found}, and the recipe {wanted}"
-            raise InputError(message, path=recipe.start_from, fix=f"Pass --set model.{name}={found}.")
-    return ByteToSpanForSpanTagging.from_pretrained(
-        recipe.start_from, labels=labels, dtype=torch.float32, **recipe.model
+    _check_shape(earlier, config, recipe.start_from)
+    choices = {name: value for name, value in recipe.model.items() if name != "ngram_rows"}
+    tagger: ByteToSpanForSpanTagging = ByteToSpanForSpanTagging.from_pretrained(
+        recipe.start_from, labels=labels, dtype=torch.float32, **choices
     )
+    if tagger.model.ngrams is not None:
+        tagger.model.add_ngrams(ngrams)
+    return tagger
 
 
-def _encode(corpora: Mapping[str, Corpus], labels: list[str], window_size: int, console: Console) -> list[ByteCorpus]:
-    """Training data as bytes; what the tagger will not see of them is said."""
+def _check_shape(earlier: ByteToSpanConfig, config: ByteToSpanConfig, place: str) -> None:
+    """An earlier tagger's weights must fit."""
+    found, wanted = ({name: _written(config, name) for name in [*SHAPE, "tag_loss"]} for config in (earlier, config))
+    other = [name for name in SHAPE if found[name] != wanted[name]]
+    other += ["tag_loss"] if bool(earlier.tag_loss) != bool(config.tag_loss) else []
+    if not other:
+        return
+    settings = [f"--set model.{name}={found[name]}" for name in other]
+    if config.decode == "tags" and not earlier.tag_loss:
+        settings.append("--set model.decode=spans")
+    differ = ", ".join(f"{name} {found[name]}, and the recipe {wanted[name]}" for name in other)
+    raise InputError(f"start_from has {differ}", path=place, fix=f"Pass {' '.join(settings)}.")
+
+
+def _written(config: ByteToSpanConfig, name: str) -> str:
+    """A field as `--set` takes it."""
+    value = getattr(config, name)
+    return json.dumps(value or [], separators=(",", ":")) if name == "ngram_sizes" else str(value)
+
+
+def _ngrams(config: ByteToSpanConfig, corpora: Sequence[ByteCorpus]) -> Tensor:
+    """The n-grams that the training data has often enough; none for a model without."""
+    texts = [corpus.data for corpus in corpora]
+    return ngrams_of_bytes(texts, config.ngram_sizes or [], config.ngram_min_count, config.ngram_rows)
+
+
+def _encode(corpora: Mapping[str, Corpus], labels: list[str], console: Console) -> list[ByteCorpus]:
+    """Corpora as bytes; what the tagger will not see of them is said."""
     encoded = []
     for name, given in corpora.items():
         corpus = ByteCorpus.of(given["train"], labels, given.is_plain())
         if corpus.shared:
             message = f"{said(name)}{corpus.shared:,} words share their place with the word before, and were left out"
             console.print(message, style="yellow")
+        encoded.append(corpus)
+    return encoded
+
+
+def _say_too_long(corpora: Mapping[str, ByteCorpus], window_size: int, console: Console) -> None:
+    for name, corpus in corpora.items():
         if too_long := corpus.count_too_long(window_size):
             message = f"{too_long:,} spans are longer than the window of {window_size} bytes, and not learnt"
             console.print(f"{said(name)}{message}", style="yellow")
-        encoded.append(corpus)
-    return encoded

@@ -19,11 +19,11 @@ from tagsmith.training.tagging.load_tagger import load_tagger
 # What weights depend on: it stays as it was.
 _SHAPE = ["word_embedding_size", "hidden_size", "num_hidden_layers", "word_encoder", "output"]
 _SHAPE += ["character_embedding_size", "character_encoder", "character_hidden_size", "character_num_layers"]
-_SHAPE += ["character_filters", "character_window"]
+_SHAPE += ["character_filters", "character_window", "ngram_sizes", "ngram_embedding_size"]
 
 # Parts of a tagger that can be kept as they are, by the names of their parameters.
 PARTS = {
-    "characters": r"encoder\.characters\..*",
+    "characters": r"encoder\.(characters|ngrams)\..*",
     "words": r"encoder\.readers\.[^.]+\.words\..*",
     "word_encoder": r"encoder\.readers\.[^.]+\.recurrent\..*",
 }
@@ -95,6 +95,11 @@ class EarlierTagger:
             raise InputError(message, path=self.place, fix="Leave it out of languages.")
         return known
 
+    def with_ngrams(self, counted: Tensor, frozen: Collection[str]) -> Tensor:
+        """The hashes of the n-grams that have an embedding, with those counted in new data unless they are frozen."""
+        known = self.model.encoder.ngrams.hashes.long()
+        return known if "characters" in frozen else torch.cat([known, counted]).unique()
+
     @torch.no_grad()
     def hand_down(
         self,
@@ -123,6 +128,8 @@ class EarlierTagger:
                 left.add(module)
             elif name == "encoder.characters.embedding.weight":
                 _move(weight, weights[name], self.tokenizer.characters, tokenizer.characters, "characters" in frozen)
+            elif name.startswith("encoder.ngrams."):
+                continue  # all together below
             elif re.fullmatch(PARTS["words"], name):
                 reader = name.split(".")[2]
                 self._hand_down_words(
@@ -130,6 +137,8 @@ class EarlierTagger:
                 )
             else:
                 weights[name].copy_(weight)
+        if model.encoder.ngrams is not None:
+            model.encoder.ngrams.take_over(self.model.encoder.ngrams)
         return sorted(left)
 
     def _hand_down_words(

@@ -222,6 +222,8 @@ def _model(
     config = _config(vocabularies, earlier)
     model = HierarchicalTaggerForTokenClassification(config)
     recipe, tokenizer = vocabularies.recipe, vocabularies.tokenizer
+    if vocabularies.ngrams is not None:
+        model.encoder.set_ngrams(vocabularies.ngrams, tokenizer.characters)
     if earlier is not None and (left := earlier.hand_down(model, tokenizer, recipe.freeze)):
         console.print(f"of start_from there is no place here for {', '.join(left)}", style="yellow")
     set_vectors(model, tokenizer, vocabularies.vectors)
@@ -229,7 +231,7 @@ def _model(
 
 
 def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> HierarchicalTaggerConfig:
-    recipe, tokenizer, heads, _ = vocabularies
+    recipe, tokenizer, heads, _, ngrams = vocabularies
     sizes = {name: len(words) + 2 for name, words in tokenizer.vocabularies.items()}
     rare, frozen = tokenizer.rare_word_id, tokenizer.frozen_word_id
     parts: dict[str, Any]
@@ -249,7 +251,7 @@ def _config(vocabularies: Vocabularies, earlier: EarlierTagger | None) -> Hierar
     try:
         return HierarchicalTaggerConfig.for_tags(
             tags,
-            **recipe.model,
+            **{**recipe.model, "ngram_rows": 0 if ngrams is None else len(ngrams)},
             **parts,
             tag_scheme=recipe.tag_scheme if None in heads else "BIOES",
             character_vocab_size=tokenizer.character_vocab_size,

@@ -129,7 +129,7 @@ class Recipe(RunRecipe):
         languages: of each head, where languages have words of their own; a head that is left out is a language.
         epoch_head: the head whose sentences an epoch passes over once; by default the one that lasts longest.
         head_batches: how many batches of a head come in a turn, by name; one of each that is left out.
-        freeze: what is not trained: "characters", "words", "word_encoder".
+        freeze: what is not trained: "characters" (and their n-grams), "words", "word_encoder".
     """
 
     model_type: str = HierarchicalTaggerConfig.model_type

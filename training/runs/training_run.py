@@ -206,7 +206,8 @@ def round_weights(model: torch.nn.Module, dtype: torch.dtype) -> None:
 
 def store_weights(path: Path, dtype: torch.dtype) -> None:
     """Write a file of weights anew in `dtype`; config.json still says in which they are computed with."""
-    weights = {name: weight.to(dtype) for name, weight in load_file(path).items()}
+    stored = load_file(path)
+    weights = {name: weight.to(dtype) if weight.is_floating_point() else weight for name, weight in stored.items()}
     mode = path.stat().st_mode
     save_file(weights, path, metadata={"format": "pt"})
     path.chmod(mode)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
-from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape
+from torch import Tensor
+
+from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
 from tagsmith.modeling.tag_grammar import span_labels
-from tagsmith.tokenization.composed import check_normalization
+from tagsmith.tokenization.composed import check_normalization, composed
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.tokenization.words import SPLITTERS
+from tagsmith.training.batches.ngram_counts import ngrams_of_words
 from tagsmith.training.batches.preparation import choose_splitter, training_words
 from tagsmith.training.data.corpora import said
 from tagsmith.training.data.corpus import Corpus, label_names
@@ -38,6 +41,7 @@ class Vocabularies(NamedTuple):
     tokenizer: HierarchicalTaggerTokenizer
     heads: dict[str | None, HeadShape]
     vectors: dict[str | None, PretrainedVectors]
+    ngrams: Tensor | None = None  # the hashes of those that have an embedding
 
 
 def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger | None = None) -> Vocabularies:
@@ -63,10 +67,11 @@ def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger 
     before = earlier.tokenizer if earlier is not None else None
     options = _options(recipe, corpora, heads, before)
     words: Any = {}
+    spellings: set[str] = set()
     for name, corpus in corpora.items():
         sentences = training_words(corpus["train"], options["splitter"], heads[name].tag_scheme)
         language = heads[name].language
-        words[language] = chain(words.get(language, ()), sentences)
+        words[language] = chain(words.get(language, ()), _noted(sentences, spellings))
     tokenizer = HierarchicalTaggerTokenizer.train(
         words if by_language else words[None], gazetteer=_gazetteer(recipe, before), earlier=before, **options
     )
@@ -74,7 +79,26 @@ def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger 
     scheme = heads[None].tag_scheme if None in heads else recipe.tag_scheme
     tokenizer_options = dataclasses.replace(recipe.tokenizer, **options)
     settled = dataclasses.replace(recipe, tag_scheme=scheme, tokenizer=tokenizer_options)
-    return Vocabularies(settled, tokenizer, heads, vectors)
+    spellings = {composed(word, tokenizer.normalization) for word in spellings}
+    return Vocabularies(settled, tokenizer, heads, vectors, _ngrams(recipe, spellings, earlier))
+
+
+def _noted(sentences: Iterable[list[str]], spellings: set[str]) -> Iterator[list[str]]:
+    """Sentences as they come, and their words as they are spelt."""
+    for words in sentences:
+        spellings.update(words)
+        yield words
+
+
+def _ngrams(recipe: Recipe, spellings: set[str], earlier: EarlierTagger | None) -> Tensor | None:
+    """The n-grams of the training data's words that have an embedding; an earlier tagger's stay."""
+    config = HierarchicalTaggerConfig
+    sizes = recipe.model.get("ngram_sizes")
+    if not sizes:
+        return None
+    least, most = (recipe.model.get(name, getattr(config, name)) for name in ("ngram_min_count", "ngram_rows"))
+    counted = ngrams_of_words(spellings, sizes, least, most)
+    return counted if earlier is None else earlier.with_ngrams(counted, recipe.freeze)
 
 
 def _language(recipe: Recipe, name: str | None, earlier: EarlierTagger | None) -> str:

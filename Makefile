@@ -1,11 +1,14 @@
 # Run in an activated environment, made as the README says under Tests; `make check` makes its own.
-.PHONY: check test slow lint docs package bench
+.PHONY: check test lowest slow lint docs package bench
 
 check: ## all that CI does, in a fresh environment
 	bash .ci/run
 
 test: ## the fast tests
 	python -m pytest
+
+lowest: ## the fast tests with the lowest versions that the package allows
+	bash .ci/lowest
 
 slow: ## the slow tests
 	python -m pytest -m slow

@@ -143,7 +143,7 @@ class _GatedScan(torch.autograd.Function):
         return d_gate, d_state * (1 - forget), (d_gate * before).sum((1, 2)).unsqueeze(1)
 
 
-@torch.compiler.disable(reason="its loop would be unrolled into one graph for each length")
+@torch.compiler.disable  # its loop would be unrolled into one graph for each length
 def gated_scan(gate: Tensor, candidate: Tensor, weight: Tensor) -> Tensor:
     """`c_t = f_t c_{t-1} + (1 - f_t) candidate_t` from `c = 0`, where `f_t = sigmoid(gate_t + weight * c_{t-1})`.
 

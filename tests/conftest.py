@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import torch
 
@@ -32,6 +33,10 @@ TINY_SENTENCES = [
     ("Juan de Vega saw Ada .", ["B-PER", "I-PER", "E-PER", "O", "S-PER", "O"]),
     ("It rains in 1843 .", ["O", "O", "O", "O", "O"]),
 ]
+
+
+hypothesis.settings.register_profile("tagsmith", deadline=None)  # no test asserts how long something takes
+hypothesis.settings.load_profile("tagsmith")
 
 
 def _is_local(address: Any) -> bool:

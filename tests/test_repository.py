@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
 from documents import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import tagsmith
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 URLS = PROJECT["project"]["urls"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+LOWEST_EXTRAS = ["test", "plots", "benchmarks", "notebook"]  # what the fast tests need
 SCRIPTS = {path.name for path in (ROOT / ".ci").iterdir()}
 
 pytestmark = pytest.mark.skipif(not WORKFLOWS, reason="needs the repository")
@@ -59,6 +64,29 @@ def test_one_command_runs_what_ci_runs() -> None:
         assert f"bash .ci/{name}" in run, name
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(re.findall(r"&& pytest$", readme, flags=re.M)) == 1
+
+
+def versions(name: str) -> dict[str, str]:
+    """What a file of constraints holds, whose first line is a comment."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()[1:]
+    return {canonicalize_name(package): version for package, _, version in (line.partition("==") for line in lines)}
+
+
+def test_lower_bounds_are_the_versions_that_are_tried() -> None:
+    pinned = versions("constraints-lowest.txt")
+    extras = PROJECT["project"]["optional-dependencies"]
+    direct = [*PROJECT["project"]["dependencies"], *chain.from_iterable(map(extras.get, LOWEST_EXTRAS))]
+    for requirement in map(Requirement, direct):
+        (bound,) = (part.version for part in requirement.specifier if part.operator == ">=")
+        assert Version(pinned[canonicalize_name(requirement.name)]) == Version(bound), requirement.name
+    script = (ROOT / ".ci" / "lowest").read_text(encoding="utf-8")
+    assert f"-c constraints-lowest.txt -e '.[{','.join(LOWEST_EXTRAS)}]'" in script
+
+
+def test_the_newest_versions_that_are_tried_are_within_the_bounds() -> None:
+    pinned = versions("constraints.txt")
+    for requirement in map(Requirement, PROJECT["project"]["dependencies"]):
+        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), requirement.name
 
 
 def test_hooks_fetch_nothing() -> None:

@@ -123,6 +123,6 @@ def test_options_of_the_command_line(tmp_path: Path) -> None:
     outcome = tagsmith("check", path, *options, "--word-column", "word", "--tag-column", "tag")
     assert outcome.code == 0 and "2 sentences, 4 tokens, 2 spans" in outcome.out, outcome
     refused = tagsmith("train", "sample", "--train", path, "--output-dir", tmp_path / "out")
-    assert_one_line(refused, path, "--separator comma")
+    assert_one_line(refused, path, "--scheme IO")  # its commas are seen
     refused = tagsmith("train", "sample", "--train", path, "--output-dir", tmp_path / "out", *options[:2])
     assert_one_line(refused, path, "--scheme IO")

@@ -309,8 +309,8 @@ class TestCall:
             tiny_tokenizer(["a", ""], is_split_into_words=True)
 
     def test_what_it_does_not_know_is_refused(self, tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
-        with pytest.raises(TypeError, match="truncation"):
-            tiny_tokenizer("a", truncation=True)
+        with pytest.raises(TypeError, match="stride"):
+            tiny_tokenizer("a", stride=1)
 
     @settings(max_examples=100, deadline=None)
     @given(st.text(max_size=30))

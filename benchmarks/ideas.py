@@ -68,12 +68,6 @@ def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
         setattr(owner, name, original)
 
 
-def spell_all(characters: Any, ids: Tensor) -> Tensor:
-    """Every word of the batch, and not each distinct one once."""
-    spelling: Tensor = characters(ids)
-    return spelling
-
-
 def embed_each(
     stack: RecurrentStack, embedding: nn.Embedding, dropout: nn.Dropout, ids: Tensor, packing: Packing, *states: Any
 ) -> Any:
@@ -187,7 +181,7 @@ def ideas(text: str | None = None) -> list[Idea]:
     each_byte = partial(patched, RecurrentStack, "read", embed_each)
     apart = partial(patched, recurrent, "scan", scan_apart)
     plain_loop = partial(patched, recurrent, "scan", scan_by_autograd)
-    every_word = partial(patched, HierarchicalTaggerModel, "_spell", staticmethod(spell_all))
+    every_word = partial(patched, HierarchicalTaggerModel, "_spell_once", HierarchicalTaggerModel.spell)
     tanh = partial(patched, recurrent_cells, "_tanh", lambda x, out: torch.tanh(x, out=out))
     logarithms = partial(patched, ConditionalRandomField, "_partition", partition_by_logarithms)
     random = partial(

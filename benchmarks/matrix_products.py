@@ -105,7 +105,8 @@ def training_products(model: Any, batch: Mapping[str, Any]) -> int:
         return 3 * hierarchical_products(model, batch, [batch.get("head")])
     mask, labels, inner = batch["attention_mask"].bool(), batch["labels"], model.model
     written = embedded_products(inner.writer, inner.embedding, inner.dropout, int((labels >= 0).sum()))
-    scored = scoring_products(model, labels.numel(), mask.shape[1]) + tag_products(model, mask.numel())
+    scored = scoring_products(model, labels.numel(), mask.shape[1])
+    scored += tag_products(model, mask.numel()) if "tag_labels" in batch else 0
     return 3 * (reading_products(model, mask) + written + scored)
 
 

@@ -17,6 +17,7 @@ families = pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda famil
 # Files of one family that name it: its configuration and its own pictures; and the pipeline, which travels with
 # checkpoints, where the table does not go.
 OWN = {"configuration_hierarchical_tagger", "configuration_byte_to_span", "plot_states", "pipeline_span_tagging"}
+OWN |= {"remote_code"}  # travels with taggers, without the table
 
 
 @families

@@ -479,6 +479,7 @@ class TestLoading:
                 "pipeline_span_tagging",
                 "pipeline_byte_span_tagging",
                 "byte_tags",
+                "remote_code",
                 "crf",
                 "dropout",
                 "forked",

@@ -188,7 +188,10 @@ class TestTraining:
 
     def test_stored_as_float16(self, corpus: DatasetDict, vectors: Path, tmp_path: Path) -> None:
         train(corpus, recipe_with(vectors, stored_as="float16"), tmp_path / "out")
-        assert {weight.dtype for weight in weights_in(tmp_path / "out").values()} == {torch.float16}
+        assert {weight.dtype for weight in weights_in(tmp_path / "out").values()} == {
+            torch.float16,
+            torch.int32,
+        }  # hashes of n-grams stay whole
         tagger = tagsmith.pipeline(tmp_path / "out")
         assert tagger.model.dtype == torch.float32 and vector_of(tagger, "oslo") == [1.0] * 8
 

@@ -32,6 +32,7 @@ ID = "ada/tagger"
 WEIGHTS = {"config.json", "model.safetensors"}
 WORDS = {"tokenizer_config.json", "vocab.json"}
 MODEL_CODE = {
+    "byte_tags.py",
     "configuration_hierarchical_tagger.py",
     "crf.py",
     "dropout.py",
@@ -40,6 +41,7 @@ MODEL_CODE = {
     "label_smoothing.py",
     "linear_recurrence.py",
     "modeling_hierarchical_tagger.py",
+    "ngram_embedding.py",
     "pipeline_byte_span_tagging.py",
     "pipeline_span_tagging.py",
     "recurrent.py",
@@ -169,7 +171,7 @@ class TestPush:
     def test_a_byte_to_span_tagger(self, hub: LoopbackHub, byte_folder: Path) -> None:
         publish_tagger(byte_folder, ID)
         assert {"modeling_byte_to_span.py", "span_grammar.py", "tokenization_byte_to_span.py"} <= pushed(hub)
-        assert not {"crf.py", "words.py"} & pushed(hub)
+        assert not {"state_crf.py", "words.py"} & pushed(hub)
         assert load_tagger(ID)(TEXT) == load_tagger(str(byte_folder))(TEXT) != []
 
 

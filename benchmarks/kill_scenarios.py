@@ -109,7 +109,7 @@ SCENARIOS = [
     ),
     Scenario(
         "evaluate --save-best",
-        ["evaluate", "tagger", "dev.conll", "--curve", "curve.png", "--save-best"],
+        ["evaluate", "tagger", "dev.conll", "--curve", "curve.png", "--save-best", "--overwrite"],
         _earlier_bytes,
         was_tagger=True,
         same=("tagger/model.safetensors", "tagger/config.json", "curve.csv"),

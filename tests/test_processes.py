@@ -14,7 +14,7 @@ import torch
 from toys import BYTE_MODEL, BYTE_TRAINING, WORD_MODEL, WORD_TRAINING, results_of, toy_file, weights_in
 
 STEPS, BATCH = 12, 16
-NO_DROPOUT = ("embedding_dropout", "hidden_dropout")  # each process draws its own
+NO_DROPOUT = ("embedding_dropout", "hidden_dropout", "ngram_dropout")  # each process draws its own
 FAMILIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "ner": (WORD_MODEL | {"rare_word_dropout": 0, "character_dropout": 0}, WORD_TRAINING),
     "byte-ner": (BYTE_MODEL | {"byte_dropout": 0}, BYTE_TRAINING),

@@ -318,18 +318,19 @@ class TestCall:
         encoded = tiny_tokenizer(text, return_offsets_mapping=True)
         assert len(encoded["input_ids"]) == len(encoded["offset_mapping"])
         for (start, end), characters in zip(encoded["offset_mapping"], encoded["character_ids"], strict=True):
-            assert len(characters) == end - start
+            assert len(characters) == len(unicodedata.normalize("NFC", text[start:end]))
         assert min(chain_of(encoded), default=1) >= 1
         assert max(encoded["input_ids"], default=0) < tiny_tokenizer.vocab_size
 
-    @given(st.lists(st.text(st.characters(exclude_categories=()), max_size=6), max_size=5))
+    @settings(deadline=None)
+    @given(st.lists(st.text(max_size=6), max_size=5))
     def test_words_are_spelled_together_as_one_by_one(
         self, tiny_tokenizer: HierarchicalTaggerTokenizer, words: list[str]
     ) -> None:
         words = [word for word in words if word] + ["Lund"]
         expected = tiny_tokenizer.encode_words(words)["character_ids"]
         spelled = tiny_tokenizer.spell(words)
-        assert spelled.shape == (len(words), max(map(len, words)))
+        assert spelled.shape == (len(words), max(map(len, expected)))
         assert [[index for index in row if index] for row in spelled.tolist()] == expected
 
 

@@ -93,6 +93,11 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         beams = parameters.get("num_beams", 1)
         if isinstance(beams, bool) or not isinstance(beams, int) or beams < 1:
             raise ValueError(f"num_beams is {beams!r}; it is a whole number of at least 1.")
+        if beams > 1 and self.model.config.decode == "tags":
+            raise ValueError(
+                f"num_beams is {beams}, and this tagger finds spans by the tags of bytes, which nothing writes. Leave "
+                'it out, or set the configuration\'s decode to "spans".'
+            )
         self.tokenizer.stream("", overlap=parameters.get("overlap"))  # refuses one out of its range
         return steps
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from safetensors.torch import load_file, save_file
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.tagging.load_tagger import load_tagger
+from tagsmith.training.tagging.word_tagger_checks import check_tokenizer
 from tests.toys import with_content, without
 
 
@@ -98,3 +101,14 @@ def test_what_pipelines_take(tiny_folder: Path) -> None:
     assert pipeline.int8 and pipeline._batch_size == 3
     with pytest.raises(TypeError, match="no parameter minscore"):
         tagsmith.pipeline(tiny_folder, minscore=1)
+
+
+def test_characters_that_only_ngrams_read_must_fit(tiny_tokenizer: HierarchicalTaggerTokenizer) -> None:
+    sizes = {"vocab_size": tiny_tokenizer.vocab_size, "character_vocab_size": tiny_tokenizer.character_vocab_size}
+    for more, fits in ((0, True), (1, False)):
+        sizes["character_vocab_size"] += more
+        config = tagsmith.HierarchicalTaggerConfig.for_tags(
+            ["O", "S-X"], character_encoder="none", ngram_sizes=[2], ngram_rows=3, **sizes
+        )
+        with nullcontext() if fits else pytest.raises(InputError, match=TWO):
+            check_tokenizer(tiny_tokenizer, config, "folder")

@@ -394,6 +394,10 @@ class TestTags:
         data = tagger(text.encode(), overlap=overlap)
         assert same(data, found)
 
+    def test_beams_are_refused_where_nothing_is_written(self) -> None:
+        with pytest.raises(ValueError, match="by the tags of bytes, which nothing writes"):
+            self.tagger()("a", num_beams=4)
+
     def test_a_long_text_of_known_tags(self) -> None:
         tagger = self.tagger(12)
 

@@ -111,6 +111,13 @@ class TestVocabulary:
         path.write_text(json.dumps(saved), encoding="utf-8")
         assert HierarchicalTaggerTokenizer.from_pretrained(tmp_path).max_word_characters == 128
 
+    def test_half_a_character_is_seen_wherever_it_stands(self) -> None:
+        tokenizer = HierarchicalTaggerTokenizer.train([["a"]])
+        word = "a" * 100 + "\ud800" + "a" * 100  # of which the middle is not read
+        for read in (tokenizer.encode_words, tokenizer.encode):
+            with pytest.raises(InputError, match="word 1 holds a lone surrogate"):
+                read([word])
+
     @pytest.mark.parametrize("number", [1, 0, -5, 2.5, "128", None])
     def test_a_number_of_characters_that_cannot_be_read_is_refused(self, number: Any) -> None:
         with pytest.raises(ValueError, match=f"max_word_characters is {number!r}; it must be a whole number"):

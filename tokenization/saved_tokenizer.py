@@ -34,7 +34,9 @@ class SavedTokenizer(PreTrainedTokenizer):
         code = {path.name: path.read_bytes() for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__"}
         names = [*code, TOKENIZER_CONFIG_FILE, *cls.vocab_files_names.values()]
         there = [path for path in (Path(folder, name) for name in names) if os.path.lexists(path)]
-        others = sorted(path.name for path in there if not path.is_file() or path.read_bytes() != code.get(path.name))
+        ours = [path for path in there if path.name in code and path.is_file()]
+        same = {path.name for path in ours if path.read_bytes() == code[path.name]}
+        others = sorted(path.name for path in there if path.name not in same)
         if others:
             raise FileExistsError(
                 f"{os.fspath(folder)}: saving a tokenizer here would overwrite {', '.join(others)}, not such a "

@@ -274,7 +274,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
             InputError: a word with a lone surrogate.
             ValueError: an empty word, or a language without words here; the message has those that are.
         """
-        words, _ = self.shorten(words)
+        words = self._read(words)
         known = self._character_ids
         encoded: dict[str, Any] = {
             "input_ids": self._look_up(words, language),
@@ -296,11 +296,15 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
             f"{found} its own words in this tokenizer. Choose one of {', '.join(map(str, self.languages))}."
         )
 
-    def _look_up(self, words: Sequence[str], language: str | None) -> list[int]:
-        self._check_language(language)
+    def _read(self, words: Sequence[str]) -> Sequence[str]:
+        """Given words as they are read, after a look at all of each."""
         check_words(words)
+        return self.shorten(words)[0]
+
+    def _look_up(self, words: Sequence[str], language: str | None) -> list[int]:
+        """The ids of words as they are read."""
+        self._check_language(language)
         known = self._word_ids[language]
-        words, _ = self.shorten(words)
         return [
             known.get(normalize(word, self.lowercase, self.zero_digits, self.normalization), UNK_ID) for word in words
         ]
@@ -435,7 +439,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
     ) -> list[int]:
         """The word ids of a text, or of words already split; there are no special tokens to add."""
         words = self.tokenize(text) if isinstance(text, str) else text
-        return self._look_up(words, language)
+        return self._look_up(self._read(words), language)
 
     def pad_sentences(
         self,

@@ -16,7 +16,7 @@ from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.tokenization.words import SPLITTERS
+from tagsmith.tokenization.words import SPLITTERS, shorten_words
 from tagsmith.training.batches.ngram_counts import ngrams_of_words
 from tagsmith.training.batches.preparation import choose_splitter, training_words
 from tagsmith.training.data.corpora import said
@@ -71,7 +71,9 @@ def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger 
     for name, corpus in corpora.items():
         sentences = training_words(corpus["train"], options["splitter"], heads[name].tag_scheme)
         language = heads[name].language
-        words[language] = chain(words.get(language, ()), _noted(sentences, spellings))
+        if recipe.model.get("ngram_sizes"):
+            sentences = _noted(sentences, spellings, options["max_word_characters"])
+        words[language] = chain(words.get(language, ()), sentences)
     tokenizer = HierarchicalTaggerTokenizer.train(
         words if by_language else words[None], gazetteer=_gazetteer(recipe, before), earlier=before, **options
     )
@@ -83,10 +85,10 @@ def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger 
     return Vocabularies(settled, tokenizer, heads, vectors, _ngrams(recipe, spellings, earlier))
 
 
-def _noted(sentences: Iterable[list[str]], spellings: set[str]) -> Iterator[list[str]]:
-    """Sentences as they come, and their words as they are spelt."""
+def _noted(sentences: Iterable[list[str]], spellings: set[str], limit: int) -> Iterator[list[str]]:
+    """Sentences as they come, and their words, no more than `limit` characters of each, as they are spelt."""
     for words in sentences:
-        spellings.update(words)
+        spellings.update(shorten_words(words, limit)[0])
         yield words
 
 

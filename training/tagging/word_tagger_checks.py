@@ -24,7 +24,8 @@ def check_tokenizer(tokenizer: Any, config: Any, model: str) -> None:
         sizes = f"{_listed(found)} ids, and config.json {_listed(wanted)}"
         raise InputError(f"the files are of two taggers: the tokenizer's have {sizes}", path=model)
     characters = (tokenizer.character_vocab_size, config.character_vocab_size)
-    if config.character_encoder != "none" and characters[0] != characters[1]:
+    reads_characters = config.character_encoder != "none" or config.ngram_sizes
+    if reads_characters and characters[0] != characters[1]:
         sizes = "vocab.json has ids for {:,} characters, and config.json {:,}".format(*characters)
         raise InputError(f"the files are of two taggers: {sizes}", path=model)
     width = tokenizer.gazetteer.num_features if tokenizer.gazetteer is not None else 0

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList, PreTrainedModel
+from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
 
@@ -31,6 +31,7 @@ from .dropout import Dropout
 from .label_smoothing import IMPOSSIBLE, summed_cross_entropy
 from .ngram_embedding import PRIME, NgramEmbedding
 from .recurrent import Packing, RecurrentLayer, RecurrentStack
+from .remote_code import SavedModel
 from .span_grammar import SpanGrammar
 
 
@@ -66,7 +67,7 @@ class RecurrentState:
         self.states = self.states.index_select(0, beam_idx)
 
 
-class ByteToSpanPreTrainedModel(PreTrainedModel):
+class ByteToSpanPreTrainedModel(SavedModel):
     """Loading, saving and initialisation, for the reader and the tagger alike."""
 
     config_class = ByteToSpanConfig

@@ -29,7 +29,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
 
@@ -39,6 +38,7 @@ from .dropout import Dropout
 from .label_smoothing import summed_cross_entropy
 from .linear_recurrence import LinearRNNLayer, SRULayer
 from .recurrent import Packing, RecurrentLayer
+from .remote_code import SavedModel
 from .state_crf import StateConditionalRandomField
 from .tag_grammar import span_labels
 from .tag_spans import spans_of_tags
@@ -65,7 +65,7 @@ class HierarchicalTaggerOutput(ModelOutput):
     hidden_states: Tensor | tuple[Tensor, ...] | None = None
 
 
-class HierarchicalTaggerPreTrainedModel(PreTrainedModel):
+class HierarchicalTaggerPreTrainedModel(SavedModel):
     """Loading, saving and initialisation, for the encoder and the tagger alike."""
 
     config_class = HierarchicalTaggerConfig

@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import Pipeline
 
 from .int8 import quantize
-from .remote_code import check_model_files
+from .remote_code import check_model_files, push_choices, staged_files
 from .word_cache import WordCache
 
 Entity = dict[str, Any]
@@ -121,7 +121,11 @@ class SpanTaggingPipeline(Pipeline):
         """
         check_model_files(save_directory)
         self.tokenizer.check_files(save_directory)
-        super().save_pretrained(save_directory, **kwargs)
+        push, hub = push_choices(save_directory, kwargs)
+        with staged_files(save_directory) as staged:
+            super().save_pretrained(staged, **kwargs)
+        if push:
+            self.push_to_hub(**hub)
 
     def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], ...]:
         known = list(dict.fromkeys(name for names in self._PARAMETERS for name in names))

@@ -1,4 +1,6 @@
-"""The code that travels with a checkpoint, for those who have transformers and torch, but not this package.
+"""How models are saved: whole, over no other files, and with the code that travels with them.
+
+The code is for those who have transformers and torch, but not this package.
 
 transformers copies the file of a configuration class into the folder where it is saved, and with it all files that
 this one imports by a relative import, wherever in the file it stands. So the configuration imports what is its
@@ -10,14 +12,17 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import (
     CONFIG_NAME,
     GENERATION_CONFIG_NAME,
+    SAFE_WEIGHTS_INDEX_NAME,
     SAFE_WEIGHTS_NAME,
     TRANSFORMERS_DYNAMIC_MODULE_NAME,
 )
@@ -43,11 +48,66 @@ def save_with_code(
         FileExistsError: as `check_model_files` does.
     """
     check_model_files(folder)
+    push, hub = push_choices(folder, kwargs)
     named = copy.deepcopy(config)
     named.auto_map = {auto: _reference(cls) for auto, cls in classes.items()}
     pipelines = {"impl": _reference(pipeline), "pt": ["AutoModelForTokenClassification"], "type": "text"}
     named.custom_pipelines = {"span-tagging": pipelines}
-    PreTrainedConfig.save_pretrained(named, folder, **kwargs)
+    with staged_files(folder) as staged:
+        PreTrainedConfig.save_pretrained(named, staged, **kwargs)
+    if push:
+        config.push_to_hub(**hub)
+
+
+class SavedModel(PreTrainedModel):
+    """A model whose folder is written whole: a kill or a full disk leaves what was there, or a part that says so."""
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
+        """As `PreTrainedModel.save_pretrained`; with `push_to_hub`, the card of the folder stays as it is.
+
+        Raises:
+            FileExistsError: as `check_model_files` does.
+        """
+        check_model_files(save_directory)
+        push, hub = push_choices(save_directory, kwargs)
+        with staged_files(save_directory) as staged:
+            super().save_pretrained(staged, *args, **kwargs)
+        if push:
+            self.push_to_hub(**hub)
+
+
+@contextmanager
+def staged_files(folder: str | os.PathLike[str]) -> Iterator[str]:
+    """An empty folder inside another, from which files move there once the block ends; none do if it fails.
+
+    config.json goes first and comes last: a move that is cut short leaves nothing that passes for a model. Files keep
+    the permissions of those that they replace.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target, prefix=".part-") as name:
+        yield name
+        parts = sorted(Path(name).iterdir(), key=lambda path: (path.name == CONFIG_NAME, path.name))
+        for part in parts:
+            with part.open("r+b") as file:
+                os.fsync(file.fileno())
+            if (target / part.name).exists():
+                part.chmod((target / part.name).stat().st_mode & 0o777)
+        names = {part.name for part in parts}
+        if CONFIG_NAME in names:
+            (target / CONFIG_NAME).unlink(missing_ok=True)
+        if SAFE_WEIGHTS_INDEX_NAME in names:  # weights in one file would be read in place of the new ones
+            (target / SAFE_WEIGHTS_NAME).unlink(missing_ok=True)
+        for part in parts:
+            part.replace(target / part.name)
+
+
+def push_choices(folder: str | os.PathLike[str], kwargs: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """Whether `save_pretrained` shall push, and what `push_to_hub` then takes; `kwargs` keeps the rest."""
+    push = kwargs.pop("push_to_hub", False)
+    names = ("repo_id", "commit_message", "private", "token", "revision", "create_pr", "tags")
+    hub = {name: kwargs.pop(name) for name in names if name in kwargs}
+    return push, {"repo_id": Path(folder).absolute().name, **hub}
 
 
 def check_model_files(folder: str | os.PathLike[str]) -> None:

@@ -13,7 +13,9 @@ from tagsmith.training.runs.recipe import read_recipe
     [
         ("training:\n  max_steps: 1\n  max_stpes: 2\n", r"r\.yaml:3: a recipe has no training\.max_stpes"),
         ("average_decay: often\n", r"r\.yaml:1: average_decay is 'often', and must be a number"),
-        ("tokenizer:\n  lowercase: yes\n", r"r\.yaml:2: tokenizer\.lowercase is 'yes'.*Write true or false"),
+        ("early_stopping_patience: 1.5\n", r"r\.yaml:1: early_stopping_patience is 1\.5, and must be a whole number"),
+        ("start_from: 3\n", r"r\.yaml:1: start_from is 3, and must be text in quotes"),
+        ("tokenizer:\n  lowercase: yes\n", r"r\.yaml:2: tokenizer\.lowercase is 'yes', and must be true or false"),
         ("training:\n  bf16: no\n", r"r\.yaml:2: training\.bf16 is 'no', and must be true or false"),
         ("training:\n  learning_rate: 1:30\n", r"r\.yaml:2: training\.learning_rate is '1:30', and must be a number"),
         ("training:\n  seed: 010\n", r"r\.yaml:2:9: 010 is octal to some"),

@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AutoModelForTokenClassification, AutoTokenizer, TrainingArguments
+import torch
+from transformers import AutoModelForTokenClassification, AutoTokenizer, PreTrainedConfig, TrainingArguments
 
 import tagsmith
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.tagging.tagger_files import check_tagger_files, tagger_files
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
+
+
+@pytest.fixture(autouse=True)
+def registered() -> None:
+    tagsmith.register()
 
 
 def save_model(source: Path, folder: Path) -> None:
@@ -72,6 +80,61 @@ def test_a_tagger_is_saved_over_a_tagger(
         path.write_text("# of an earlier version\n", encoding="utf-8")
     save(tiny_folder, tmp_path / "new")
     assert not [path for path in code if "earlier version" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("save, names", WAYS)
+def test_a_full_disk_leaves_the_earlier_tagger(
+    tiny_folder: Path,
+    tmp_path: Path,
+    save: Callable[[Path, Path], None],
+    names: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "tagger"
+    shutil.copytree(tiny_folder, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    spans = tagsmith.pipeline(folder)("Ada lives in London.")
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for kind in (PreTrainedConfig, HierarchicalTaggerTokenizer):
+        monkeypatch.setattr(kind, "to_json_file" if kind is PreTrainedConfig else "save_vocabulary", full)
+    with pytest.raises((OSError, InputError), match=r"No space left|disk is full"):
+        save(tiny_folder, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert tagsmith.pipeline(folder)("Ada lives in London.") == spans
+
+
+@pytest.mark.parametrize("save", [save_model, save_config, save_tokenizer, save_pipeline])
+def test_files_keep_their_permissions_and_links_are_not_written_through(
+    tiny_folder: Path, tmp_path: Path, save: Callable[[Path, Path], None]
+) -> None:
+    folder, blobs = tmp_path / "tagger", tmp_path / "blobs"
+    shutil.copytree(tiny_folder, blobs)
+    folder.mkdir()
+    for path in blobs.iterdir():  # as the cache of the Hub has them
+        (folder / path.name).symlink_to(path)
+    (blobs / "config.json").chmod(0o600)
+    before = {path.name: path.read_bytes() for path in blobs.iterdir()}
+    save(tiny_folder, folder)
+    assert {path.name: path.read_bytes() for path in blobs.iterdir()} == before
+    assert not list(folder.glob(".part-*"))
+    if save is not save_tokenizer:
+        assert not (folder / "config.json").is_symlink()
+        assert (folder / "config.json").stat().st_mode & 0o777 == 0o600
+    assert tagsmith.pipeline(folder)("Ada lives in London.") == tagsmith.pipeline(blobs)("Ada lives in London.")
+
+
+def test_weights_in_parts_replace_those_in_one_file(tiny_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_folder, tmp_path / "new")
+    model = AutoModelForTokenClassification.from_pretrained(tiny_folder)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(1)
+    model.save_pretrained(tmp_path / "new", max_shard_size="20KB")
+    again = AutoModelForTokenClassification.from_pretrained(tmp_path / "new")
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
 
 
 def test_in_any_order(tiny_folder: Path, tmp_path: Path) -> None:

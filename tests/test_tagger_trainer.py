@@ -278,6 +278,25 @@ def test_the_last_checkpoint_is_found(toy: Toy, tmp_path: Path) -> None:
         make_trainer(toy, tmp_path / "elsewhere", **options).train(resume_from_checkpoint=True)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_nothing_is_trained_past_the_end(toy: Toy, tmp_path: Path, stream: bool) -> None:
+    def start() -> TaggerTrainer:
+        trainer = make_trainer(toy, tmp_path, dev=False, max_steps=6, save_strategy="steps", save_steps=3)
+        if stream:
+            trainer.train_dataset = toy.data["train"].to_iterable_dataset()
+        return trainer
+
+    whole, again = start(), start()
+    whole.train()
+    data = again.train_dataset
+    steps: list[int] = []
+    again.training_step = lambda *args, **kwargs: steps.append(1)
+    again.train(resume_from_checkpoint=True)
+    assert again.state.global_step == 6 and not steps
+    assert again.train_dataset is data and again.args.max_steps == 6
+    assert_same(weights_of(again.model), weights_of(whole.model))
+
+
 def test_resuming_with_another_choice_of_average_is_an_error(toy: Toy, tmp_path: Path) -> None:
     options: dict[str, Any] = {"dev": False, "save_strategy": "epoch", "num_train_epochs": 1}
     make_trainer(toy, tmp_path / "with", trainer={"average_decay": 0.9}, **options).train()

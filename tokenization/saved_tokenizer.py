@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from transformers import PreTrainedTokenizer
 from transformers.tokenization_utils_base import TOKENIZER_CONFIG_FILE
 
+_HUB_CHOICES = ("repo_id", "commit_message", "private", "token", "revision", "create_pr", "tags")
 _CLASSES = ("HierarchicalTaggerTokenizer", "ByteToSpanTokenizer")
 
 
@@ -17,9 +19,23 @@ class SavedTokenizer(PreTrainedTokenizer):
     """A tokenizer that, saved in a folder, overwrites no file of a person's own there."""
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> tuple[str, ...]:
-        """As `PreTrainedTokenizer` does, after `check_files`."""
+        """Save the tokenizer's files, and its code with them; each is written whole, or stays as it was.
+
+        Raises:
+            FileExistsError: as `check_files` does.
+        """
         self.check_files(save_directory)
-        return super().save_pretrained(save_directory, *args, **kwargs)
+        type(self).register_for_auto_class()  # so that the code is saved; not at import, since it imports torch
+        push = kwargs.pop("push_to_hub", False)
+        hub = {name: kwargs.pop(name) for name in _HUB_CHOICES if name in kwargs}
+        Path(save_directory).mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=save_directory, prefix=".part-") as staged:
+            files = super().save_pretrained(staged, *args, **kwargs)
+            for part in Path(staged).iterdir():
+                _put_in_place(part, Path(save_directory, part.name))
+        if push:
+            self.push_to_hub(**{"repo_id": Path(save_directory).absolute().name, **hub})
+        return tuple(os.path.join(save_directory, os.path.relpath(path, staged)) for path in files)
 
     @classmethod
     def check_files(cls, folder: str | os.PathLike[str]) -> None:
@@ -42,6 +58,15 @@ class SavedTokenizer(PreTrainedTokenizer):
                 f"{os.fspath(folder)}: saving a tokenizer here would overwrite {', '.join(others)}, not such a "
                 "tokenizer's own. Name another folder, or move them away."
             )
+
+
+def _put_in_place(part: Path, target: Path) -> None:
+    """Give a complete file its name, once it is on the disk, with the permissions of the file that has it now."""
+    with part.open("r+b") as file:
+        os.fsync(file.fileno())
+    if target.exists():
+        part.chmod(target.stat().st_mode & 0o777)
+    part.replace(target)
 
 
 def _is_tokenizer(folder: str | os.PathLike[str]) -> bool:

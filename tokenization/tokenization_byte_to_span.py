@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -196,12 +195,6 @@ class ByteToSpanTokenizer(SavedTokenizer):
         """Bytes as the text they spell, U+FFFD where they are not UTF-8; other symbols by their names."""
         data = b"".join(token.encode("latin-1") if len(token) == 1 else token.encode() for token in tokens)
         return data.decode(errors="replace")
-
-    def save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> tuple[str, ...]:
-        """Save the tokenizer's files, and its code with them."""
-        type(self).register_for_auto_class()  # so that the code is saved; not at import, since it imports torch
-        files: tuple[str, ...] = super().save_pretrained(save_directory, *args, **kwargs)
-        return files
 
     def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Nothing to write: window size and labels stand in tokenizer_config.json."""

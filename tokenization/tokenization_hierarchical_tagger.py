@@ -9,7 +9,6 @@ are those of whole words.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -541,12 +540,6 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
     def convert_tokens_to_string(self, tokens: list[str]) -> str:
         """Words joined by spaces: how the text of a corpus given only as words is made."""
         return " ".join(tokens)
-
-    def save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> tuple[str, ...]:
-        """Save the tokenizer's files, and its code with them."""
-        type(self).register_for_auto_class()  # so that the code is saved; not at import, since it imports torch
-        files: tuple[str, ...] = super().save_pretrained(save_directory, *args, **kwargs)
-        return files
 
     def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Write vocab.json and, if there is one, gazetteer.json."""

@@ -29,7 +29,7 @@ _WORD_LIKE = 500  # plain tags that no tag set has
 _FEW_TAGS = 5  # fewer plain ones are hardly a tag set
 _MOST = 0.6  # of the words that one plain tag may cover
 
-OTHER_COLUMN = f"Or name another column of tags: {option('tag_column', 2)}."
+OTHER_COLUMN = f"If the tags are in another column, name that: {option('tag_column', 2)}."
 
 
 class Doubt(Exception):

@@ -270,6 +270,17 @@ def _recipe(content: dict[str, Any], places: _Places) -> RunRecipe:
     return recipe
 
 
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    type(None): "text in quotes",
+    list: "a list",
+    dict: "a mapping",
+}
+
+
 def _fill(cls: Any, content: Any, places: _Places, prefix: str) -> Any:
     """A dataclass out of a mapping, each value of its field's kind."""
     if not isinstance(content, dict):
@@ -287,10 +298,8 @@ def _fill(cls: Any, content: Any, places: _Places, prefix: str) -> Any:
         kinds = fields[name].metadata.get("kinds", kinds)
         wrong_bool = isinstance(value, bool) and not isinstance(start, bool)
         if wrong_bool or not (isinstance(value, kinds) or (start is None and value is None)):
-            expected = "number" if isinstance(start, float) else getattr(kinds, "__name__", "value")
-            fix = "Write true or false." if isinstance(start, bool) else None
-            found = f"{prefix}{name} is {value!r}, and must be a {expected}"
-            raise InputError(found, **places.of(f"{prefix}{name}"), fix=fix)
+            found = f"{prefix}{name} is {value!r}, and must be {_KINDS.get(type(start), 'a number or a mapping')}"
+            raise InputError(found, **places.of(f"{prefix}{name}"))
         values[name] = value
     return cls(**values)
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -103,7 +104,11 @@ class TrainingRun:
 
     def _last_checkpoint(self) -> str | None:
         found = last_readable(self.folder / CHECKPOINTS, self._warn)
-        return None if found is None else str(found)
+        if found is None:
+            return None
+        written = datetime.fromtimestamp(found.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+        self.console.print(f"continues from {found.name}, written {written}", markup=False, highlight=False)
+        return str(found)
 
     def _warn(self, line: str) -> None:
         self.console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)

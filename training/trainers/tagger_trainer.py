@@ -60,6 +60,7 @@ class TaggerTrainer(Trainer):
     """
 
     push_in_progress: PushInProgress | None
+    train_dataset: Any
     compute_metrics: Scores | None
     lr_scheduler: LRScheduler | None
 
@@ -370,16 +371,17 @@ class TaggerTrainer(Trainer):
     def _no_more_steps(self, checkpoint: str | bool | None) -> Iterator[None]:
         """Where a checkpoint has all steps of the run already, training inside has none: `Trainer` begins with one."""
         args, callbacks = self.args, self.callback_handler.callbacks
-        counted = hasattr(self.train_dataset, "__len__")  # a stream has no epochs, of which there could be none
-        if not (counted and isinstance(checkpoint, str) and has_ended(checkpoint, args.max_steps, callbacks)):
+        if not (isinstance(checkpoint, str) and has_ended(checkpoint, args.max_steps, callbacks)):
             yield
             return
-        before = args.max_steps, args.num_train_epochs
+        before, data = (args.max_steps, args.num_train_epochs), self.train_dataset
         args.max_steps, args.num_train_epochs = -1, 0
+        if not hasattr(data, "__len__"):  # a stream has no epochs, of which there could be none
+            self.train_dataset = [None]
         try:
             yield
         finally:
-            args.max_steps, args.num_train_epochs = before
+            (args.max_steps, args.num_train_epochs), self.train_dataset = before, data
 
     def start_average(self) -> None:
         """Begin the average at the weights as they are, if one is wanted and none has begun."""

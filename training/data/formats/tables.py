@@ -15,13 +15,13 @@ import datasets
 from datasets import Dataset, DatasetDict, IterableDatasetDict, load_from_disk
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.corpus_cache import private_cache
 from tagsmith.training.data.hub_names import HubData, hub_reason
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
 from tagsmith.training.data.rereadable import rereadable
 from tagsmith.training.data.tagged_datasets import dataset_sentences
 from tagsmith.training.data.text_lines import read_lines
-from tagsmith.training.machine.full_disks import MOVE_CACHE, writing
 
 _FIX = "A row needs a list of words, `tokens`, and a list of their tags, `ner_tags` or the column of --tag-column."
 _LIST = ("[", "(")
@@ -47,7 +47,12 @@ def read_parquet(path: str | Path, options: ReadingOptions, report: Report) -> I
             raise InputError(message, path=path, fix="Name one of the files, or put those of a split in a folder.")
     else:
         parts = [rereadable(path)]
-    yield from _sentences(path, lambda: Dataset.from_parquet([str(part) for part in parts]), options, report)
+
+    def load() -> Dataset:
+        with private_cache() as folder:
+            return Dataset.from_parquet([str(part) for part in parts], cache_dir=str(folder))
+
+    yield from _sentences(path, load, options, report)
 
 
 def read_arrow(path: str | Path, options: ReadingOptions, report: Report) -> Iterator[Sentence]:
@@ -135,14 +140,16 @@ def read_hub(named: HubData, options: ReadingOptions, report: Report) -> Iterato
 def load_from_hub(
     named: HubData, streaming: bool = False, revision: str | None = None, cache_dir: str | Path | None = None
 ) -> Any:
-    """A data set on the Hub by its splits.
+    """A data set on the Hub by its splits; its Arrow files go where those of other corpora do.
 
     Raises:
         InputError: there is none of that name, configuration or split, or the Hub cannot be reached.
     """
-    cache = None if cache_dir is None else str(cache_dir)
+    there = Path(datasets.config.HF_DATASETS_CACHE, named.id.replace("/", "___"))
     try:
-        with without_bars(), writing(cache_dir or datasets.config.HF_DATASETS_CACHE, MOVE_CACHE):
+        with without_bars(), private_cache(cache_dir) as folder:
+            # A copy that the user has made with `datasets` serves as well, and without a network.
+            cache = str(there.parent if cache_dir is None and there.is_dir() else folder)
             data = datasets.load_dataset(
                 named.id, named.config, split=named.split, revision=revision, streaming=streaming, cache_dir=cache
             )

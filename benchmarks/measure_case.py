@@ -27,7 +27,7 @@ from torch.profiler import ProfilerActivity, profile
 from workloads import DTYPES, Case, TaggingWork, TrainingWork, lines_of
 
 from tagsmith.modeling.crf import ConditionalRandomField
-from tagsmith.training.cards.run_facts import environment_facts
+from tagsmith.training.cards.run_facts import machine_facts, package_versions
 from tagsmith.training.commands.command_options import prepare_torch
 from tagsmith.training.data.sample import sample_files
 
@@ -159,7 +159,16 @@ def main(description: str) -> None:
     prepare_torch(case.threads)
     disable_progress_bars()
     result = WORK[case.work](case)
-    print(json.dumps({"case": asdict(case), **result, **environment_facts(torch.device("cpu"))}))
+    print(
+        json.dumps(
+            {
+                "case": asdict(case),
+                **result,
+                "versions": package_versions(),
+                "machine": machine_facts(torch.device("cpu")),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from peer_runs import PeerError, Process, Tagger, best_by, kept, ratios, score_i
 from rich.console import Console
 from speed import markdown_table, numbers, show, spread
 
-from tagsmith.training.cards.run_facts import environment_facts
+from tagsmith.training.cards.run_facts import machine_facts
 from tagsmith.training.commands.command_options import Threads, prepare_torch
 from tagsmith.training.data.corpora import load_corpus
 
@@ -151,7 +151,7 @@ def legend(taggers: Sequence[Tagger]) -> str:
 
 
 def _machine() -> dict[str, Any]:
-    return environment_facts(torch.device("cpu"))["machine"]
+    return machine_facts(torch.device("cpu"))
 
 
 LAYER_HEADERS = ["batch of 32", "valid words", "work", "tagsmith ms", "pytorch-crf ms", "times as fast"]

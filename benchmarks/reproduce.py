@@ -27,7 +27,7 @@ from hold_out import hold_out
 from rich.console import Console
 from tables import BASELINES, TABLES, Cell
 
-from tagsmith.training.cards.card_text import scores_by_name
+from tagsmith.training.cards.results import Results
 
 TAGSMITH = str(Path(sys.executable).with_name("tagsmith"))
 console = Console(stderr=True)
@@ -109,7 +109,7 @@ class Run:
 
     def score(self, split: str) -> float | None:
         """The cell's figure in percent: F1 of spans, accuracy of words for parts of speech."""
-        by_name = scores_by_name(self.results or {}, split)
+        by_name = Results.of(self.results or {}).scores(split)
         if not by_name:
             return None
         measure = {

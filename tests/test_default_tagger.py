@@ -10,8 +10,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import tagsmith
-from tagsmith.training.cards.card_text import scores_by_name
-from tagsmith.training.cards.model_card import read_results
+from tagsmith.training.cards.results import Results
 from tagsmith.training.commands.command_line import app
 
 FOLDER = Path(tagsmith.DEFAULT_TAGGER)
@@ -72,9 +71,9 @@ def test_released_taggers_are_small_and_load() -> None:
 
 def test_its_card() -> None:
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
-    results = read_results(FOLDER)
+    results = Results.read(FOLDER)
     for split in ("dev", "test"):
-        scores = scores_by_name(results, split)
+        scores = results.scores(split)
         assert set(scores) == {"da", "en", "hr", "pt", "sk", "sr", "sv", "zh", "all"}
         assert f"{scores['all']['f1'] * 100:.2f}" in card
     assert "license: cc-by-sa-4.0" in card and "Universal NER" in card

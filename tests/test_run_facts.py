@@ -7,14 +7,15 @@ import torch
 from toys import toy_file
 
 from tagsmith.training.cards.run_facts import (
-    command_facts,
+    command_said,
     course,
     data_facts,
-    environment_facts,
     examples,
     hub_name,
-    speed_facts,
+    machine_facts,
+    package_versions,
     without_folders,
+    words_per_second,
 )
 from tagsmith.training.data.corpora import load_corpus
 
@@ -41,7 +42,7 @@ from tagsmith.training.data.corpora import load_corpus
     ],
 )
 def test_commands_show_no_folder(argument: str, shown: str) -> None:
-    said = command_facts(["/usr/bin/tagsmith", "train", argument])["command"]
+    said = command_said(["/usr/bin/tagsmith", "train", argument])
     assert said.startswith("tagsmith train ")
     assert said.removeprefix("tagsmith train ").endswith(shown)
     assert "/home" not in said and "/a" not in said
@@ -49,8 +50,8 @@ def test_commands_show_no_folder(argument: str, shown: str) -> None:
 
 def test_no_command_where_python_trains() -> None:
     for arguments in (["pytest", "train"], ["tagsmith", "evaluate"], ["tagsmith"], []):
-        assert command_facts(arguments) == {}
-    assert command_facts(["/x/command_line.py", "train", "ner"]) == {"command": "tagsmith train ner"}
+        assert command_said(arguments) == ""
+    assert command_said(["/x/command_line.py", "train", "ner"]) == "tagsmith train ner"
 
 
 def test_values_without_folders() -> None:
@@ -117,8 +118,7 @@ def test_examples_are_the_commonest() -> None:
 
 def test_speed_and_machine() -> None:
     data = {"en": {"dev": {"words": 900}}, "de": {"dev": {"words": 100}}, "fr": {"train": {"words": 5}}}
-    assert speed_facts(data, "dev", 2.0) == {"words_per_second": 500}
-    assert speed_facts(data, "dev", 0.1) == speed_facts({}, "dev", 2.0) == {}
-    facts = environment_facts(torch.device("cpu"))
-    assert facts["versions"].keys() == {"tagsmith", "torch", "transformers", "python"}
-    assert "gpu" not in facts["machine"]
+    assert words_per_second(data, "dev", 2.0) == 500
+    assert words_per_second(data, "dev", 0.1) is words_per_second({}, "dev", 2.0) is None
+    assert package_versions().keys() == {"tagsmith", "torch", "transformers", "python"}
+    assert "gpu" not in machine_facts(torch.device("cpu"))

@@ -9,7 +9,8 @@ import tagsmith
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import parse_json, read_json
-from tagsmith.training.cards.model_card import read_results, write_card
+from tagsmith.training.cards.model_card import write_card
+from tagsmith.training.cards.results import Results
 
 DEEP = 10_000
 BAD = {
@@ -62,7 +63,7 @@ def test_a_taggers_files_are_read_strictly(kind: str, name: str, tiny_folder: Pa
     begin, end, found = BAD[kind]
     (folder / name).write_text(begin + end, encoding="utf-8")
     with pytest.raises(InputError, match=found):
-        read_results(folder) if name == "results.json" else tagsmith.pipeline(folder)
+        Results.read(folder) if name == "results.json" else tagsmith.pipeline(folder)
     with pytest.raises(InputError, match=found):
         write_card(folder) if name != "vocab.json" else tagsmith.pipeline(folder)
 

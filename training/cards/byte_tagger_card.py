@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from tagsmith.training.cards.results import Results
 
 CITATION = """@inproceedings{gillick-etal-2016-multilingual,
     title = "Multilingual Language Processing From Bytes",
@@ -25,6 +27,6 @@ def shape_said(config: Any) -> dict[str, Any]:
     return {}
 
 
-def language_names(config: Any, results: Mapping[str, Any]) -> list[str]:
+def language_names(config: Any, results: Results) -> list[str]:
     """What may name languages: the corpora that it was trained on together."""
-    return [*results.get("data", {})]
+    return [*results.data]

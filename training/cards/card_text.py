@@ -17,6 +17,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.cards.card_markdown import as_code, as_table, as_text
 from tagsmith.training.cards.private_text import base_name
+from tagsmith.training.cards.results import RESULTS_FILE, Results
 from tagsmith.training.cards.run_facts import without_folders
 from tagsmith.training.data.strict_parsing import parse_yaml
 from tagsmith.training.families import FAMILIES
@@ -25,7 +26,7 @@ _NAMED = 12  # labels in the introduction
 _SPLITS = ("train", "dev", "test")
 
 
-def card_text(folder: Path, config: Any, results: Mapping[str, Any], data: ModelCardData) -> dict[str, Any]:
+def card_text(folder: Path, config: Any, results: Results, data: ModelCardData) -> dict[str, Any]:
     """The template's variables; every text in them is Markdown already.
 
     Args:
@@ -38,9 +39,7 @@ def card_text(folder: Path, config: Any, results: Mapping[str, Any], data: Model
     tokenizer = _read_mapping(folder / "tokenizer_config.json")
     said = FAMILIES[config.model_type].card.load()
     heads = said.labels_by_head(config)
-    pictures = results.get("pictures", {})
-    facts = results.get("data", {})
-    scored_with = results.get("scored_with", {})
+    pictures, facts = results.pictures, results.data
     return {
         **_of_the_model(config, heads),
         **said.shape_said(config),
@@ -54,11 +53,11 @@ def card_text(folder: Path, config: Any, results: Mapping[str, Any], data: Model
             {
                 "name": split,
                 "table": table,
-                "scored_with": scored_with.get(split),
-                "chosen": split == "dev" and results.get("best_epoch") is not None,
+                "scored_with": results.scored_with.get(split),
+                "chosen": split == "dev" and results.best_epoch is not None,
             }
             for split in _SPLITS[1:]
-            if (table := _score_table(scores_by_name(results, split)))
+            if (table := _score_table(results.scores(split)))
         ],
         "confusions": [
             {"path": quote(base_name(path)), "said": f", {as_text(name)}" if name else ""}
@@ -69,24 +68,13 @@ def card_text(folder: Path, config: Any, results: Mapping[str, Any], data: Model
         "speed": _speed(results),
         "data": _data_table(facts),
         "training_said": _training(results),
-        "command": as_code(results["command"], "bash") if "command" in results else "",
+        "command": as_code(results.command, "bash") if results.command else "",
         "recipe": as_code(_recipe_text(recipe, results), "yaml") if recipe else "",
         "languages": _listed(map(as_text, data.language or [])),
         "lowercase": tokenizer.get("lowercase", True),
         "splitter": as_text(tokenizer.get("splitter", "")),
         "citation": as_code(said.CITATION, "bibtex"),
     }
-
-
-def as_written(by_name: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Scores by head or corpus as `results.json` holds them: those of a single one without a name by themselves."""
-    return by_name[""] if list(by_name) == [""] else by_name
-
-
-def scores_by_name(results: Mapping[str, Any], split: str) -> dict[str, dict[str, Any]]:
-    """A split's scores by head or corpus; those of a tagger of one are under the empty string."""
-    scores = results.get(split, {})
-    return {"": scores} if "f1" in scores and "labels" in scores else scores
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:
@@ -113,8 +101,8 @@ def _of_the_model(config: Any, heads: Mapping[str, Sequence[str]]) -> dict[str, 
     }
 
 
-def _origin(recipe: Mapping[str, Any], results: Mapping[str, Any]) -> str:
-    start = results.get("base_model") or base_name(recipe.get("start_from") or "")
+def _origin(recipe: Mapping[str, Any], results: Results) -> str:
+    start = results.base_model or base_name(recipe.get("start_from") or "")
     if start:
         return f"trained with tagsmith from the tagger {as_text(start)}"
     vectors = recipe.get("vectors") or {}
@@ -187,49 +175,49 @@ def _data_table(facts: Mapping[str, Mapping[str, Any]]) -> str:
     return as_table(columns, lines, len(counted)) if lines else ""
 
 
-def _training(results: Mapping[str, Any]) -> str:
+def _training(results: Results) -> str:
     """Time, seed, machine and versions, as far as they are known."""
-    machine, epoch = results.get("machine", {}), results.get("best_epoch")
+    machine, epoch = results.machine, results.best_epoch
     on = [machine.get("gpu"), machine.get("processor")]
     for thing in ("core", "thread"):
         if number := machine.get(f"{thing}s"):
             on.append(f"{number} {thing}{'' if number == 1 else 's'}")
     parts = [
-        f"{results['minutes']:g} minutes" if "minutes" in results else "",
-        f"seed {results['seed']}" if "seed" in results else "",
+        f"{results.minutes:g} minutes" if results.minutes is not None else "",
+        f"seed {results.seed}" if results.seed is not None else "",
         f"best checkpoint after epoch {epoch:.4g}" if epoch is not None else "",
     ]
     said = ", ".join(filter(None, parts))
-    versions = ", ".join(f"{as_text(name)} {as_text(number)}" for name, number in results.get("versions", {}).items())
+    versions = ", ".join(f"{as_text(name)} {as_text(number)}" for name, number in results.versions.items())
     place = ", ".join(as_text(part) for part in on if part)
     sentences = [said, f"On {place}" if place else "", f"With {versions}" if versions else ""]
     return " ".join(f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences if sentence)
 
 
-def _size(folder: Path, results: Mapping[str, Any]) -> str:
+def _size(folder: Path, results: Results) -> str:
     """Parameters, and the bytes of what a tagger is loaded from."""
     weights = folder / "model.safetensors"
-    count = results.get("parameters")
+    count = results.parameters
     if count is None and weights.is_file():
         with safe_open(weights, framework="np") as file:
             shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
         count = sum(map(math.prod, shapes))
     files = [path for path in folder.iterdir() if path.suffix in (".json", ".safetensors")]
-    size = sum(path.stat().st_size for path in files if path.name != "results.json")
+    size = sum(path.stat().st_size for path in files if path.name != RESULTS_FILE)
     said = f"{size / 1e6:.1f} MB on disk." if size >= 1e5 else f"{size / 1e3:.1f} kB on disk."
     return " ".join([*([f"{count:,} parameters."] if count else []), said])
 
 
-def _speed(results: Mapping[str, Any]) -> str:
+def _speed(results: Results) -> str:
     """Words a second, as the dev data were tagged, on the machine that the training is said to have run on."""
-    if "words_per_second" not in results:
+    if results.words_per_second is None:
         return ""
-    return f"It tags {results['words_per_second']:,} words a second, on the machine that it was trained on."
+    return f"It tags {results.words_per_second:,} words a second, on the machine that it was trained on."
 
 
-def _recipe_text(recipe: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+def _recipe_text(recipe: Mapping[str, Any], results: Results) -> str:
     """The recipe as YAML; of its files and folders only the names."""
     shown = without_folders(recipe)
-    if "base_model" in results:
-        shown["start_from"] = results["base_model"]
+    if results.base_model:
+        shown["start_from"] = results.base_model
     return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)

@@ -6,7 +6,6 @@ set in the metadata, stay.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,9 +16,8 @@ from huggingface_hub.repocard import REGEX_YAML_BLOCK
 from transformers import AutoConfig
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.strict_json import read_json
-from tagsmith.training.cards.card_text import card_text, scores_by_name
-from tagsmith.training.cards.private_text import base_name
+from tagsmith.training.cards.card_text import card_text
+from tagsmith.training.cards.results import Results
 from tagsmith.training.data.strict_parsing import parse_yaml
 from tagsmith.training.families import FAMILIES, register
 from tagsmith.training.machine.whole_files import write_whole
@@ -82,7 +80,7 @@ def write_card(
     if path.is_symlink():
         raise InputError("the card is a link, and what it leads to may be yours", path=path, fix="Put a file there.")
     check_folder(folder)
-    config, results = read_config(folder), shown_results(read_results(folder))
+    config, results = read_config(folder), Results.read(folder).shown()
     card = _read_card(path)
     given = {"language": [*languages], "license": license, "datasets": [*datasets]}
     metadata = {**card.metadata, **{key: value for key, value in given.items() if value}}
@@ -108,41 +106,6 @@ def read_config(folder: str | Path) -> Any:
     if config.model_type not in FAMILIES:
         raise InputError(f"this is no tagger, but a model of type {config.model_type!r}", path=folder)
     return config
-
-
-def read_results(folder: str | Path) -> dict[str, Any]:
-    """What `results.json` of a folder holds; nothing where there is none.
-
-    Raises:
-        InputError: it is no JSON object, or not one that can be read in one way alone.
-    """
-    path = Path(folder, "results.json")
-    if not path.is_file():
-        return {}
-    return read_json(path)
-
-
-def shown_results(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Results without spans of the training data, unless the card was asked to show them (`show_examples`)."""
-    if results.get("show_examples") or "data" not in results:
-        return dict(results)
-    data = {
-        name: {key: own for key, own in facts.items() if key != "examples"} for name, facts in results["data"].items()
-    }
-    return {**results, "data": data}
-
-
-def picture_names(results: Mapping[str, Any]) -> list[str]:
-    """The pictures of a tagger's folder that its results name."""
-    pictures = results.get("pictures", {})
-    named = [pictures.get("learning_curve"), *pictures.get("confusion", {}).values()]
-    return [name for name in map(base_name, filter(None, named)) if name.endswith(".png")]
-
-
-def write_results(folder: str | Path, results: Mapping[str, Any]) -> None:
-    """Write `results.json`."""
-    text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
-    write_whole(Path(folder, "results.json"), text)
 
 
 def _read_card(path: Path) -> _Card:
@@ -186,7 +149,7 @@ def _known_name(metadata: Mapping[str, Any]) -> str | None:
     return index[0]["name"] if index else metadata.get("model_name")
 
 
-def _card_data(metadata: Mapping[str, Any], name: str, config: Any, results: Mapping[str, Any]) -> ModelCardData:
+def _card_data(metadata: Mapping[str, Any], name: str, config: Any, results: Results) -> ModelCardData:
     """The metadata: ours, and what a person has set."""
     known = dict(metadata)
     # YAML 1.1 reads Norwegian as a negation.
@@ -196,8 +159,8 @@ def _card_data(metadata: Mapping[str, Any], name: str, config: Any, results: Map
         dict.fromkeys(["tagsmith", config.model_type, "sequence-tagging", *_listed(known.get("tags"))])
     )
     known.update(library_name="tagsmith", pipeline_tag="token-classification")
-    if "base_model" in results:
-        known["base_model"] = results["base_model"]
+    if results.base_model:
+        known["base_model"] = results.base_model
     data = ModelCardData(**{key: value for key, value in known.items() if value})
     others = [entry for entry in data.eval_results or [] if not _is_ours(entry)]
     data.eval_results = _eval_results(results, _listed(known.get("datasets"))) + others or None
@@ -211,7 +174,7 @@ def _listed(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _languages(config: Any, results: Mapping[str, Any]) -> list[str]:
+def _languages(config: Any, results: Results) -> list[str]:
     """Codes of two letters, where that is what the family calls its corpora or vocabularies."""
     names = FAMILIES[config.model_type].card.load().language_names(config, results)
     return sorted(names) if names and all(re.fullmatch("[a-z]{2}", name) for name in names) else []
@@ -221,12 +184,12 @@ def _is_ours(entry: EvalResult) -> bool:
     return entry.metric_name in [_MEASURE.format(name) for name in _METRICS.values()]
 
 
-def _eval_results(results: Mapping[str, Any], datasets: Sequence[str]) -> list[EvalResult]:
+def _eval_results(results: Results, datasets: Sequence[str]) -> list[EvalResult]:
     """The scores of each split and corpus, from 0 to 1, as the model index has them."""
     entries = []
     for split, hub_split in (("dev", "validation"), ("test", "test")):
-        for name, scores in scores_by_name(results, split).items():
-            file = results.get("data", {}).get(name, {}).get(split, {}).get("file")
+        for name, scores in results.scores(split).items():
+            file = results.data.get(name, {}).get(split, {}).get("file")
             dataset = file or name or "annotated text"
             entries += [
                 EvalResult(

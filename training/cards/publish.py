@@ -21,8 +21,9 @@ from transformers import AutoConfig
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import read_json
-from tagsmith.training.cards.model_card import BEGIN, END, picture_names, read_results, shown_results, write_card
+from tagsmith.training.cards.model_card import BEGIN, END, write_card
 from tagsmith.training.cards.private_text import private_lines, public
+from tagsmith.training.cards.results import Results
 from tagsmith.training.data.strict_parsing import dump_yaml, parse_yaml
 from tagsmith.training.tagging.hub_errors import LOG_IN, hub_error
 from tagsmith.training.tagging.load_tagger import load_tagger
@@ -146,8 +147,8 @@ def stage_tagger(folder: Path, staged: Path, repo_id: str, keep_readme: bool = F
     pipeline.tokenizer.save_pretrained(staged)
     AutoConfig.from_pretrained(folder).save_pretrained(staged)
     _copy_weights(folder / _WEIGHTS, staged / _WEIGHTS)
-    results = shown_results(read_results(folder))
-    for name in (*_COPIED, *picture_names(results)):
+    results = Results.read(folder).shown()
+    for name in (*_COPIED, *results.picture_names):
         if (folder / name).is_file():
             shutil.copyfile(folder / name, staged / name)
     found: list[str] = []
@@ -157,7 +158,7 @@ def stage_tagger(folder: Path, staged: Path, repo_id: str, keep_readme: bool = F
         recipe, _ = parse_yaml((folder / "recipe.yaml").read_text(encoding="utf-8"), folder / "recipe.yaml")
         (staged / "recipe.yaml").write_text(dump_yaml(public(recipe, found)), encoding="utf-8")
     if (folder / "results.json").is_file():
-        _write_json(staged / "results.json", public(results, found))
+        _write_json(staged / "results.json", public(results.to_dict(), found))
     if (folder / "README.md").is_file():
         shutil.copyfile(folder / "README.md", staged / "README.md")
     if not keep_readme and (folder / "README.md").is_file():

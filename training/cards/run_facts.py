@@ -78,27 +78,31 @@ def examples(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     return {label: [text for text, count in counts[label].most_common(_EXAMPLES) if count] for label in sorted(counts)}
 
 
-def speed_facts(data: Mapping[str, Mapping[str, Any]], split: str, seconds: float) -> dict[str, int]:
-    """`{"words_per_second": n}` of a tagging of that split, or nothing where it was too short to tell."""
+def words_per_second(data: Mapping[str, Mapping[str, Any]], split: str, seconds: float) -> int | None:
+    """How fast a split was tagged; None where it was too short to tell."""
     words = sum(facts.get(split, {}).get("words", 0) for facts in data.values())
-    return {"words_per_second": round(words / seconds)} if words and seconds >= _SHORTEST_TIME else {}
+    return round(words / seconds) if words and seconds >= _SHORTEST_TIME else None
 
 
-def environment_facts(device: torch.device) -> dict[str, dict[str, Any]]:
-    """`{"versions": {...}, "machine": {"processor", "cores", "threads", "gpu"}}`; what is unknown is left out."""
+def machine_facts(device: torch.device) -> dict[str, Any]:
+    """`{"processor", "cores", "threads", "gpu"}`; what is unknown is left out."""
     machine = {
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
     }
-    versions = {
+    return {name: value for name, value in machine.items() if value}
+
+
+def package_versions() -> dict[str, str]:
+    """Of what a tagger was trained with."""
+    return {
         "tagsmith": tagsmith.__version__,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "python": platform.python_version(),
     }
-    return {"versions": versions, "machine": {name: value for name, value in machine.items() if value}}
 
 
 def _processor() -> str:
@@ -129,12 +133,12 @@ def _finite(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: round(value, 5) for name, value in numbers.items() if math.isfinite(value)}
 
 
-def command_facts(arguments: Sequence[str]) -> dict[str, str]:
-    """`{"command": "tagsmith train ..."}` with files but without their folders; nothing where Python code trains."""
+def command_said(arguments: Sequence[str]) -> str:
+    """`tagsmith train ...` with files but without their folders; nothing where Python code trains."""
     program = Path(arguments[0]).name if arguments else ""
     if program not in ("tagsmith", "__main__.py", "command_line.py") or arguments[1:2] not in (["train"], ["demo"]):
-        return {}
-    return {"command": hide_secrets(shlex.join(["tagsmith", *map(_argument_without_folders, arguments[1:])]))}
+        return ""
+    return hide_secrets(shlex.join(["tagsmith", *map(_argument_without_folders, arguments[1:])]))
 
 
 def _argument_without_folders(argument: str) -> str:

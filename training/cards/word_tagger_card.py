@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tagsmith.modeling.tag_grammar import span_labels
+from tagsmith.training.cards.results import Results
 
 CITATION = """@article{yang-etal-2016-multi-task,
     title = "Multi-Task Cross-Lingual Sequence Tagging from Scratch",
@@ -39,6 +40,6 @@ def shape_said(config: Any) -> dict[str, Any]:
     }
 
 
-def language_names(config: Any, results: Mapping[str, Any]) -> list[str]:
+def language_names(config: Any, results: Results) -> list[str]:
     """What may name languages: the vocabularies, where words are a language's own."""
     return [*(config.languages or {})]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -21,6 +22,9 @@ from tagsmith.training.commands.command_options import (
 )
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.data.reading_options import ReadingOptions
+
+if TYPE_CHECKING:
+    from tagsmith.training.cards.results import Results
 
 Data = Annotated[
     list[str] | None,
@@ -69,14 +73,15 @@ def card(
 
     Dev and test data are scored. A run's dev data have to be those that it had: its checkpoint was chosen on them.
     """
-    from tagsmith.training.cards.model_card import read_config, read_results, write_card, write_results
+    from tagsmith.training.cards.model_card import read_config, write_card
+    from tagsmith.training.cards.results import Results
 
     if not folder.is_dir():
         raise InputError("there is no such folder", path=folder)
     if examples is not None:
-        write_results(folder, {**read_results(folder), "show_examples": examples})
+        replace(Results.read(folder), show_examples=examples).write(folder)
     if dev or test or pictures:
-        config, results = read_config(folder), read_results(folder)
+        config, results = read_config(folder), Results.read(folder)
         data = list(_read_data({"dev": dev or [], "test": test or []}, reading))
         pipeline = load_pipeline(str(folder), threads, device=device) if data else None
         for part in data:
@@ -87,7 +92,7 @@ def card(
         if pictures:
             _draw(folder, results, pipeline, [part for part in data if part.split == "dev"])
         _score(results, pipeline, data)
-        write_results(folder, results)
+        results.write(folder)
     path = write_card(folder, name=name, languages=language or [], license=license_, datasets=dataset or [])
     say(f"the card is {path}")
 
@@ -112,20 +117,19 @@ def _head(config: Any, part: _Data) -> str | None:
     return part.name or None if getattr(config, "heads", None) else None
 
 
-def _check_dev(results: dict[str, Any], part: _Data) -> None:
+def _check_dev(results: Results, part: _Data) -> None:
     """What a run has had for dev data, by its size; the card says that the checkpoint was chosen on them."""
     from tagsmith.training.cards.run_facts import split_facts
 
-    if part.split == "dev" and results.get("best_epoch") is not None and "data" in results:
-        known = {**results["data"].get(part.name, {}).get("dev", {}), "file": ""}
+    if part.split == "dev" and results.best_epoch is not None and results.data:
+        known = {**results.data.get(part.name, {}).get("dev", {}), "file": ""}
         if known != {**split_facts(part.corpus, part.split), "file": ""}:
             fix = f"Give it as --test {part.name}={part.file}." if part.name else "Give it as --test."
             raise InputError("these are not the dev data of the run", path=part.file, fix=fix)
 
 
-def _score(results: dict[str, Any], pipeline: Any, data: list[_Data]) -> None:
+def _score(results: Results, pipeline: Any, data: list[_Data]) -> None:
     """Scores and sizes of the data, into the results."""
-    from tagsmith.training.cards.card_text import as_written, scores_by_name
     from tagsmith.training.cards.run_facts import split_facts
     from tagsmith.training.data.corpora import ALL, check_names
     from tagsmith.training.evaluation.scoring import score_corpora
@@ -133,26 +137,26 @@ def _score(results: dict[str, Any], pipeline: Any, data: list[_Data]) -> None:
     for split in dict.fromkeys(part.split for part in data):
         parts = [part for part in data if part.split == split]
         names, heads = {part.name for part in parts}, bool(getattr(pipeline.model.config, "heads", None))
-        known = scores_by_name(results, split)
+        known = dict(results.scores(split))
         if not heads:
             check_names(names)
             known.pop(ALL, None)  # of other data than these, unless it is counted anew
         by_name = {**known, **score_corpora(pipeline, {part.name: part.rows for part in parts})}
         if not set(known) - names:
-            results.get("scored_with", {}).pop(split, None)
+            results.scored_with.pop(split, None)
         elif not heads:
             by_name.pop(ALL, None)
-        results[split] = as_written(by_name)
+        setattr(results, split, by_name)
         for part in parts:
-            facts = results.setdefault("data", {}).setdefault(part.name, {})
+            facts = results.data.setdefault(part.name, {})
             facts[split] = split_facts(part.corpus, part.split, str(part.file))
 
 
-def _draw(folder: Path, results: dict[str, Any], pipeline: Any, dev: list[_Data]) -> None:
+def _draw(folder: Path, results: Results, pipeline: Any, dev: list[_Data]) -> None:
     """The pictures that can be drawn, and their names into the results."""
     from tagsmith.training.pictures import card_figures
 
-    course = results.get("course", [])
+    course = results.course
     if not course and not dev:
         fix = "Give --dev FILE for the confusion of labels, or train anew."
         raise InputError("there is nothing to draw: results.json has no course of training", path=folder, fix=fix)
@@ -161,7 +165,7 @@ def _draw(folder: Path, results: dict[str, Any], pipeline: Any, dev: list[_Data]
         by_head.setdefault(_head(pipeline.model.config, part) or "", []).append(part)
     files = {head: f"confusion-{head}.png" if head else "confusion.png" for head in by_head}
     _check_pictures(folder, results, [*files.values(), *(["learning-curve.png"] if course else [])])
-    drawn = results.setdefault("pictures", {})
+    drawn = results.pictures
     if course:
         card_figures.draw_learning_curve(course, folder / "learning-curve.png")
         drawn["learning_curve"] = "learning-curve.png"
@@ -171,11 +175,9 @@ def _draw(folder: Path, results: dict[str, Any], pipeline: Any, dev: list[_Data]
         drawn.setdefault("confusion", {})[head] = files[head]
 
 
-def _check_pictures(folder: Path, results: dict[str, Any], names: Iterable[str]) -> None:
+def _check_pictures(folder: Path, results: Results, names: Iterable[str]) -> None:
     """Refuse to replace pictures that are not those of an earlier card, which the results name."""
-    from tagsmith.training.cards.model_card import picture_names
-
-    own = picture_names(results)
+    own = results.picture_names
     for name in names:
         if name not in own and (folder / name).exists():
             fix = "Move it away, or leave out --pictures."

@@ -128,7 +128,7 @@ def train(
     seed: Seed = None,
 ) -> None:
     """Train a tagger by a recipe."""
-    from tagsmith.training.cards.card_text import scores_by_name
+    from tagsmith.training.cards.results import Results
     from tagsmith.training.data.corpora import load_corpora
     from tagsmith.training.families import FAMILIES
     from tagsmith.training.runs.recipe import read_recipe
@@ -147,10 +147,10 @@ def train(
         report_reading(corpus, name)
         report_shared(corpus, chosen_columns[name], name)
     how: Any = {"resume": resume, "overwrite_output_dir": overwrite_output_dir, "console": messages}
-    results = family.train.load()(chosen, corpora, output_dir, **how)
-    for name, score in scores_by_name(results, "dev").items():
+    results = Results.of(family.train.load()(chosen, corpora, output_dir, **how))
+    for name, score in results.dev.items():
         print_scores(score, name)
-    say(f"{results['minutes']:.1f} minutes; the tagger is in {output_dir}")
+    say(f"{results.minutes:.1f} minutes; the tagger is in {output_dir}")
 
 
 @reads_annotated_files

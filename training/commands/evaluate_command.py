@@ -118,10 +118,12 @@ def _draw_curve(pipeline: Any, rows: Any, output: Path, overwrite: bool, folder:
 
 def _renew_card(folder: str, before: dict[str, float]) -> None:
     """The card with the new settings; of its scores it says with which others they were measured."""
-    from tagsmith.training.cards.model_card import read_results, write_card, write_results
+    from tagsmith.training.cards.model_card import write_card
+    from tagsmith.training.cards.results import Results
 
-    results = read_results(folder)
-    scored_with = {split: before for split in ("dev", "test") if split in results}
+    results = Results.read(folder)
+    scored_with = {split: before for split in ("dev", "test") if results.scores(split)}
     if scored_with:
-        write_results(folder, {**results, "scored_with": {**scored_with, **results.get("scored_with", {})}})
+        results.scored_with = {**scored_with, **results.scored_with}
+        results.write(folder)
     write_card(folder)

@@ -22,8 +22,7 @@ from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training.batches.byte_corpus import ByteCorpus
 from tagsmith.training.batches.ngram_counts import ngrams_of_bytes
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
-from tagsmith.training.cards.card_text import as_written
-from tagsmith.training.cards.run_facts import data_facts, speed_facts
+from tagsmith.training.cards.run_facts import data_facts, words_per_second
 from tagsmith.training.data.corpora import by_name, check_kinds, check_names, said
 from tagsmith.training.data.corpus import Corpus, label_names
 from tagsmith.training.evaluation.scoring import score_corpora
@@ -102,7 +101,7 @@ def _train(
         f"{len(windows):,} training windows, {len(labels)} labels, {model.num_parameters():,} parameters",
         highlight=False,
     )
-    facts = run.train(
+    results = run.train(
         ByteTaggerTrainer,
         recipe,
         model,
@@ -112,12 +111,12 @@ def _train(
         data_collator=WindowCollator(),
         processing_class=tokenizer,
     )
-    results = {**facts, "train_windows": len(windows), "data": data_facts(given)}
+    results.train_windows, results.data = len(windows), data_facts(given)
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         started = time.monotonic()
-        results["dev"] = as_written(score_corpora(pipeline, dev))
-        results.update(speed_facts(results["data"], "dev", time.monotonic() - started))
+        results.dev = score_corpora(pipeline, dev)
+        results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
     return run.finish(results)
 
 

@@ -20,8 +20,7 @@ from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.preparation import encode_corpus
-from tagsmith.training.cards.card_text import as_written
-from tagsmith.training.cards.run_facts import data_facts, speed_facts
+from tagsmith.training.cards.run_facts import data_facts, words_per_second
 from tagsmith.training.data.corpora import by_name, check_kinds, said
 from tagsmith.training.data.corpus import Corpus
 from tagsmith.training.evaluation.scoring import score_corpora
@@ -116,7 +115,7 @@ def _train(
     data = {
         split: {name: parts[split] for name, parts in encoded.items() if split in parts} for split in ("train", "dev")
     }
-    facts = run.train(
+    results = run.train(
         partial(JointTaggerTrainer, epoch_head=recipe.epoch_head, head_batches=recipe.head_batches)
         if joint
         else TaggerTrainer,
@@ -127,21 +126,16 @@ def _train(
         data_collator=TaggerCollator(vocabularies.tokenizer),
         processing_class=vocabularies.tokenizer,
     )
-    results = {**facts, "train_sentences": sum(map(len, data["train"].values())), "data": data_facts(given)}
+    results.train_sentences = sum(map(len, data["train"].values()))
+    results.data = data_facts(given)
     if data["dev"]:
         pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=vocabularies.tokenizer, task="span-tagging")
         pipeline.says_shortened = False  # it is said of the data
-        results.update(_dev_scores(pipeline, given, results["data"]))
+        started = time.monotonic()
+        dev = {name: corpus["dev"] for name, corpus in given.items() if "dev" in corpus}
+        results.dev = score_corpora(pipeline, dev)
+        results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
     return run.finish(results)
-
-
-def _dev_scores(
-    pipeline: SpanTaggingPipeline, corpora: Mapping[str, Corpus], data: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The scores of the dev data, by name where there are names, and how fast they were tagged."""
-    started = time.monotonic()
-    scores = score_corpora(pipeline, {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus})
-    return {**speed_facts(data, "dev", time.monotonic() - started), "dev": as_written(scores)}
 
 
 def check_heads(recipe: Recipe, names: Collection[str]) -> None:

@@ -29,9 +29,10 @@ from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 
 from tagsmith.modeling.remote_code import is_tagger
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.cards.model_card import picture_names, read_results, write_card, write_results
+from tagsmith.training.cards.model_card import write_card
 from tagsmith.training.cards.private_text import without_secrets
-from tagsmith.training.cards.run_facts import command_facts, course, environment_facts, hub_name
+from tagsmith.training.cards.results import Results
+from tagsmith.training.cards.run_facts import command_said, course, hub_name, machine_facts, package_versions
 from tagsmith.training.machine.full_disks import writing
 from tagsmith.training.machine.processes import is_main_process
 from tagsmith.training.machine.whole_files import move_files, write_whole
@@ -54,8 +55,8 @@ class FinishedRun(dict[str, Any]):
         trainer: with the trained model, the log and the state; the weights are those that were written.
     """
 
-    def __init__(self, results: Mapping[str, Any], recipe: RunRecipe, trainer: TaggerTrainer) -> None:
-        super().__init__(results)
+    def __init__(self, results: Results, recipe: RunRecipe, trainer: TaggerTrainer) -> None:
+        super().__init__(results.to_dict())
         self.recipe = recipe
         self.trainer = trainer
 
@@ -115,7 +116,7 @@ class TrainingRun:
 
     def train(
         self, trainer_class: Callable[..., TaggerTrainer], recipe: RunRecipe, model: PreTrainedModel, **parts: Any
-    ) -> dict[str, Any]:
+    ) -> Results:
         """Train, and keep the trainer.
 
         Args:
@@ -149,25 +150,24 @@ class TrainingRun:
             progress.close()
         self.trainer, best = trainer, trainer.state.best_global_step
         round_weights(trainer.model, _STORED_AS[recipe.stored_as])
-        base_model = hub_name(recipe.start_from)
-        return {
-            **command_facts(sys.argv),
-            **({"base_model": base_model} if base_model else {}),
-            "minutes": round((time.monotonic() - started) / 60, 2),
-            "seed": trainer.args.seed,
-            "parameters": trainer.model.num_parameters(),
-            # the epoch whose checkpoint was kept; None without dev data
-            "best_epoch": next((entry["epoch"] for entry in trainer.state.log_history if entry["step"] == best), None),
-            **environment_facts(trainer.args.device),
-            "course": course(trainer.state.log_history),
-        }
+        return Results(
+            command=command_said(sys.argv),
+            base_model=hub_name(recipe.start_from) or "",
+            minutes=round((time.monotonic() - started) / 60, 2),
+            seed=trainer.args.seed,
+            parameters=trainer.model.num_parameters(),
+            best_epoch=next((entry["epoch"] for entry in trainer.state.log_history if entry["step"] == best), None),
+            versions=package_versions(),
+            machine=machine_facts(trainer.args.device),
+            course=course(trainer.state.log_history),
+        )
 
-    def finish(self, results: Mapping[str, Any]) -> FinishedRun:
+    def finish(self, results: Results) -> FinishedRun:
         """Write the tagger, and give what there is of the run."""
         self.write(results)
         return FinishedRun(results, self.recipe, self.trainer)
 
-    def write(self, results: Mapping[str, Any]) -> None:
+    def write(self, results: Results) -> None:
         """Write the model and its tokenizer, `recipe.yaml` (resolved), `results.json` and the card, `README.md`.
 
         All of it is written beside the folder's files first, and moves in together.
@@ -183,7 +183,7 @@ class TrainingRun:
                 if self.recipe.stored_as != "float32":
                     store_weights(staged / SAFE_WEIGHTS_NAME, _STORED_AS[self.recipe.stored_as])
                 write_whole(staged / "recipe.yaml", self.recipe.to_yaml())
-                write_results(staged, results)
+                results.write(staged)
                 names = {path.name for path in staged.iterdir()}
                 move_files(staged, self.folder, CONFIG_NAME, self._earlier_files() - names)
         finally:
@@ -198,7 +198,7 @@ class TrainingRun:
         names = tagger_files() - {"README.md"}
         if is_tagger(self.folder):
             with suppress(InputError, AttributeError, TypeError):  # of results that another hand has changed
-                names |= set(picture_names(read_results(self.folder)))
+                names |= set(Results.read(self.folder).picture_names)
         return names
 
 

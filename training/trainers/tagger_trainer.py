@@ -268,13 +268,13 @@ class TaggerTrainer(Trainer):
             card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *_listed(tags)]))
             write_whole(path, str(card))
 
-    def init_hf_repo(self, token: str | None = None, private: bool | None = None) -> None:
+    def init_hf_repo(self, token: str | None = None, **kwargs: Any) -> None:
         """As in `Trainer`; warns of what an earlier trainer left in the repository, which pushes remove.
 
         Warns:
             UserWarning: there are files with a trainer's arguments, state or logs.
         """
-        super().init_hf_repo(token=token, private=private)
+        super().init_hf_repo(token=token, **kwargs)
         if self.is_world_process_zero() and self.hub_model_id is not None:
             there = HfApi().list_repo_files(self.hub_model_id, token=token or self.args.hub_token)
             if left := left_by_trainers(there):
@@ -305,7 +305,9 @@ class TaggerTrainer(Trainer):
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         token = token if token is not None else self.args.hub_token
         if self.hub_model_id is None:
-            self.init_hf_repo(token=token, private=private)
+            if private is not None:
+                self.args.hub_private_repo = private
+            self.init_hf_repo(token=token)
         self.save_model(_internal_call=True)
         if not self.is_world_process_zero():
             return None

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from transformers import initialization as init
 
-from .tag_grammar import GRAMMARS, legal_transitions, span_labels, split_tags
+from .tag_grammar import GRAMMARS, Spelling, legal_transitions, span_labels, split_tags
 
 PADDING = -100
 ILLEGAL = -1e30  # for Viterbi: outweighs any sum of scores, and stays finite however often it is added
@@ -308,23 +308,25 @@ class ConditionalRandomField(nn.Module):
         total = scores.new_zeros(len(spans))
         if len(spans):
             chain, lengths = self._legal_chain(scores, mask), mask.sum(1)[spans[:, 0]]
-            for shape, ids in self._shapes():
+            for spelling, ids in self._spellings():
                 tags = torch.tensor(ids, device=spans.device)[spans[:, 3]]
-                total += self._shape_posteriors(chain, lengths, spans, shape, tags)
+                total += self._spelled_posteriors(chain, lengths, spans, spelling, tags)
         return total.clamp(0, 1).to(_result_type(emissions))
 
-    def _shapes(self) -> list[tuple[str, list[list[int]]]]:
+    def _spellings(self) -> list[tuple[Spelling, list[list[int]]]]:
         """The ways to write a span, and by label the ids of its first, inner, last and only tag (-1 for none)."""
         if self.scheme == "plain":
-            return [("", [[-1, -1, -1, tag] for tag in range(self.num_tags)])]
+            return [(Spelling(""), [[-1, -1, -1, tag] for tag in range(self.num_tags)])]
         ids = {tag: index for index, tag in enumerate(self.labels)}
-        shapes = GRAMMARS[self.scheme].shapes
-        return [(s, [[ids.get(f"{p}-{label}", -1) for p in s] for label in self.span_labels]) for s in shapes]
+        spellings = GRAMMARS[self.scheme].spellings
+        return [
+            (s, [[ids.get(f"{p}-{label}", -1) for p in s.prefixes] for label in self.span_labels]) for s in spellings
+        ]
 
-    def _shape_posteriors(
-        self, chain: _LegalChain, lengths: Tensor, spans: Tensor, shape: str, tags: Tensor
+    def _spelled_posteriors(
+        self, chain: _LegalChain, lengths: Tensor, spans: Tensor, spelling: Spelling, tags: Tensor
     ) -> Tensor:
-        """P(a span is there, written in this shape), by the chain from its last word back to its first."""
+        """P(a span is there, written in this way), by the chain from its last word back to its first."""
         row, first, end, label = spans.unbind(1)
         begin, inner, last, only = tags.unbind(1)
         size = end - first
@@ -332,7 +334,7 @@ class ConditionalRandomField(nn.Module):
         last = torch.where(size == 1, only, last).clamp(min=0)
         result = chain.marginals[end - 1, row, last]
         every = torch.arange(self.num_tags, device=spans.device)
-        if shape in ("BIIB", "IIII"):  # no tag closes a span here: the word after must not go on with it
+        if spelling.open_end:
             word = end.clamp(max=len(chain.marginals) - 1)
             chance = chain.before(word.unsqueeze(1), row.unsqueeze(1), last.unsqueeze(1), every)
             chance = chance * chain.marginals[word, row] * (every != inner.unsqueeze(1))
@@ -343,7 +345,7 @@ class ConditionalRandomField(nn.Module):
             previous = torch.where(word - 1 == first, begin, inner)
             chance = chain.before(word, row, previous, last if back == 1 else inner)
             result = torch.where(back < size, result * chance, result)
-        if shape == "IIII":  # an I opens a span only where its label does not stand right before it
+        if spelling.open_start:
             names = [name for _, name in split_tags(self.labels, self.scheme)]
             others = [[name != own for name in names] for own in self.span_labels]
             chance = chain.before(first.unsqueeze(1), row.unsqueeze(1), every, begin.unsqueeze(1))

@@ -9,20 +9,30 @@ import torch
 from torch import Tensor
 
 
+class Spelling(NamedTuple):
+    """A way to write a span."""
+
+    prefixes: str  # of its first, inner and last word, and of the word of a span of one
+    open_end: bool = False  # its last tag does not close it: the word after it must not continue it
+    open_start: bool = False  # its first tag opens it only where its label does not stand right before it
+
+
 class Grammar(NamedTuple):
     """A tag scheme's rules by prefix."""
 
     prefixes: str
     continuing: str  # legal only right after a B or an I of the same label
     unfinished: str  # must be followed by a continuing tag of the same label
-    shapes: tuple[str, ...]  # the ways to write a span: its first, inner and last tag, and the tag of a one-word span
+    spellings: tuple[Spelling, ...]
 
 
 GRAMMARS = {
-    "IOB1": Grammar("BI", "B", "", ("BIIB", "IIII")),
-    "IOB2": Grammar("BI", "I", "", ("BIIB",)),
-    "BIOES": Grammar("BIES", "IE", "BI", ("BIES",)),
-    "BILOU": Grammar("BILU", "IL", "BI", ("BILU",)),
+    "IOB1": Grammar(
+        "BI", "B", "", (Spelling("BIIB", open_end=True), Spelling("IIII", open_end=True, open_start=True))
+    ),
+    "IOB2": Grammar("BI", "I", "", (Spelling("BIIB", open_end=True),)),
+    "BIOES": Grammar("BIES", "IE", "BI", (Spelling("BIES"),)),
+    "BILOU": Grammar("BILU", "IL", "BI", (Spelling("BILU"),)),
 }
 
 

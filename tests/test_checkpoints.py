@@ -21,7 +21,13 @@ from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.runs.byte_run import train_byte_tagger
 from tagsmith.training.runs.recipe import ByteRecipe
 from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
-from tagsmith.training.trainers.checkpoints import CHECKPOINT_PART, has_ended, last_readable, unreadable
+from tagsmith.training.trainers.checkpoints import (
+    CHECKPOINT_PART,
+    RAW_WEIGHTS_FILE,
+    has_ended,
+    last_readable,
+    unreadable,
+)
 
 RECIPE = ByteRecipe(model=BYTE_MODEL, training=BYTE_TRAINING, average_decay=0.5)
 
@@ -82,11 +88,11 @@ def emptied(checkpoint: Path) -> None:
         path.unlink()
 
 
-NAMES = ["trainer_state.json", "config.json", "model.safetensors", "weight_average.safetensors", "optimizer.pt"]
+NAMES = ["trainer_state.json", "config.json", "model.safetensors", RAW_WEIGHTS_FILE, "optimizer.pt"]
 NAMES += ["scheduler.pt", "rng_state.pth"]
 DAMAGES = [
     *((name, damage(name)) for name in NAMES for damage in (cut, lambda name: cut(name, 0))),
-    *((name, removed(name)) for name in NAMES if name != "weight_average.safetensors"),
+    *((name, removed(name)) for name in NAMES if name != RAW_WEIGHTS_FILE),
     ("optimizer.pt", zeroed("optimizer.pt")),
     ("empty", emptied),
 ]

@@ -31,7 +31,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.batches.collator import TaggerCollator
-from tagsmith.training.trainers.tagger_trainer import AVERAGE_FILE, TaggerTrainer, span_scores
+from tagsmith.training.trainers.tagger_trainer import RAW_WEIGHTS_FILE, TaggerTrainer, span_scores
 
 TAGS = tag_names(["LOC", "PER"], "BIOES")
 
@@ -278,6 +278,17 @@ def test_the_last_checkpoint_is_found(toy: Toy, tmp_path: Path) -> None:
         make_trainer(toy, tmp_path / "elsewhere", **options).train(resume_from_checkpoint=True)
 
 
+def test_checkpoints_of_earlier_versions_are_continued(toy: Toy, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"trainer": {"average_decay": 0.9}, "dev": False, "save_strategy": "epoch"}
+    whole = make_trainer(toy, tmp_path, **options)
+    whole.train()
+    checkpoint = tmp_path / "checkpoint-10"
+    (checkpoint / RAW_WEIGHTS_FILE).rename(checkpoint / "weight_average.safetensors")
+    again = make_trainer(toy, tmp_path, **options)
+    again.train(resume_from_checkpoint=str(checkpoint))
+    assert_same(weights_of(again.model), weights_of(whole.model))
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_nothing_is_trained_past_the_end(toy: Toy, tmp_path: Path, stream: bool) -> None:
     def start() -> TaggerTrainer:
@@ -305,7 +316,7 @@ def test_resuming_with_another_choice_of_average_is_an_error(toy: Toy, tmp_path:
         trainer = make_trainer(toy, tmp_path / name, trainer={"average_decay": decay}, **options)
         with pytest.raises(InputError, match="average") as caught:
             trainer.train(resume_from_checkpoint=str(tmp_path / name / "checkpoint-10"))
-        assert caught.value.path == tmp_path / name / "checkpoint-10" / AVERAGE_FILE
+        assert caught.value.path == tmp_path / name / "checkpoint-10"
 
 
 @pytest.mark.parametrize(
@@ -456,7 +467,7 @@ def test_while_training_the_averaged_weights_are_evaluated(toy: Toy, tmp_path: P
         model = HierarchicalTaggerForTokenClassification.from_pretrained(folder)
         saved = make_trainer(toy, tmp_path, model=model)
         assert saved.evaluate()["eval_loss"] == pytest.approx(loss, rel=1e-5)
-        assert (folder / AVERAGE_FILE).is_file()
+        assert (folder / RAW_WEIGHTS_FILE).is_file()
 
 
 def test_the_average_follows_a_model_that_the_trainer_makes(toy: Toy, tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.machine.full_disks import writing
 from tagsmith.training.machine.whole_files import PART, sync
 
-AVERAGE_FILE = "weight_average.safetensors"
+# Beside model.safetensors, which holds the average of the weights: the weights that training continues with.
+RAW_WEIGHTS_FILE = "training_weights.safetensors"
+_RAW_WEIGHTS_FILES = (RAW_WEIGHTS_FILE, "weight_average.safetensors")  # the second is that of earlier versions
 CHECKPOINT_PART = f"{PART}checkpoint"
 _PREFIX = "checkpoint-"
 
@@ -63,7 +65,7 @@ def _problem(checkpoint: Path) -> str | None:
     random = sorted(path.name for path in checkpoint.glob("rng_state*.pth")) or ["rng_state.pth"]
     checks: dict[Callable[[Path], Any], list[str]] = {
         _read_json: [TRAINER_STATE_NAME, CONFIG_NAME],
-        _read_tensors: [SAFE_WEIGHTS_NAME, *_there(checkpoint, AVERAGE_FILE)],
+        _read_tensors: [SAFE_WEIGHTS_NAME, *_there(checkpoint, *_RAW_WEIGHTS_FILES)],
         _read_pickle: [OPTIMIZER_NAME, SCHEDULER_NAME, *random, *_there(checkpoint, SCALER_NAME)],
     }
     for check, names in checks.items():
@@ -83,9 +85,14 @@ def _problem(checkpoint: Path) -> str | None:
     return None
 
 
-def _there(checkpoint: Path, name: str) -> list[str]:
-    """A file that not every run has."""
-    return [name] if (checkpoint / name).exists() else []
+def raw_weights(checkpoint: Path) -> Path | None:
+    """The file of the weights that training continues with, where a run kept an average of them."""
+    return next((checkpoint / name for name in _there(checkpoint, *_RAW_WEIGHTS_FILES)), None)
+
+
+def _there(checkpoint: Path, *names: str) -> list[str]:
+    """Those files that a checkpoint has, of some that not every run has."""
+    return [name for name in names if (checkpoint / name).exists()]
 
 
 def _read_json(path: Path) -> None:

@@ -30,10 +30,11 @@ from tagsmith.training.cards.publish import LEFT_BY_TRAINERS, left_by_trainers, 
 from tagsmith.training.machine.whole_files import staged_files, write_whole
 from tagsmith.training.tagging.tagger_files import check_tagger_files
 from tagsmith.training.trainers.checkpoints import (
-    AVERAGE_FILE,
     CHECKPOINT_PART,
+    RAW_WEIGHTS_FILE,
     has_ended,
     last_readable,
+    raw_weights,
     staged_checkpoint,
 )
 from tagsmith.training.trainers.span_scores import Scores, span_scores
@@ -202,7 +203,7 @@ class TaggerTrainer(Trainer):
             self.saves_checkpoint = True
             try:
                 if self.average is not None and args.should_save:
-                    save_file(self.average.state(), folder / AVERAGE_FILE)
+                    save_file(self.average.state(), folder / RAW_WEIGHTS_FILE)
                 super()._save_checkpoint(model, trial)
             finally:
                 self.saves_checkpoint = False
@@ -392,17 +393,17 @@ class TaggerTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        path = Path(resume_from_checkpoint, AVERAGE_FILE)
-        if self.average_decay and not path.is_file():
-            message = "no such file: the run that wrote this checkpoint kept no average of its weights"
-            raise InputError(message, path=path, fix="Resume with average_decay=0, or train anew.")
-        if not self.average_decay and path.is_file():
+        folder = Path(resume_from_checkpoint)
+        path = raw_weights(folder)
+        if self.average_decay and path is None:
+            message = "the run that wrote this checkpoint kept no average of its weights"
+            raise InputError(message, path=folder, fix="Resume with average_decay=0, or train from the beginning.")
+        if not self.average_decay and path is not None:
             message = "the run that wrote this checkpoint kept an average of its weights, and this run has none"
-            raise InputError(message, path=path, fix="Resume with the same average_decay, or train anew.")
+            raise InputError(message, path=folder, fix="Resume with its average_decay, or train from the beginning.")
         self.start_average()
-        if self.average is not None:
-            # What the file calls the average is what stood in its place while the averaged model was saved: the
-            # weights.
+        if self.average is not None and path is not None:
+            # The model now has the average, and its place holds what the model had: as while it was saved.
             self.average.load(load_file(path))
             self.average.swap()
 

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from tagsmith.training.evaluation.scoring import score_tagger as score_tagger
     from tagsmith.training.evaluation.span_metric import SpanScore as SpanScore
     from tagsmith.training.families import register as register
+    from tagsmith.training.machine.process_tuning import ProcessTuning as ProcessTuning
+    from tagsmith.training.machine.process_tuning import tune_process as tune_process
     from tagsmith.training.runs.byte_run import train_byte_tagger as train_byte_tagger
     from tagsmith.training.runs.hierarchical_run import train_tagger as train_tagger
     from tagsmith.training.runs.recipe import ByteRecipe as ByteRecipe
@@ -81,6 +83,7 @@ _MODULE_OF = {
     "HierarchicalTaggerModel": "modeling.modeling_hierarchical_tagger",
     "HierarchicalTaggerTokenizer": "tokenization.tokenization_hierarchical_tagger",
     "InputError": "tokenization.input_error",
+    "ProcessTuning": "training.machine.process_tuning",
     "Recipe": "training.runs.recipe",
     "Span": "tokenization.spans",
     "SpanCodec": "tokenization.span_codec",
@@ -104,6 +107,7 @@ _MODULE_OF = {
     "tag_names": "tokenization.tag_schemes",
     "train_byte_tagger": "training.runs.byte_run",
     "train_tagger": "training.runs.hierarchical_run",
+    "tune_process": "training.machine.process_tuning",
     "training_words": "training.batches.preparation",
 }
 

@@ -121,4 +121,5 @@ def test_speed_and_machine() -> None:
     assert words_per_second(data, "dev", 2.0) == 500
     assert words_per_second(data, "dev", 0.1) is words_per_second({}, "dev", 2.0) is None
     assert package_versions().keys() == {"tagsmith", "torch", "transformers", "python"}
-    assert "gpu" not in machine_facts(torch.device("cpu"))
+    machine = machine_facts(torch.device("cpu"))
+    assert "gpu" not in machine and machine["float32_products"]

@@ -31,7 +31,7 @@ class Results:
         parameters: their number.
         best_epoch: whose checkpoint was kept; None where there were no dev data.
         versions: of packages, by their names.
-        machine: "processor", "cores", "threads", "gpu".
+        machine: "processor", "cores", "threads", "float32_products", "gpu".
         course: of the training, by step: `{"step", "epoch", "loss", "f1", "accuracy", "by_name"}`, where known.
         train_sentences: that it was trained on, once each.
         train_windows: likewise, of a byte-to-span tagger.

@@ -26,6 +26,8 @@ from tagsmith.training.cards.private_text import base_name, hide_secrets, is_sec
 from tagsmith.training.data.corpus import Corpus
 from tagsmith.training.data.hub_names import may_be_on_hub
 from tagsmith.training.data.strict_parsing import parse_yaml
+from tagsmith.training.machine.process_tuning import float32_products
+from tagsmith.training.machine.processor import processor_name
 
 _EXAMPLES = 5  # of a label
 _LOOKED_AT = 20_000  # sentences, for examples
@@ -85,11 +87,12 @@ def words_per_second(data: Mapping[str, Mapping[str, Any]], split: str, seconds:
 
 
 def machine_facts(device: torch.device) -> dict[str, Any]:
-    """`{"processor", "cores", "threads", "gpu"}`; what is unknown is left out."""
+    """`{"processor", "cores", "threads", "float32_products", "gpu"}`; what is unknown is left out."""
     machine = {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "float32_products": float32_products(),
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
     }
     return {name: value for name, value in machine.items() if value}
@@ -103,15 +106,6 @@ def package_versions() -> dict[str, str]:
         "transformers": transformers.__version__,
         "python": platform.python_version(),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        lines = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", lines, flags=re.M)
-    return found[1].strip() if found else platform.processor()
 
 
 def course(log_history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -135,7 +135,7 @@ def train(
     from tagsmith.training.runs.run_folder import check_folder_is_free
 
     check_folder_is_free(output_dir, resume=resume, overwrite=overwrite_output_dir)
-    prepare_torch(threads)
+    tuned = prepare_torch(threads)
     chosen = read_recipe(recipe, [*(set_ or []), *_settings(set_ or [], device, seed)])
     named = named_files(train, dev or [])
     family = FAMILIES[chosen.model_type]
@@ -146,6 +146,7 @@ def train(
     for name, corpus in corpora.items():
         report_reading(corpus, name)
         report_shared(corpus, chosen_columns[name], name)
+    say(str(tuned), style="dim")
     how: Any = {"resume": resume, "overwrite_output_dir": overwrite_output_dir, "console": messages}
     results = Results.of(family.train.load()(chosen, corpora, output_dir, **how))
     for name, score in results.dev.items():

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.families import reads_bytes
 from tagsmith.training.machine.processes import is_main_process
+
+if TYPE_CHECKING:
+    from tagsmith.training.machine.process_tuning import ProcessTuning
 
 WARNING = "yellow"  # the style by which a warning is known
 
@@ -102,21 +105,19 @@ def say_error(message: str) -> None:
     errors.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
 
 
-def prepare_torch(threads: int) -> None:
-    """So many threads; no bars for files of a few megabytes, no warnings that only developers can act on."""
-    # Products of bfloat16 keep a kernel for each shape, some megabytes each: 1,024 of them were 5 GB in a long run.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
-
-    import torch
+def prepare_torch(threads: int) -> ProcessTuning:
+    """As `tune_process`; no bars for files of a few megabytes, no warnings that only developers can act on."""
     from transformers.utils import logging
 
-    _keep_freed_memory()
-    torch.set_num_threads(threads)
+    from tagsmith.training.machine.process_tuning import tune_process
+
+    tuned = tune_process(threads)
     if messages.verbose:
         logging.set_verbosity_warning()
-        return
+        return tuned
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    return tuned
 
 
 def choose_device(name: str | None) -> str | None:
@@ -148,22 +149,6 @@ def choose_device(name: str | None) -> str | None:
         reason = " ".join(str(error).split(". ")[0].split())[:120]
         raise InputError(f"--device {given} cannot be used here: {reason}", fix="Use --device cpu.") from error
     return name
-
-
-def _keep_freed_memory() -> None:
-    """Let the C library keep what is freed: a step takes and gives back hundreds of megabytes in large pieces.
-
-    By default glibc hands these to the system at once, and the next step waits for fresh pages: a sixth of its time.
-    """
-    import ctypes
-
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return  # another C library
-    trim_threshold, mmap_threshold = -1, -3
-    mallopt(trim_threshold, 2**31 - 1)
-    mallopt(mmap_threshold, 2**30)
 
 
 def named_file(argument: str) -> tuple[str, Path]:

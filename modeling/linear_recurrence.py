@@ -420,3 +420,7 @@ class LinearRecurrentStack(nn.Module):
             finals.append((hidden[:, packing.last.clamp(min=0)] * filled).transpose(0, 1).flatten(1))
             packed = packing.side_by_side(hidden)
         return packed, torch.stack(finals, dim=1)[:, :, None]
+
+    def outputs(self, packed: Tensor, packing: Packing, table: Tensor | None = None) -> Tensor:
+        """As `forward`, without the last states."""
+        return self(packed, packing, table)[0]

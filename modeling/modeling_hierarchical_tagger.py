@@ -205,7 +205,7 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         """Words to states, packed: `(steps, 2 * hidden_size)`; with a table, ids are rows of that."""
         reader, ids, spelling = self.reader(language), packing.pack(input_ids), None
         if table is not None:
-            states, _ = reader.recurrent(ids, packing, table=table)
+            states: Tensor = reader.recurrent.outputs(ids, packing, table)
             return states
         if self._spellers:
             if character_ids is None:

@@ -22,6 +22,7 @@ from transformers import initialization as init
 
 from .dropout import Dropout
 from .forked import one_thread_when_forked
+from .fused_lstm import fits_fused, run_fused
 from .recurrent_cells import CELLS, Product
 
 
@@ -347,12 +348,17 @@ class RecurrentLayer(nn.Module):
         """What is left for the states' share."""
         return None if CELLS[self.cell].additive else self.recurrent_bias
 
+    def fits_fused(self, like: Tensor, packing: Packing, ends: bool = True) -> bool:
+        """Whether one kernel reads all steps of a batch, which no table helps; see `fused_lstm`."""
+        return self.cell == "lstm" and self.products is None and fits_fused(like, packing, ends)
+
     def forward(
         self,
         packed: Tensor,
         packing: Packing,
-        initial: list[Tensor] | None = None,
+        initial: list[Tensor],
         table: Tensor | None = None,
+        ends: bool = True,
     ) -> tuple[Tensor, list[Tensor]]:
         """Read packed sequences.
 
@@ -361,11 +367,16 @@ class RecurrentLayer(nn.Module):
             packing: of the sequences.
             initial: as `scan` takes them.
             table: of `project`.
+            ends: whether the last states are wanted.
 
         Returns:
-            `(steps, directions * hidden_size)`, the forward half first, and the last states as `scan` gives them.
+            `(steps, directions * hidden_size)`, the forward half first, and the last states as `scan` gives them, if
+            they are wanted.
         """
-        if self.products is not None and initial is not None and (initial[0].abs() > 1).any():
+        if table is None and self.fits_fused(packed, packing, ends):
+            parameters = self.input_weight, self.recurrent_weight, self.input_bias, self.recurrent_bias
+            return run_fused(packed, packing, parameters, initial)
+        if self.products is not None and (initial[0].abs() > 1).any():
             raise ValueError("The initial hidden states go beyond 1, as none that these cells make do.")
         projected = project_steps(self, packed, packing, table)
         of_states = None if self.products is None else self.products[1]
@@ -413,7 +424,9 @@ class RecurrentStack(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """As `forward`, of ids `(steps,)` and their embeddings; each is projected once, where that is less work."""
         rows, dropped = embedding.weight, dropout.training and dropout.p
-        if len(rows) < len(ids) and rows.device == ids.device and not dropped:  # elsewhere its module has to fetch it
+        fused = self.layers[0].fits_fused(rows, packing)  # type: ignore[operator]
+        # On another device its module has to fetch it.
+        if len(rows) < len(ids) and rows.device == ids.device and not dropped and not fused:
             return self(ids, packing, initial, self.project(rows))
         return self(dropout(embedding(ids)), packing, initial)
 
@@ -433,6 +446,18 @@ class RecurrentStack(nn.Module):
             `(steps, directions * hidden_size)`, the top layer's; and the states that it ends with, as the initial ones
             come: of the backward direction, those at the sequence's first step.
         """
+        packed, finals = self._read(packed, packing, initial, table, ends=True)
+        final_states = torch.stack([torch.stack(final) for final in finals]).permute(3, 0, 1, 2, 4).flatten(3)
+        return packed, torch.empty_like(final_states).index_copy(0, packing.order, final_states)
+
+    def outputs(self, packed: Tensor, packing: Packing, table: Tensor | None = None) -> Tensor:
+        """As `forward`, without the last states: what is read faster where they are not wanted."""
+        return self._read(packed, packing, None, table, ends=False)[0]
+
+    def _read(
+        self, packed: Tensor, packing: Packing, initial: Tensor | None, table: Tensor | None, ends: bool
+    ) -> tuple[Tensor, list[list[Tensor]]]:
+        """The top layer's states; and those that each layer ends with, as `scan` gives them, if they are wanted."""
         batch, order = packing.shape[0], packing.order
         if initial is None:
             states = CELLS[self.layers[0].cell].states  # type: ignore[index]
@@ -443,10 +468,9 @@ class RecurrentStack(nn.Module):
         finals = []
         for index, layer in enumerate(self.layers):
             dropped = self.dropout(packed) if index else packed
-            packed, final = layer(dropped, packing, list(sorted_states[index]), None if index else table)
-            finals.append(torch.stack(final))
-        final_states = torch.stack(finals).permute(3, 0, 1, 2, 4).flatten(3)
-        return packed, torch.empty_like(final_states).index_copy(0, order, final_states)
+            packed, final = layer(dropped, packing, list(sorted_states[index]), None if index else table, ends)
+            finals.append(final)
+        return packed, finals
 
 
 one_thread_when_forked()

@@ -176,5 +176,5 @@ class WordReader(nn.Module):
 
     def forward(self, ids: Tensor, spelling: Tensor | None, packing: Packing) -> Tensor:
         """Packed word ids `(steps,)` and their characters' features to states `(steps, 2 * hidden_size)`."""
-        states, _ = self.recurrent(self.features(ids, spelling), packing)
+        states: Tensor = self.recurrent.outputs(self.features(ids, spelling), packing)
         return states

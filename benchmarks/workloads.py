@@ -188,7 +188,8 @@ class TrainingWork:
 
 def _windows(case: Case, recipe: Any, model: Any, tokenizer: Any, corpus: Any) -> Iterator[dict[str, Any]]:
     encoded = ByteCorpus.of(corpus["train"], list(tokenizer.labels))
-    data = WindowDataset([encoded], tokenizer.layout, recipe.line_share, model.config.tag_loss > 0)
+    config = model.config
+    data = WindowDataset([encoded], tokenizer.layout, recipe.line_share, config.tag_loss > 0, config.span_order)
     sampler = WindowSampler([len(data)], seed=1)
     loader = DataLoader(data, case.batch_size, sampler=sampler, collate_fn=WindowCollator())
     return _epochs(loader, sampler)

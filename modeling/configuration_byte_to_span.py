@@ -43,8 +43,17 @@ class ByteToSpanConfig(PreTrainedConfig):
             of the bytes; 0 for a model without that layer.
         decode: how spans are found in a text. "spans", windows write them, as in the paper; "tags", the best tags of
             all bytes, by what overlapping windows say of each, which needs `tag_loss`.
+        merge: which of the spans that overlapping windows write is kept. "middle", what lies nearest to the middle of
+            its window; "paper", what starts earliest in its own window, and nothing that starts where the next window
+            has begun. It is not used with `decode: tags`.
+        span_grammar: while tagging, only symbols that make a span may follow each other. Without, as in the paper, the
+            most probable symbol is written, and what is no span is passed over.
+        span_order: in which a window's spans are written: "last_first", as in the paper, or "first_first". It is what
+            training teaches; tagging reads spans in any order.
+        input_order: in which a window's bytes are read, from the first or from the last. Offsets count from the first.
         embedding_dropout: on embeddings.
-        hidden_dropout: between layers and before the output.
+        hidden_dropout: between layers, and before the output where `output_dropout` is None.
+        output_dropout: before the output; None for the rate of `hidden_dropout`.
         byte_dropout: how often a byte is read as DROP while training.
         recall_bias: taken from STOP's score while tagging, or from that of the tag O; above 0 more spans are found,
             below 0 fewer.
@@ -69,8 +78,13 @@ class ByteToSpanConfig(PreTrainedConfig):
     ngram_dropout: float | int = 0.0
     tag_loss: float | int = 0.0
     decode: Literal["spans", "tags"] = "spans"
+    merge: Literal["middle", "paper"] = "middle"
+    span_grammar: bool = True
+    span_order: Literal["last_first", "first_first"] = "last_first"
+    input_order: Literal["forward", "reversed"] = "forward"
     embedding_dropout: float | int = 0.0
     hidden_dropout: float | int = 0.0
+    output_dropout: float | int | None = None
     byte_dropout: float | int = 0.0
     recall_bias: float | int = 0.0
     min_score: float | int = 0.0
@@ -124,8 +138,8 @@ class ByteToSpanConfig(PreTrainedConfig):
 
     def validate_rates(self) -> None:
         """Dropout within [0, 1), scores within [0, 1]."""
-        for name in ("embedding_dropout", "hidden_dropout", "byte_dropout", "ngram_dropout"):
-            if not 0 <= getattr(self, name) < 1:
+        for name in ("embedding_dropout", "hidden_dropout", "output_dropout", "byte_dropout", "ngram_dropout"):
+            if getattr(self, name) is not None and not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1.")
         if self.tag_loss < 0:
             raise ValueError(f"tag_loss is {self.tag_loss}; it cannot be negative.")

@@ -28,6 +28,7 @@ from .beam_search import beam_spans
 from .byte_tags import byte_tags
 from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
 from .dropout import Dropout
+from .input_order import turned
 from .label_smoothing import IMPOSSIBLE, summed_cross_entropy
 from .ngram_embedding import PRIME, NgramEmbedding
 from .recurrent import Packing, RecurrentLayer, RecurrentStack
@@ -153,7 +154,8 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
             )
         mask = input_ids.ne(PAD_ID) if attention_mask is None else attention_mask.bool()
         packing = Packing.of(mask)
-        ids = packing.pack(input_ids)
+        backwards = self.config.input_order == "reversed"
+        ids = packing.pack(turned(input_ids, mask) if backwards else input_ids)
         if self.training and self.config.byte_dropout:
             dropped = torch.rand(ids.shape, device=ids.device) < self.config.byte_dropout
             ids = ids.masked_fill(dropped, DROP_ID)
@@ -162,12 +164,15 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
             outputs, states = reader.read(self.embedding, self.dropout, ids, packing)
         else:
             codes = packing.unpack(ids).masked_fill(~mask, -1)
+            codes = turned(codes, mask) if backwards else codes
             ngrams = self.ngrams.of_bytes(codes.masked_fill(codes >= GO_ID, -1))  # nor of what is dropped
+            ngrams = turned(ngrams, mask) if backwards else ngrams
             outputs, states = reader(self.dropout(self.embedding(ids) + packing.pack(ngrams)), packing)
         if self.bridge is not None:
             layers, size = self.config.num_hidden_layers, self.config.hidden_size
             states = self.bridge(states[:, -1, 0]).tanh().unflatten(1, (layers, 2, size))
-        return BytesRead(last_hidden_state=packing.unpack(outputs), mask=mask, states=states)
+        memory = packing.unpack(outputs)
+        return BytesRead(last_hidden_state=turned(memory, mask) if backwards else memory, mask=mask, states=states)
 
     def write(
         self, symbols: Tensor, mask: Tensor, states: Tensor, table: Tensor | None = None
@@ -216,7 +221,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
     def __init__(self, config: ByteToSpanConfig) -> None:
         super().__init__(config)
         self.model = ByteToSpanModel(config)
-        self.dropout = Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout if config.output_dropout is None else config.output_dropout)
         width = config.hidden_size
         self.query = None
         if config.attention:
@@ -279,7 +284,8 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         return _Reader(self.model)
 
     def generate(self, inputs: Tensor | None = None, logits_processor: Any = None, **kwargs: Any) -> Any:
-        """As in transformers, greedily or by beams: within the grammar of spans, and by default as long as that takes.
+        """As in transformers, greedily or by beams: within the grammar of spans, unless `span_grammar` is off, and by
+        default as long as that takes.
 
         Args:
             inputs: `(batch, bytes)` ids of windows, padded by PAD; or `input_ids`.
@@ -301,7 +307,8 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         unset = settings.length_penalty in (None, GenerationConfig().length_penalty)
         if (kwargs.get("num_beams") or settings.num_beams or 1) > 1 and unset:
             kwargs.setdefault("length_penalty", 0.0)
-        processors = LogitsProcessorList([SpanGrammar(self.config, lengths), *(logits_processor or [])])
+        grammar = [SpanGrammar(self.config, lengths)] if self.config.span_grammar else []
+        processors = LogitsProcessorList([*grammar, *(logits_processor or [])])
         return super().generate(inputs, logits_processor=processors, **kwargs)
 
     def prepare_inputs_for_generation(
@@ -438,7 +445,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         recall_bias: float | None = None,
         num_beams: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """Write each window's spans within the grammar: greedily, where windows that have stopped leave the batch.
+        """Write each window's spans: greedily, where windows that have stopped leave the batch.
 
         Args:
             input_ids: `(batch, bytes)`, padded by PAD.
@@ -449,7 +456,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         Returns:
             Symbols `(batch, symbols)`, whole spans and then STOP to the end, and the log probability of each,
             `(batch, symbols)`, 0 behind a window's first STOP. A window of k bytes writes at most k spans, and no STOP
-            if it comes to so many.
+            if it comes to so many. With `span_grammar` off, symbols may make no span; `SpanCodec` passes over them.
         """
         bias = self.config.recall_bias if recall_bias is None else recall_bias
         if num_beams > 1 and input_ids.numel():
@@ -471,7 +478,9 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             scores = self._score(hidden, read)[:, 0].float()
             chosen = scores.clone()
             chosen[:, self.config.stop_id] -= bias
-            last = chosen.masked_fill(~grammar.legal(last, lengths), float("-inf")).argmax(-1)
+            if self.config.span_grammar:
+                chosen = chosen.masked_fill(~grammar.legal(last, lengths), float("-inf"))
+            last = chosen.argmax(-1)
             symbols.append((rows, last, scores.log_softmax(-1).gather(1, last[:, None])[:, 0]))
             going = (last != self.config.stop_id).nonzero()[:, 0]
             if len(going) < len(rows):

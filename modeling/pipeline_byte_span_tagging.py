@@ -52,6 +52,7 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
     Args (of the constructor as defaults, or of a call):
         batch_size: windows that go through the model together (128).
         overlap: of two windows, in bytes (half a window); a span of up to `overlap + 1` bytes lies wholly in one.
+        merge: which of the spans that overlapping windows write is kept, "middle" or "paper" (the configuration's).
         errors: what is done about what is not UTF-8: "strict" raises, "replace" reads U+FFFD.
         recall_bias: taken from STOP's score; above 0 more spans are found, below 0 fewer (the configuration's).
         num_beams: write windows by beam search, following so many ways at a time; slower (1: greedily).
@@ -66,7 +67,7 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         ValueError: the tokenizer's windows or labels are not the model's.
     """
 
-    _PARAMETERS = (("overlap", "errors"), ("recall_bias", "num_beams"), ("min_score", "recall_bias"))
+    _PARAMETERS = (("overlap", "merge", "errors"), ("recall_bias", "num_beams"), ("min_score", "recall_bias"))
     _BATCH_SIZE = 128
     _BUFFERED = 1
     _TAKES = "a str or bytes, or a list or an iterator of them"
@@ -98,19 +99,28 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
                 f"num_beams is {beams}, and this tagger finds spans by the tags of bytes, which nothing writes. Leave "
                 'it out, or set the configuration\'s decode to "spans".'
             )
-        self.tokenizer.stream("", overlap=parameters.get("overlap"))  # refuses one out of its range
+        if "merge" in parameters and self.model.config.decode == "tags":
+            raise ValueError(
+                f"merge is {parameters['merge']!r}, and this tagger averages the tags of bytes, where nothing is "
+                'merged. Leave it out, or set the configuration\'s decode to "spans".'
+            )
+        self._stream_of("", parameters.get("overlap"), parameters.get("merge"))  # refuses what is out of its range
         return steps
+
+    def _stream_of(self, text: Any, overlap: int | None, merge: str | None, errors: str = "strict") -> Any:
+        rule = self.model.config.merge if merge is None else merge
+        return self.tokenizer.stream(text, overlap=overlap, errors=errors, merge=rule)
 
     def _is_one_text(self, inputs: Any, **before: Any) -> bool:
         return isinstance(inputs, str | Bytes)
 
     def preprocess(  # type: ignore[override]  # each family has parameters of its own
-        self, input_: Any, overlap: int | None = None, errors: str = "strict"
+        self, input_: Any, overlap: int | None = None, errors: str = "strict", merge: str | None = None
     ) -> tuple[_Document, Iterator[_Window]]:
         """A text as a document, and its windows as they are read."""
         if not isinstance(input_, str | Bytes):
             raise TypeError(f"A text is a str or bytes, and this one is {type(input_).__name__}.")
-        stream = self.tokenizer.stream(input_, overlap=overlap, errors=errors)
+        stream = self._stream_of(input_, overlap, merge, errors)
         document = _Document(stream=stream)
         return document, (_Window(document, start, data) for start, data in stream.windows())
 

@@ -125,6 +125,24 @@ def test_several_languages_are_scored_by_name(make: Make, tmp_path: Path) -> Non
     assert logged["eval_f1"] == pytest.approx((logged["eval_en_f1"] + logged["eval_de_f1"]) / 2)
 
 
+def test_a_run_with_the_papers_options_keeps_them(make: Make, tmp_path: Path) -> None:
+    options = {"merge": "paper", "span_grammar": False, "span_order": "first_first", "input_order": "reversed"}
+    model = {**BYTE_MODEL, **options, "output_dropout": 0.2}
+    recipe = dataclasses.replace(with_training(max_steps=1), model=model)
+    run = train_byte_tagger(recipe, make(), tmp_path / "first", console=quiet())
+    windows = run.trainer.train_dataset
+    assert isinstance(windows, WindowDataset) and windows.span_order == "first_first"
+    config = ByteToSpanConfig.from_pretrained(tmp_path / "first")
+    assert {name: getattr(config, name) for name in options} == options
+    plain = dataclasses.replace(with_training(max_steps=1), start_from=str(tmp_path / "first"))
+    with pytest.raises(InputError, match=r"start_from has input_order reversed.*--set model\.input_order=reversed"):
+        train_byte_tagger(plain, make(), tmp_path / "second", console=quiet())
+    goes_on = dataclasses.replace(plain, model={**BYTE_MODEL, "input_order": "reversed"})
+    run = train_byte_tagger(goes_on, make(), tmp_path / "second", console=quiet())
+    windows = run.trainer.train_dataset
+    assert isinstance(windows, WindowDataset) and windows.span_order == "first_first"  # what it has learnt
+
+
 def test_plain_tags_are_spans(make: Make, tmp_path: Path) -> None:
     results = train_byte_tagger(RECIPE, make(("pos",), plain=("pos",)), tmp_path / "out", console=quiet())
     scores = results["dev"]["pos"]

@@ -78,6 +78,13 @@ def test_collator_and_tokenizer_are_ours_where_none_are_given(tmp_path: Path, wi
     assert losses[0] == losses[1] > 0
 
 
+def test_windows_have_their_spans_in_the_order_of_the_model(tmp_path: Path, corpus: DatasetDict) -> None:
+    data = [ByteCorpus.of(corpus["train"], ["LOC"])]
+    windows = WindowDataset(data, SymbolLayout(16, ["LOC"]), span_order="first_first")
+    with pytest.raises(ValueError, match=r"spans first_first, and the model's span_order is last_first\. Pass"):
+        make_trainer(tmp_path, train_dataset=windows)
+
+
 def test_predict_gives_the_spans_and_the_scores_of_evaluate(tmp_path: Path, corpus: DatasetDict) -> None:
     trainer = make_trainer(tmp_path, eval_dataset=corpus["dev"])
     scores, result = trainer.evaluate(), trainer.predict(corpus["dev"])

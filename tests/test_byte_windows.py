@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsmith.tokenization.byte_windows import (
+    Merge,
     ScoredSpan,
     SpanMerger,
     TextSpan,
@@ -20,7 +21,7 @@ from tagsmith.tokenization.byte_windows import (
     window_targets,
 )
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.span_codec import PAD_ID, SpanCodec, SymbolLayout
+from tagsmith.tokenization.span_codec import PAD_ID, SpanCodec, SpanOrder, SymbolLayout
 from tagsmith.tokenization.spans import Span
 
 LABELS = ("A", "B", "C")
@@ -101,14 +102,18 @@ def test_windows_that_do_not_go_forward_are_refused(size: int, overlap: int | No
 # Merging
 
 
+both_rules = pytest.mark.parametrize("rule", ["middle", "paper"])
+
+
+@both_rules
 @given(gold(), shapes())
 @settings(max_examples=200)
-def test_right_windows_merge_to_gold(text: tuple[int, Spans], shape: tuple[int, int]) -> None:
+def test_right_windows_merge_to_gold(rule: Merge, text: tuple[int, Spans], shape: tuple[int, int]) -> None:
     """All spans that some window holds wholly, and no other."""
     (length, spans), (size, overlap) = text, shape
     windows = window_starts(length, size, overlap).tolist()
     predictions = [(w, [(*span, 0.5) for span in inside(spans, w, size)]) for w in windows]
-    merged = [tuple(span[:3]) for span in merge(*predictions, size=size)]
+    merged = [tuple(span[:3]) for span in merge(*predictions, size=size, rule=rule)]
     assert merged == [span for span in spans if any(w <= span[0] and span[1] <= w + size for w in windows)]
     assert set(merged) >= {span for span in spans if span[1] - span[0] <= overlap + 1}
 
@@ -127,13 +132,15 @@ def any_predictions(draw: st.DrawFn) -> tuple[int, list[tuple[int, list[tuple[in
     return size, predictions
 
 
+@both_rules
 @given(any_predictions())
 @settings(max_examples=100)
 def test_merged_spans_never_overlap(
+    rule: Merge,
     case: tuple[int, list[tuple[int, list[tuple[int, int, str, float]]]]],
 ) -> None:
     size, predictions = case
-    merger, merged = SpanMerger(size), []
+    merger, merged = SpanMerger(size, rule), []
     for offset, spans in predictions:
         merged += merger.add(offset, spans)
         assert merger.settled <= offset
@@ -145,8 +152,10 @@ def test_merged_spans_never_overlap(
     assert len(merged) + merger.repeated + merger.outdone == sum(len(spans) for _, spans in predictions)
 
 
-def merge(*predictions: tuple[int, list[tuple[int, int, str, float]]], size: int = 60) -> list[ScoredSpan]:
-    merger = SpanMerger(size)
+def merge(
+    *predictions: tuple[int, list[tuple[int, int, str, float]]], size: int = 60, rule: Merge = "middle"
+) -> list[ScoredSpan]:
+    merger = SpanMerger(size, rule)
     return [span for prediction in predictions for span in merger.add(*prediction)] + merger.finish()
 
 
@@ -191,6 +200,40 @@ def test_a_draw_goes_to_the_score_then_to_the_earlier_window_then_to_the_first()
         assert [span.start for span in merged] == [winner]
 
 
+def by_paper(*predictions: tuple[int, list[tuple[int, int, str, float]]], size: int = 60) -> list[ScoredSpan]:
+    return merge(*predictions, size=size, rule="paper")
+
+
+def test_the_paper_drops_what_a_window_says_of_its_last_bytes() -> None:
+    """Those that the next window holds too: 30 of windows that overlap by 30, whether that one finds any or not."""
+    assert by_paper((0, [(30, 35, "A", 0.9), (52, 60, "A", 0.9)]), (30, [])) == []
+    assert by_paper((0, [(30, 35, "A", 0.9)]), (30, [(0, 8, "B", 0.1)])) == [(30, 38, "B", 0.1)]
+    assert by_paper((0, [(50, 55, "A", 0.8)])) == [(50, 55, "A", 0.8)]  # no next window
+    assert by_paper((0, [(50, 55, "A", 0.8)]), (60, [])) == [(50, 55, "A", 0.8)]  # nor one that overlaps
+    last_two = (0, [(8, 12, "A", 0.9), (11, 14, "A", 0.9)]), (10, [])  # the last window overlaps by 50
+    assert by_paper(*last_two) == [(8, 12, "A", 0.9)]
+
+
+def test_by_the_paper_a_straddling_span_is_of_the_byte_that_it_starts_at() -> None:
+    """It starts before the window's last 30 bytes and ends in them."""
+    assert by_paper((0, [(29, 60, "A", 0.1)]), (30, [])) == [(29, 60, "A", 0.1)]
+    assert by_paper((0, [(25, 38, "A", 0.4)]), (30, [(0, 8, "B", 0.9)])) == [(30, 38, "B", 0.9)]  # 0 is before 25
+    assert by_paper((0, [(2, 38, "A", 0.4)]), (30, [(3, 8, "B", 0.9)])) == [(2, 38, "A", 0.4)]
+
+
+def test_by_the_paper_the_earliest_in_its_own_window_stays() -> None:
+    assert by_paper((0, [(20, 40, "A", 0.9)]), (30, [(9, 12, "B", 0.1)])) == [(39, 42, "B", 0.1)]
+    assert by_paper((0, [(3, 9, "A", 0.1), (5, 8, "B", 0.9)])) == [(3, 9, "A", 0.1)]
+    for first, second, winner in ((0.3, 0.4, 35), (0.4, 0.3, 5), (0.3, 0.3, 5)):  # a draw: score, then window
+        merged = by_paper((0, [(5, 36, "A", first)]), (30, [(5, 9, "B", second)]))
+        assert [span.start for span in merged] == [winner]
+
+
+def test_other_rules_are_refused() -> None:
+    with pytest.raises(ValueError, match="merge is 'first'; it is 'middle' or 'paper'"):
+        SpanMerger(60, "first")  # type: ignore[arg-type]
+
+
 def test_spans_come_as_soon_as_they_are_final() -> None:
     merger = SpanMerger(60)
     assert merger.add(0, [(0, 5, "A", 0.5), (25, 31, "B", 0.5)]) == []
@@ -211,17 +254,19 @@ def test_windows_out_of_order_are_refused() -> None:
 # Training
 
 
-@given(gold(), st.sampled_from([1, 8, 60, 512]), st.data())
+@given(gold(), st.sampled_from([1, 8, 60, 512]), st.sampled_from(["last_first", "first_first"]), st.data())
 @settings(max_examples=150)
-def test_targets_are_what_the_codec_writes(text: tuple[int, Spans], size: int, data: st.DataObject) -> None:
+def test_targets_are_what_the_codec_writes(
+    text: tuple[int, Spans], size: int, order: SpanOrder, data: st.DataObject
+) -> None:
     length, spans = text
     layout = SymbolLayout(size, LABELS)
     offsets = np.array(data.draw(st.lists(st.integers(0, length - 1), max_size=5)), dtype=np.int64)
     starts, ends = (np.array([span[side] for span in spans], dtype=np.int64) for side in (0, 1))
     labels = np.array([LABELS.index(span[2]) for span in spans], dtype=np.int64)
     stops = np.minimum(offsets + size, length)
-    targets, lengths = window_targets(offsets, stops, starts, ends, labels, layout)
-    expected = [SpanCodec(layout).encode(inside(spans, offset, size)) for offset in offsets.tolist()]
+    targets, lengths = window_targets(offsets, stops, starts, ends, labels, layout, order)
+    expected = [SpanCodec(layout).encode(inside(spans, offset, size), order) for offset in offsets.tolist()]
     assert [row[:n].tolist() for row, n in zip(targets, lengths, strict=True)] == expected
     assert (targets == PAD_ID).sum() == targets.size - lengths.sum()
 

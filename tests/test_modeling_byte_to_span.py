@@ -22,6 +22,7 @@ from transformers.utils import logging as transformers_logging
 
 from tagsmith.modeling import configuration_byte_to_span
 from tagsmith.modeling.configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
+from tagsmith.modeling.input_order import turned
 from tagsmith.modeling.modeling_byte_to_span import (
     BytesRead,
     ByteToSpanForSpanTagging,
@@ -32,6 +33,7 @@ from tagsmith.modeling.recurrent import RecurrentStack
 from tagsmith.modeling.span_grammar import SpanGrammar
 from tagsmith.tokenization import span_codec
 from tagsmith.tokenization.span_codec import SpanCodec, SymbolLayout
+from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training.families import register
 
@@ -144,7 +146,9 @@ def test_grammar_is_the_codecs(k: int, count: int) -> None:
 
 
 def test_config_saves_and_loads(tmp_path: Path) -> None:
-    config = config_of(window_size=12, attention=True, encoder="separate", recall_bias=1.5, min_score=0.25)
+    others: dict[str, Any] = {"merge": "paper", "span_order": "first_first", "input_order": "reversed"}
+    others |= {"span_grammar": False, "output_dropout": 0.25}
+    config = config_of(window_size=12, attention=True, encoder="separate", recall_bias=1.5, min_score=0.25, **others)
     config.save_pretrained(tmp_path)
     loaded = ByteToSpanConfig.from_pretrained(tmp_path)
     assert loaded.to_dict() == {**config.to_dict(), "transformers_version": loaded.transformers_version}
@@ -166,6 +170,11 @@ def test_config_saves_and_loads(tmp_path: Path) -> None:
         {"attention": "yes"},
         {"byte_dropout": 1.0},
         {"hidden_dropout": -0.1},
+        {"output_dropout": 1.0},
+        {"merge": "first"},
+        {"span_grammar": "no"},
+        {"span_order": "rising"},
+        {"input_order": "backwards"},
         {"min_score": 1.1},
         {"tag_loss": -1.0},
         {"decode": "tags"},
@@ -331,6 +340,101 @@ def test_byte_dropout_only_while_training(monkeypatch: pytest.MonkeyPatch) -> No
     assert 0.45 < (seen[0] == DROP_ID).float().mean() < 0.55
 
 
+def test_the_dropout_before_the_output_is_apart() -> None:
+    assert model_of(hidden_dropout=0.5).dropout.p == 0.5  # as taggers have it that were saved without the other
+    model = model_of(hidden_dropout=0.5, output_dropout=0.25)
+    assert (model.dropout.p, model.model.writer.dropout.p) == (0.25, 0.5)
+    batch = batch_of(model.config)
+    apart = {rate: model_of(output_dropout=rate, embedding_dropout=0.0).train() for rate in (0.0, 0.5)}
+    torch.testing.assert_close(apart[0.0](**batch).logits, model_of()(**batch).logits)
+    logits, batch_again = apart[0.5](**batch).logits, apart[0.5](**batch).logits
+    assert not torch.equal(logits, batch_again)
+    kept = [apart[rate](**batch).past_key_values.states for rate in (0.0, 0.5)]
+    torch.testing.assert_close(*kept)  # nowhere else
+
+
+def reversed_rows(batch: Batch) -> Batch:
+    rows = [row[: int(mask.sum())].flip(0) for row, mask in zip(*batch.values(), strict=True)]
+    return {**batch, "input_ids": nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD_ID)}
+
+
+class TestInputOrder:
+    def test_turned_twice_is_as_before(self) -> None:
+        batch = bytes_of(LENGTHS)
+        ids, mask = batch["input_ids"], batch["attention_mask"].bool()
+        assert torch.equal(turned(ids, mask), reversed_rows(batch)["input_ids"])
+        assert torch.equal(turned(turned(ids, mask), mask), ids)
+        wide = torch.stack([ids, -ids], dim=2)
+        assert torch.equal(turned(wide, mask)[..., 1], -turned(ids, mask))
+
+    @every_shape
+    def test_bytes_are_read_from_the_last(self, encoder: str, attention: bool) -> None:
+        """As windows that are turned by hand; states, and what points at them, stay where their bytes are."""
+        options: dict[str, Any] = {"encoder": encoder, "attention": attention, "initializer_range": 1.0}
+        forward, backward = model_of(**options), model_of(**options, input_order="reversed")
+        batch = bytes_of(LENGTHS)
+        mask = batch["attention_mask"].bool()
+        read, by_hand = backward.model(**batch), forward.model(**reversed_rows(batch))
+        torch.testing.assert_close(read.states, by_hand.states)
+        torch.testing.assert_close(turned(read.last_hidden_state, mask), by_hand.last_hidden_state)
+        symbols, _ = backward.decode_spans(**batch)
+        assert until_stop(backward.config, symbols) == until_stop(backward.config, generate(backward, batch))
+        if not attention:  # nothing else that knows where bytes stand
+            assert torch.equal(symbols, forward.decode_spans(**reversed_rows(batch))[0])
+
+    def test_ngrams_are_those_of_the_text(self) -> None:
+        for order in ("forward", "reversed"):
+            model = model_of(ngram_sizes=[2], ngram_rows=1, encoder="bidirectional", input_order=order)
+            assert model.model.ngrams is not None
+            model.model.ngrams.know(torch.tensor([98000393]))  # of "ab"
+            moved = []
+            for text in (b"xabyy", b"xbayy"):
+                ids = torch.tensor([[*text, PAD_ID]])
+                rows = model.model.ngrams.embedding.weight.data
+                with_row = model.model(ids).last_hidden_state
+                kept, rows[:] = rows.clone(), 0.0
+                moved.append(not torch.equal(with_row, model.model(ids).last_hidden_state))
+                rows[:] = kept
+            assert moved == [True, False]
+
+
+@pytest.mark.parametrize("span_order", ["last_first", "first_first"])
+@pytest.mark.parametrize("input_order", ["forward", "reversed"])
+def test_orders_are_learnt_and_read_back(span_order: Any, input_order: str) -> None:
+    model = toy_training(130, span_order=span_order, input_order=input_order)
+    batch, spans = toy_windows(40, seed=0)
+    assert found_spans(model, batch) == spans
+    decoded = [codec_of(model.config).decode(row).spans for row in model.decode_spans(**batch)[0].numpy()]
+    assert decoded == [[*map(Span._make, row)][:: 1 if span_order == "first_first" else -1] for row in spans]
+
+
+class TestWithoutTheGrammar:
+    @every_shape
+    def test_the_most_probable_symbol_is_written(self, encoder: str, attention: bool) -> None:
+        model = model_of(encoder=encoder, attention=attention, initializer_range=1.0, span_grammar=False)
+        batch = bytes_of([10, 3, 1, 8, 10, 5])
+        symbols, chances = model.decode_spans(**batch)
+        assert until_stop(model.config, symbols) == until_stop(model.config, generate(model, batch))
+        before = torch.cat([torch.full((6, 1), GO_ID), symbols[:, :-1]], dim=1)
+        logits = model(**batch, decoder_input_ids=before).logits
+        written = (symbols == model.config.stop_id).cumsum(1) <= 1
+        assert torch.equal(logits.argmax(-1)[written], symbols[written])
+        rescored = log_chances(model, batch, symbols)
+        torch.testing.assert_close(chances, rescored.where(written, 0.0), rtol=1e-4, atol=1e-4)
+
+    def test_what_is_no_span_is_passed_over(self) -> None:
+        model = model_of(initializer_range=1.0, span_grammar=False)
+        batch = bytes_of([10] * 8)
+        decoded = codec_of(model.config).decode_batch(model.decode_spans(**batch)[0].numpy())
+        assert decoded.skipped.any()  # an untrained model makes mistakes
+        grammatical = model_of(initializer_range=1.0).decode_spans(**batch)[0].numpy()
+        assert not codec_of(model.config).decode_batch(grammatical).skipped.any()
+
+    def test_a_trained_model_finds_the_same(self) -> None:
+        batch, spans = toy_windows(40, seed=0)
+        assert found_spans(toy_training(130, span_grammar=False), batch) == spans
+
+
 # --- decoding ------------------------------------------------------------------------------------------------------
 
 
@@ -412,7 +516,7 @@ def toy_windows(count: int, seed: int) -> tuple[Batch, list[list[tuple[int, int,
     return {"input_ids": ids, "attention_mask": (torch.arange(16) < lengths[:, None]).long()}, spans
 
 
-def toy_training(steps: int) -> ByteToSpanForSpanTagging:
+def toy_training(steps: int, **options: Any) -> ByteToSpanForSpanTagging:
     torch.manual_seed(0)
     config = config_of(
         window_size=16,
@@ -426,11 +530,12 @@ def toy_training(steps: int) -> ByteToSpanForSpanTagging:
         encoder_num_layers=1,
         attention=True,
         initializer_range=0.25,
+        **options,
     )
     model = ByteToSpanForSpanTagging(config).train()
     batch, spans = toy_windows(40, seed=0)
     codec = codec_of(config)
-    labels = pad_labels([codec.encode(row) for row in spans])
+    labels = pad_labels([codec.encode(row, config.span_order) for row in spans])
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)
     for _ in range(steps):
         loss = model(**batch, labels=labels).loss

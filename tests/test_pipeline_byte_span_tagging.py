@@ -257,6 +257,7 @@ class TestPerfectModel:
         self, data: st.DataObject, window_size: int, batch_size: int
     ) -> None:
         overlap = data.draw(st.one_of(st.none(), st.integers(0, window_size - 1)))
+        merge = data.draw(st.sampled_from(["middle", "paper"]))
         longest = (window_size // 2 if overlap is None else overlap) + 1
         rng = data.draw(st.randoms(use_true_random=True))
         corpus, gold = [], {}
@@ -275,7 +276,7 @@ class TestPerfectModel:
             gold[text.encode()] = [(bounds[start], bounds[end], label) for start, end, label in spans]
         assume(all(unlike(text, window_size) for text in gold))
         pipeline, _ = with_oracle(window_size, gold)
-        found = pipeline([text for text, _ in corpus], overlap=overlap, batch_size=batch_size)
+        found = pipeline([text for text, _ in corpus], overlap=overlap, merge=merge, batch_size=batch_size)
         for (text, spans), entities in zip(corpus, found, strict=True):
             check(text, entities)
             assert [(e["start"], e["end"], e["entity_group"]) for e in entities] == spans
@@ -333,18 +334,37 @@ class TestParameters:
 
         def watch(self: Any, *args: Any) -> None:
             stream(self, *args)
-            streams.append((self.overlap, self.errors))
+            streams.append((self.overlap, self.errors, self.merger.rule))
 
         monkeypatch.setattr(byte_windows.TextStream, "__init__", watch)
-        tagger("a", overlap=3, errors="replace")
+        tagger("a", overlap=3, errors="replace", merge="paper")
         tagger("a")
-        assert streams[1::2] == [(3, "replace"), (6, "strict")]
+        assert streams[1::2] == [(3, "replace", "paper"), (6, "strict", "middle")]
+        streams.clear()
+        by_config = SpanTaggingPipeline(model=model_of(merge="paper"), tokenizer=tagger.tokenizer)
+        by_config("a")
+        by_config("a", merge="middle")
+        assert [rule for _, _, rule in streams][2::2] == ["paper", "middle"]
+
+    def test_there_is_nothing_to_merge_of_averaged_tags(self) -> None:
+        model = model_of(tag_loss=1.0, decode="tags", merge="paper")
+        pipeline = SpanTaggingPipeline(model=model, tokenizer=ByteToSpanTokenizer(12, LABELS))
+        with pytest.raises(ValueError, match=r"merge is 'middle', and this tagger averages the tags.*decode to"):
+            pipeline("a", merge="middle")
+
+    @settings(max_examples=40, deadline=None)
+    @given(texts, st.sampled_from(["middle", "paper"]), st.sampled_from(["forward", "reversed"]))
+    def test_without_the_grammar_too_any_text_has_exact_offsets(self, text: str, merge: str, order: str) -> None:
+        model = model_of(span_grammar=False, merge=merge, input_order=order)
+        pipeline = SpanTaggingPipeline(model=model, tokenizer=ByteToSpanTokenizer(12, LABELS))
+        check(text, pipeline(text))
 
     @pytest.mark.parametrize(
         ("parameters", "error", "message"),
         [
             ({"overlap": 12}, ValueError, "overlap is 12; it is at least 0 and less than the window of 12 bytes"),
             ({"overlap": -1}, ValueError, "overlap is -1"),
+            ({"merge": "first"}, ValueError, "merge is 'first'; it is 'middle' or 'paper'"),
             ({"errors": "ignore"}, ValueError, "errors is 'ignore'; it is 'strict' or 'replace'"),
             ({"num_beams": 0}, ValueError, "num_beams is 0; it is a whole number of at least 1"),
             ({"num_beams": 2.0}, ValueError, "num_beams is 2.0"),
@@ -353,7 +373,7 @@ class TestParameters:
             (
                 {"is_split_into_words": True},
                 TypeError,
-                "is_split_into_words; it has batch_size, overlap, errors, recall_bias, num_beams, min_score",
+                "is_split_into_words; it has batch_size, overlap, merge, errors, recall_bias, num_beams, min_score",
             ),
             ({"max_words": 3, "k": 1}, TypeError, "no parameter k, max_words"),
         ],

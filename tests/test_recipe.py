@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.runs.recipe import read_recipe
+from tagsmith.training.runs.recipe import Recipe, read_recipe
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,20 @@ def test_numbers_in_files_and_settings(tmp_path: Path) -> None:
         read_recipe(path, ["epoch_decay=.nan"])
     with pytest.raises(InputError, match="epoch_decay is 'soon', and must be a number"):
         read_recipe(path, ["epoch_decay=soon"])
+
+
+def test_the_papers_recipes_follow_their_papers() -> None:
+    names, pos = (read_recipe(name) for name in ("byte-ner-paper", "byte-pos-paper"))
+    rates = ("embedding_dropout", "output_dropout", "hidden_dropout", "byte_dropout")
+    assert [names.model[rate] for rate in rates] == [0.3, 0.3, 0.0, 0.3]
+    assert [pos.model[rate] for rate in rates] == [0.2, 0.2, 0.0, 0.2]
+    for recipe in (names, pos):
+        assert recipe.training["bf16"] is False
+        assert (recipe.model["merge"], recipe.model["span_grammar"]) == ("paper", False)
+    for name in ("ner-paper", "pos-paper", "chunking-paper"):
+        recipe = read_recipe(name)
+        assert isinstance(recipe, Recipe)
+        assert recipe.tokenizer.zero_digits and recipe.tokenizer.zero_character_digits
+        assert recipe.model["gru_reset"] == "before"
+    usual = read_recipe("ner")
+    assert isinstance(usual, Recipe) and not usual.tokenizer.zero_character_digits

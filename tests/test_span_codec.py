@@ -14,6 +14,7 @@ from tagsmith.tokenization.span_codec import (
     PAD_ID,
     ByteText,
     SpanCodec,
+    SpanOrder,
     SymbolLayout,
     check_spans,
 )
@@ -76,14 +77,18 @@ def test_spans_are_written_last_first_and_then_stop() -> None:
     symbols = codec.encode([(0, 3, "PER"), (10, 14, "ORG")])
     assert symbols == [start + 10, length + 4, label + 2, start, length + 3, label, codec.layout.stop]
     assert make_codec().encode([]) == [codec.layout.stop]
+    symbols = codec.encode([(10, 14, "ORG"), (0, 3, "PER")], "first_first")
+    assert symbols == [start, length + 3, label, start + 10, length + 4, label + 2, codec.layout.stop]
+    with pytest.raises(ValueError, match="The order of spans is 'first'; it is 'last_first' or 'first_first'"):
+        codec.encode([], "first")  # type: ignore[arg-type]
 
 
-@given(windows())
+@given(windows(), st.sampled_from(["last_first", "first_first"]))
 @settings(max_examples=150)
-def test_spans_survive_the_codec(window: tuple[SpanCodec, list[Span]]) -> None:
+def test_spans_survive_the_codec(window: tuple[SpanCodec, list[Span]], order: SpanOrder) -> None:
     codec, spans = window
-    decoded = codec.decode(codec.encode(spans))
-    assert decoded.spans == spans[::-1]
+    decoded = codec.decode(codec.encode(spans, order))
+    assert decoded.spans == (spans[::-1] if order == "last_first" else spans)
     assert decoded.skipped == 0
     assert decoded.positions == list(range(0, 3 * len(spans), 3))
 

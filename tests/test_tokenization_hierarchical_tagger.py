@@ -42,6 +42,22 @@ class TestVocabulary:
         assert ids_of(tokenizer, "The", "tHE", "1234", "zebra") == [2, 2, 5, 1]
         assert tokenizer.vocab_size == 10
 
+    def test_digits_of_characters(self, tmp_path: Path) -> None:
+        words = [["a1", "b27", "\u0663x", "1984"]]  # an Arabic digit too
+        usual = HierarchicalTaggerTokenizer.train(words)
+        assert {"1", "2", "7", "\u0663"} < set(usual.characters)
+        assert "zero_character_digits" not in usual.init_kwargs  # the files of old taggers have no such word
+        tokenizer = HierarchicalTaggerTokenizer.train(words, zero_digits=False, zero_character_digits=True)
+        assert set(tokenizer.characters) == set("ab0x") and "a1" in tokenizer.words
+        assert tokenizer.encode_words(["a1"])["character_ids"] == tokenizer.encode_words(["a\u0664"])["character_ids"]
+        tokenizer.save_pretrained(tmp_path)
+        again = HierarchicalTaggerTokenizer.from_pretrained(tmp_path)
+        assert again.zero_character_digits
+        for word in ("b27", "199", "x"):
+            (ids,) = again.encode_words([word])["character_ids"]
+            assert again.spell([word]).tolist() == [ids] and UNK_ID not in ids
+            assert again.spelled(word) == word.translate(str.maketrans("27199", "00000"))
+
     def test_rare_words_begin_where_counts_are_one(self) -> None:
         tokenizer = HierarchicalTaggerTokenizer.train(SENTENCES)
         assert tokenizer.rare_word_id == 2 + 4

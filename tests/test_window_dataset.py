@@ -54,6 +54,10 @@ def test_labels_are_the_spans_wholly_inside() -> None:
     assert spans[3] == [Span(5, 8, "PER"), Span(0, 4, "LOC")]
     assert spans[4] == [Span(4, 7, "PER")]
     assert all(dataset[number]["labels"][-1] == layout.stop for number in range(6))
+    first_first = WindowDataset([corpus], layout, span_order="first_first")
+    assert codec.decode(first_first[3]["labels"]).spans == [Span(0, 4, "LOC"), Span(5, 8, "PER")]
+    with pytest.raises(ValueError, match="The order of spans is 'rising'"):
+        WindowDataset([corpus], layout, span_order="rising")  # type: ignore[arg-type]
 
 
 def test_tags_of_bytes() -> None:

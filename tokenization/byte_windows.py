@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from .span_codec import PAD_ID, ByteText, SymbolLayout
+from .span_codec import PAD_ID, ByteText, SpanOrder, SymbolLayout
 
 _BLOCK = 65_536  # characters or bytes of a text that are read at a time
 Bytes = bytes | bytearray | memoryview
+Merge = Literal["middle", "paper"]
 
 
 def window_starts(length: int, window_size: int, overlap: int | None = None) -> np.ndarray:
@@ -104,10 +105,11 @@ def window_targets(
     ends: np.ndarray,
     labels: np.ndarray,
     layout: SymbolLayout,
+    order: SpanOrder = "last_first",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a model should emit for each window of a batch: the spans wholly inside it, the last first, then STOP.
+    """What a model should emit for each window of a batch: the spans wholly inside it, then STOP.
 
-    Section 3 of the paper. A window may begin and end inside a word or a character.
+    Section 3 of the paper, in which the last span comes first. A window may begin and end inside a word or character.
 
     Args:
         window_starts: `(batch,)` offsets.
@@ -116,6 +118,7 @@ def window_targets(
         ends: `(spans,)` ends, exclusive.
         labels: `(spans,)` indices into the layout's labels.
         layout: of the symbols.
+        order: of a window's spans.
 
     Returns:
         int64 symbols `(batch, time)`, right-padded by PAD, and the length of each row `(batch,)`, STOP included.
@@ -126,9 +129,9 @@ def window_targets(
     lengths = 3 * counts + 1
     targets = np.full((len(lengths), int(lengths.max(initial=1))), PAD_ID, dtype=np.int64)
     rows = np.repeat(np.arange(len(counts)), counts)
-    order = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # 0, 1, ... in each window
-    spans = after[rows] - 1 - order
-    columns = 3 * order
+    turn = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # 0, 1, ... in each window
+    spans = after[rows] - 1 - turn if order == "last_first" else first[rows] + turn
+    columns = 3 * turn
     targets[rows, columns] = layout.first_start + starts[spans] - np.asarray(window_starts)[rows]
     targets[rows, columns + 1] = layout.first_length + ends[spans] - starts[spans]
     targets[rows, columns + 2] = layout.first_label + labels[spans]
@@ -177,21 +180,24 @@ class ScoredSpan(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    rank: tuple[int, float, int]  # the smaller wins: twice the distance from the window's middle, -score, window
+    rank: tuple[int, float, int]  # the smaller wins: place in the window, as the rule has it, -score, window
     span: ScoredSpan
 
 
 class SpanMerger:
     """Merges what overlapping windows predict into spans that do not overlap, window by window.
 
-    A window's edge misleads: what lies beside it is seen without what goes before or after. So a span is reported by
-    the window that holds it nearest to its middle (the earlier one of two), and by no other that holds it wholly. Of
-    spans that overlap nevertheless, the one nearest to its window's middle stays; a draw goes to the higher score,
-    then to the earlier window, then to what starts or was emitted first.
+    By the rule "middle", since a window's edge misleads (what lies beside it is seen without what goes before or
+    after), a span is reported by the window that holds it nearest to its middle (the earlier one of two), and by no
+    other that holds it wholly. Of spans that overlap nevertheless, the one nearest to its window's middle stays.
 
-    The paper instead keeps of each window the predictions about its last 30 bytes, which lack what follows, and of
-    overlapping spans that which starts earliest in its own window (its authors in correspondence, as a replication
-    reports: github.com/davidandym/multilingual-NER). `benchmarks/README.md` has both measured.
+    By the rule "paper" (section 5), what a window says of the bytes that the next one holds too, 30 where windows
+    overlap by 30, is dropped. The paper does not say of which bytes a span is that begins before them and ends in
+    them. Here it is of the byte that it starts at, so it stays: the next window cannot hold it. Of overlapping spans
+    the one that starts earliest in its own window stays (the authors in correspondence, as a replication reports:
+    github.com/davidandym/multilingual-NER).
+
+    By either, a draw goes to the higher score, then to the earlier window, then to what starts or was emitted first.
 
     Contests are settled as windows arrive: what has lost does not come back should its winner lose to a later one.
     Thus memory is constant, and a span is final once a window begins at its end or behind it.
@@ -201,14 +207,20 @@ class SpanMerger:
 
     Args:
         window_size: k, in bytes.
+        rule: "middle" or "paper".
 
     Attributes:
-        repeated: predictions left to a window that holds them nearer to its middle.
+        repeated: predictions left to another window that holds them: nearer to its middle, or the next one.
         outdone: predictions that lost against one that overlaps.
+
+    Raises:
+        ValueError: another rule.
     """
 
-    def __init__(self, window_size: int) -> None:
-        self.window_size = window_size
+    def __init__(self, window_size: int, rule: Merge = "middle") -> None:
+        if rule not in get_args(Merge):
+            raise ValueError(f"merge is {rule!r}; it is {' or '.join(map(repr, get_args(Merge)))}.")
+        self.window_size, self.rule = window_size, rule
         self.repeated = self.outdone = 0
         self._window_start: int | None = None
         self._recent: list[_Candidate] = []  # of the last window, which the next one may hold nearer to its middle
@@ -232,24 +244,26 @@ class SpanMerger:
         self._pending = self._pending[len(final) :]
         for start, end, label, score in sorted(spans, key=lambda span: (span[0], -span[3])):
             span = ScoredSpan(window_start + start, window_start + end, label, score)
-            distance = self._distance(window_start, span)
+            place = self._place(window_start, span)
             held = before is not None and span.end <= before + self.window_size
-            if held and self._distance(before, span) <= distance:
+            if held and self._place(before, span) <= place:
                 self.repeated += 1
             else:
-                self._recent.append(_Candidate((distance, -score, window_start), span))
+                self._recent.append(_Candidate((place, -score, window_start), span))
         self._window_start = window_start
         return final
 
-    def _distance(self, window_start: Any, span: ScoredSpan) -> int:
-        """Twice the bytes between the middles of a window and a span."""
+    def _place(self, window_start: Any, span: ScoredSpan) -> int:
+        """The smaller, the better: twice the bytes between the middles of window and span, or the span's start."""
+        if self.rule == "paper":
+            return span.start - int(window_start)
         return abs(2 * window_start + self.window_size - span.start - span.end)
 
     def _contend(self, window_start: int | None) -> None:
         """Let the last window's spans contend, but for those that the next one is to report."""
         for candidate in self._recent:
             held = window_start is not None and candidate.span.start >= window_start
-            if held and self._distance(window_start, candidate.span) < candidate.rank[0]:
+            if held and self._place(window_start, candidate.span) < candidate.rank[0]:
                 self.repeated += 1
                 continue
             start, end = candidate.span[:2]
@@ -297,6 +311,7 @@ class TextStream:
         window_size: k, in bytes.
         overlap: as in `window_starts`.
         errors: as in `ByteText`.
+        merge: the rule, as in `SpanMerger`.
 
     Attributes:
         merger: the `SpanMerger`, with its counts.
@@ -311,9 +326,10 @@ class TextStream:
         window_size: int,
         overlap: int | None = None,
         errors: str = "strict",
+        merge: Merge = "middle",
     ) -> None:
         self.window_size, self.overlap, self.errors = window_size, check_overlap(window_size, overlap), errors
-        self.merger = SpanMerger(window_size)
+        self.merger = SpanMerger(window_size, merge)
         self.replaced = self.snapped = self.dropped = 0
         self._text = text
         self._blocks: deque[tuple[int, int, ByteText]] = deque()  # offset in bytes, in characters

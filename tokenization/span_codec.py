@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from .spans import Span
 
 GO_ID, DROP_ID, PAD_ID = 256, 257, 258
 _FIRST_START = 259
+SpanOrder = Literal["last_first", "first_first"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,13 @@ def check_spans(spans: Iterable[tuple[int, int, str]], length: int, unit: str) -
     return ordered
 
 
+def check_span_order(order: SpanOrder) -> SpanOrder:
+    """The order, where it is one."""
+    if order not in get_args(SpanOrder):
+        raise ValueError(f"The order of spans is {order!r}; it is {' or '.join(map(repr, get_args(SpanOrder)))}.")
+    return order
+
+
 def _name(span: Span) -> str:
     return f"span [{span.start}, {span.end}) {span.label!r}"
 
@@ -136,25 +144,28 @@ class DecodedBatch(NamedTuple):
 class SpanCodec:
     """Spans of a window to symbols and back, and the grammar that the symbols follow.
 
-    A span is three symbols: start, length, label. Spans go by their end, the last first, and STOP ends them (section 3
-    of the paper).
+    A span is three symbols: start, length, label. STOP ends them. Spans are written the last first, as in section 3 of
+    the paper, or the first first, and read in any order.
     """
 
     def __init__(self, layout: SymbolLayout) -> None:
         self.layout = layout
 
-    def encode(self, spans: Iterable[tuple[int, int, str]]) -> list[int]:
+    def encode(self, spans: Iterable[tuple[int, int, str]], order: SpanOrder = "last_first") -> list[int]:
         """Spans that lie wholly in a window, as symbols.
 
         Args:
             spans: start, end (exclusive) in bytes of the window, and label, in any order.
+            order: in which they are written; a model's is its configuration's `span_order`.
 
         Raises:
             InputError: a span of no length, past the window or of an unknown label; spans that overlap.
+            ValueError: another order.
         """
         layout = self.layout
         symbols: list[int] = []
-        for span in reversed(check_spans(spans, layout.window_size, "bytes of the window")):
+        ordered = check_spans(spans, layout.window_size, "bytes of the window")
+        for span in reversed(ordered) if check_span_order(order) == "last_first" else ordered:
             if span.label not in layout.label_ids:
                 known = ", ".join(layout.labels[:10]) + (", ..." if len(layout.labels) > 10 else "")
                 raise InputError(

@@ -9,7 +9,7 @@ import numpy as np
 from transformers import BatchEncoding
 from transformers.tokenization_utils_base import AddedToken
 
-from .byte_windows import Bytes, TextStream, window_bytes
+from .byte_windows import Bytes, Merge, TextStream, window_bytes
 from .encodings import Padding, Truncation, is_padded, limit, padded_length
 from .saved_tokenizer import SavedTokenizer
 from .span_codec import DROP_ID, GO_ID, PAD_ID, ByteText, SpanCodec, SymbolLayout
@@ -162,9 +162,10 @@ class ByteToSpanTokenizer(SavedTokenizer):
         *,
         overlap: int | None = None,
         errors: str = "strict",
+        merge: Merge = "middle",
     ) -> TextStream:
         """A text of any length as windows, and what they predict as spans of it: constant memory, see `TextStream`."""
-        return TextStream(text, self.window_size, overlap, errors)
+        return TextStream(text, self.window_size, overlap, errors, merge)
 
     # What PreTrainedTokenizer asks of every tokenizer.
 

@@ -1,9 +1,9 @@
 """Words and their characters as ids, for the hierarchical tagger.
 
 A text is split into words with exact offsets; each word becomes the id of its normalised form (digits to 0, case
-folded) and the ids of its characters as they stand, or in the Unicode form that `normalization` names. A very long
-word is read as its first and last characters, so that memory does not grow with it; no text is truncated, and offsets
-are those of whole words.
+folded) and the ids of its characters as they stand, or in the Unicode form that `normalization` names, or with their
+digits to 0 too. A very long word is read as its first and last characters, so that memory does not grow with it; no
+text is truncated, and offsets are those of whole words.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         gazetteer: likewise the gazetteer.
         lowercase: fold case in words (characters always keep it).
         zero_digits: replace each digit of a word by 0.
+        zero_character_digits: likewise in its characters; taggers saved without this read them as they stand.
         normalization: "nfc" looks words and characters up in Unicode's composed form, so that one word gets the same
             ids however its accents are written; None as they stand. Words and offsets stay those of the text.
         splitter: how text becomes words: "words", "punctuation" or "whitespace" (see `split_words`).
@@ -75,6 +76,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         gazetteer: Gazetteer | None = None,
         lowercase: bool = True,
         zero_digits: bool = True,
+        zero_character_digits: bool = False,
         normalization: str | None = None,
         splitter: str = "words",
         rare_word_id: int | Mapping[str, int] | None = None,
@@ -102,6 +104,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         if gazetteer_file is not None:
             gazetteer = _read_gazetteer(gazetteer_file)
         self.lowercase, self.zero_digits, self.splitter = lowercase, zero_digits, splitter
+        self.zero_character_digits = zero_character_digits
         self.normalization = normalization
         self.rare_word_id, self.rare_character_id = rare_word_id, rare_character_id
         self.frozen_word_id = frozen_word_id
@@ -131,6 +134,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
             zero_digits=zero_digits,
             # Not in the files of taggers of old, which read words as they stand; they stay as they are.
             **({"normalization": normalization} if normalization else {}),
+            **({"zero_character_digits": True} if zero_character_digits else {}),
             splitter=splitter,
             rare_word_id=rare_word_id,
             rare_character_id=rare_character_id,
@@ -149,6 +153,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         extra_words: Iterable[str] | Mapping[str, Iterable[str]] = (),
         lowercase: bool = True,
         zero_digits: bool = True,
+        zero_character_digits: bool = False,
         normalization: str | None = "nfc",
         max_word_characters: int = MAX_WORD_CHARACTERS,
         earlier: HierarchicalTaggerTokenizer | None = None,
@@ -165,6 +170,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
                 language.
             lowercase: as in the constructor.
             zero_digits: as in the constructor.
+            zero_character_digits: as in the constructor.
             normalization: as in the constructor, but on where it is not given.
             max_word_characters: as in the constructor.
             earlier: a tokenizer whose words and characters are to stay, beside new ones; its characters alone where it
@@ -187,7 +193,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
             counts: Counter[str] = Counter()
             for word, count in surface.items():
                 counts[normalize(word, lowercase, zero_digits, normalization)] += count
-                for character in composed(word, normalization):
+                for character in spelled(word, normalization, zero_character_digits):
                     characters[character] += count
             frequent, rare, frozen = earlier.split_vocabulary(language) if earlier else ([], [], [])
             known = {*frequent, *rare}
@@ -202,6 +208,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
             characters=[character for character, _ in characters.most_common()],
             lowercase=lowercase,
             zero_digits=zero_digits,
+            zero_character_digits=zero_character_digits,
             normalization=normalization,
             rare_word_id=rare_word_id[None] if shared else rare_word_id,
             rare_character_id=2 + sum(count > 1 for count in characters.values()),
@@ -277,9 +284,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         known = self._character_ids
         encoded: dict[str, Any] = {
             "input_ids": self._look_up(words, language),
-            "character_ids": [
-                [known.get(character, UNK_ID) for character in composed(word, self.normalization)] for word in words
-            ],
+            "character_ids": [[known.get(character, UNK_ID) for character in self.spelled(word)] for word in words],
         }
         if self.gazetteer is not None:
             encoded["gazetteer_features"] = self.gazetteer.match(words)
@@ -308,10 +313,14 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
             known.get(normalize(word, self.lowercase, self.zero_digits, self.normalization), UNK_ID) for word in words
         ]
 
+    def spelled(self, word: str) -> str:
+        """A word's characters, as they are looked up."""
+        return spelled(word, self.normalization, self.zero_character_digits)
+
     def spell(self, words: Sequence[str]) -> np.ndarray:
         """Words to their character ids alone: int64 `(words, characters)`, 0 where a word is shorter."""
         words, _ = self.shorten(words)
-        words = [composed(word, self.normalization) for word in words]
+        words = list(map(self.spelled, words))
         text = "".join(words).encode("utf-32-le", errors="surrogatepass")
         points = np.frombuffer(text, dtype="<u4").astype(np.int64)
         places = np.searchsorted(self._code_points, points)
@@ -561,11 +570,15 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         return sum(len(entry.encode(errors="surrogatepass")) + 4 for entry in entries)
 
 
+def spelled(word: str, normalization: str | None, zero_digits: bool) -> str:
+    """A word's characters, in one Unicode form, and with 0 for each digit."""
+    word = composed(word, normalization)
+    return _DIGIT.sub("0", word) if zero_digits else word
+
+
 def normalize(word: str, lowercase: bool, zero_digits: bool, normalization: str | None = None) -> str:
     """A word's form in the vocabulary."""
-    word = composed(word, normalization)
-    if zero_digits:
-        word = _DIGIT.sub("0", word)
+    word = spelled(word, normalization, zero_digits)
     return word.lower() if lowercase else word
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from tagsmith.tokenization.byte_windows import window_bytes, window_tags, window_targets
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.span_codec import PAD_ID, SymbolLayout
+from tagsmith.tokenization.span_codec import PAD_ID, SpanOrder, SymbolLayout, check_span_order
 from tagsmith.training.batches.byte_corpus import ByteCorpus
 
 _CHUNK = 4096  # windows whose order is computed at a time
@@ -32,14 +32,20 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
         layout: of the symbols.
         line_share: of the windows that see nothing but their line, 0 to 1.
         tags: give the tag of each byte too.
+        span_order: in which a window's spans are written; that of the model's configuration.
 
     Raises:
         InputError: a corpus without a byte.
-        ValueError: a corpus of other labels, a share out of its range.
+        ValueError: a corpus of other labels, a share out of its range, another order.
     """
 
     def __init__(
-        self, corpora: Sequence[ByteCorpus], layout: SymbolLayout, line_share: float = 0.0, tags: bool = False
+        self,
+        corpora: Sequence[ByteCorpus],
+        layout: SymbolLayout,
+        line_share: float = 0.0,
+        tags: bool = False,
+        span_order: SpanOrder = "last_first",
     ) -> None:
         if not 0 <= line_share <= 1:
             raise ValueError(f"line_share is {line_share}; it must lie between 0 and 1.")
@@ -51,6 +57,7 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
                     f"A corpus has the labels {list(corpus.names)}, and the layout {list(layout.labels)}."
                 )
         self.corpora, self.layout, self.line_share, self.tags = list(corpora), layout, line_share, tags
+        self.span_order = check_span_order(span_order)
         self.line_feeds = [np.flatnonzero(corpus.data == _LINE_FEED) for corpus in corpora]
         self.firsts = np.cumsum([0, *map(len, corpora)])
 
@@ -84,14 +91,15 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
         starts = np.maximum(np.minimum(offsets, end - self.layout.window_size), begin)
         ends = np.minimum(starts + self.layout.window_size, end)
         ids = window_bytes(corpus.data, starts, ends)
-        symbols, lengths = window_targets(starts, ends, corpus.starts, corpus.ends, corpus.labels, self.layout)
+        spans = corpus.starts, corpus.ends, corpus.labels
+        symbols, lengths = window_targets(starts, ends, *spans, self.layout, self.span_order)
         sizes = ends - starts
         items = [
             {"input_ids": row[:size], "labels": target[:length]}
             for row, size, target, length in zip(ids, sizes, symbols, lengths, strict=True)
         ]
         if self.tags:
-            tags = window_tags(starts, ends, corpus.starts, corpus.ends, corpus.labels)
+            tags = window_tags(starts, ends, *spans)
             for item, row, size in zip(items, tags, sizes, strict=True):
                 item["tag_labels"] = row[:size]
         return items

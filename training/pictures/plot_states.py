@@ -145,7 +145,8 @@ def _spans(
     model: ByteToSpanForSpanTagging, tokenizer: ByteToSpanTokenizer, group: str, texts: Iterable[str]
 ) -> Iterator[_Point]:
     """The spans of texts, as they are tagged, windows of several texts together."""
-    windows = ((stream, *window) for stream in map(tokenizer.stream, texts) for window in stream.windows())
+    streams = (tokenizer.stream(text, merge=model.config.merge) for text in texts)
+    windows = ((stream, *window) for stream in streams for window in stream.windows())
     current: TextStream | None = None
     while batch := list(islice(windows, _BATCH)):
         emitted = _emissions(model, tokenizer, [data for _, _, data in batch])

@@ -34,7 +34,7 @@ from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
 
 # What a model's weights depend on, beside its labels.
 SHAPE = ["window_size", "embedding_size", "hidden_size", "num_hidden_layers", "encoder", "attention"]
-SHAPE += ["encoder_hidden_size", "encoder_num_layers", "ngram_sizes"]
+SHAPE += ["encoder_hidden_size", "encoder_num_layers", "ngram_sizes", "input_order"]
 
 
 def train_byte_tagger(
@@ -96,7 +96,8 @@ def _train(
     tokenizer = ByteToSpanTokenizer(window_size, labels)
     if not 0 <= recipe.line_share <= 1:
         raise InputError(f"line_share is {recipe.line_share}, and must lie between 0 and 1")
-    windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share, model.config.tag_loss > 0)
+    config = model.config
+    windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share, config.tag_loss > 0, config.span_order)
     run.console.print(
         f"{len(windows):,} training windows, {len(labels)} labels, {model.num_parameters():,} parameters",
         highlight=False,

@@ -47,6 +47,7 @@ class TokenizerOptions:
     splitter: str = "auto"
     lowercase: bool = True
     zero_digits: bool = True
+    zero_character_digits: bool = False
     normalization: str | None = "nfc"
     max_word_characters: int = 128
     min_count: int = 1

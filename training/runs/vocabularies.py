@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
 from tagsmith.modeling.tag_grammar import span_labels
-from tagsmith.tokenization.composed import check_normalization, composed
+from tagsmith.tokenization.composed import check_normalization
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import canonical_scheme, tag_names
@@ -25,7 +25,8 @@ from tagsmith.training.runs.earlier_tagger import EarlierTagger
 from tagsmith.training.runs.pretrained_vectors import PretrainedVectors, read_vectors
 from tagsmith.training.runs.recipe import Recipe
 
-_KEPT = ("splitter", "lowercase", "zero_digits", "normalization", "max_word_characters")  # of an earlier tagger
+_KEPT = ["splitter", "lowercase", "zero_digits", "zero_character_digits", "normalization"]  # of an earlier tagger
+_KEPT += ["max_word_characters"]
 
 Corpora = Mapping[str | None, Corpus]  # by head; under None that of a tagger of one
 
@@ -81,7 +82,7 @@ def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger 
     scheme = heads[None].tag_scheme if None in heads else recipe.tag_scheme
     tokenizer_options = dataclasses.replace(recipe.tokenizer, **options)
     settled = dataclasses.replace(recipe, tag_scheme=scheme, tokenizer=tokenizer_options)
-    spellings = {composed(word, tokenizer.normalization) for word in spellings}
+    spellings = set(map(tokenizer.spelled, spellings))
     return Vocabularies(settled, tokenizer, heads, vectors, _ngrams(recipe, spellings, earlier))
 
 

@@ -37,6 +37,9 @@ class ByteTaggerTrainer(TaggerTrainer):
         **kwargs: what `TaggerTrainer` takes; `processing_class` is the tokenizer (by default made by the model's
             configuration), `data_collator` defaults to `WindowCollator`, `eval_dataset` is one corpus or a mapping of
             several, as rows (see `load_corpus`).
+
+    Raises:
+        ValueError: the windows have their spans in another order than the model's.
     """
 
     control: TrainerControl
@@ -48,6 +51,12 @@ class ByteTaggerTrainer(TaggerTrainer):
         if self.processing_class is None:
             config = self.model.config
             self.processing_class = ByteToSpanTokenizer(config.window_size, config.span_labels)
+        windows, order = self.train_dataset, self.model.config.span_order
+        if isinstance(windows, WindowDataset) and windows.span_order != order:
+            raise ValueError(
+                f"The windows have their spans {windows.span_order}, and the model's span_order is {order}. Pass "
+                "WindowDataset(..., span_order=model.config.span_order)."
+            )
 
     def _default_collator(self) -> Any:
         return WindowCollator()

@@ -1,14 +1,17 @@
 """The taggers of a textbook, on the data and by the metric of tagsmith's own: what a neural tagger has to beat.
 
-    python benchmarks/baselines.py hmm|memm|crf --train FILE --dev FILE [--test FILE] [--output RESULTS.json]
+    python benchmarks/baselines.py MODEL --train FILE --dev FILE [--test FILE] [--output RESULTS.json]
+
+Models:
 
 - `hmm`, a first-order hidden Markov model: counts, smoothed; an unknown word is known by its shape and suffix.
 - `memm`, a maximum entropy Markov model (McCallum, Freitag and Pereira 2000) over features of a word and its
-  neighbours: scikit-learn's `LogisticRegression`, decoded by Viterbi's algorithm.
+  neighbours: scikit-learn's `LogisticRegression`, decoded by Viterbi's algorithm; `memm-greedy`, the same decoded word
+  by word, from the left.
 - `crf`, a conditional random field (Lafferty, McCallum and Pereira 2001) over the same features: `python-crfsuite`.
 
-`memm` needs `pip install scikit-learn`, `crf` needs `pip install python-crfsuite`. Tokens are taken as given; tags are
-BIOES where the corpus has spans, and as they are where it has a plain tag for each word. With
+`memm` and `memm-greedy` need `pip install scikit-learn`, `crf` needs `pip install python-crfsuite`. Tokens are taken
+as given; tags are BIOES where the corpus has spans, and as they are where it has a plain tag for each word. With
 OMP_NUM_THREADS=1 all run in one thread.
 """
 
@@ -209,15 +212,31 @@ class MaximumEntropyMarkovModel:
         self.intercept = intercept
         self.parameters = weights.size + intercept.size
 
-    def tag(self, tokens: Sequence[str]) -> list[str]:
-        """The most probable tags of one sentence."""
+    def _steps(self, tokens: Sequence[str]) -> Floats:
+        """The log probabilities of tags after each other: `(words, tags and the start before, tags)`."""
         from scipy.special import log_softmax
 
         words = self.vectorizer.transform(sentence_features(tokens)) @ self.word_weights + self.intercept
-        # (words, tags and the start before, tags)
-        steps = log_softmax(words[:, None] + self.previous_weights, axis=-1)
+        steps: Floats = log_softmax(words[:, None] + self.previous_weights, axis=-1)
+        return steps
+
+    def tag(self, tokens: Sequence[str]) -> list[str]:
+        """The most probable tags of one sentence."""
+        steps = self._steps(tokens)
         path = viterbi(steps[0, -1], steps[1:, :-1], np.zeros(len(self.tags)))
         return [self.tags[tag] for tag in path]
+
+
+class GreedyMaximumEntropyMarkovModel(MaximumEntropyMarkovModel):
+    """The same, that decides on each word's tag before it looks at the next word's."""
+
+    def tag(self, tokens: Sequence[str]) -> list[str]:
+        """The most probable tag of each word after that of the word before."""
+        best = self._steps(tokens).argmax(axis=-1)
+        path = [len(self.tags)]  # the start
+        for row in best:
+            path.append(int(row[path[-1]]))
+        return [self.tags[tag] for tag in path[1:]]
 
 
 class ConditionalRandomField:
@@ -248,6 +267,7 @@ class ConditionalRandomField:
 BASELINES: dict[str, Any] = {
     "hmm": HiddenMarkovModel,
     "memm": MaximumEntropyMarkovModel,
+    "memm-greedy": GreedyMaximumEntropyMarkovModel,
     "crf": ConditionalRandomField,
 }
 
@@ -287,7 +307,7 @@ def score(model: Any, sentences: Sequence[Sentence], plain: bool) -> dict[str, A
 
 @app.command()
 def main(
-    model: Annotated[Literal["hmm", "memm", "crf"], typer.Argument(help="Which baseline.")],
+    model: Annotated[Literal["hmm", "memm", "memm-greedy", "crf"], typer.Argument(help="Which baseline.")],
     train: Annotated[Path, typer.Option(help="A column file, or JSON lines with tokens and tags.")],
     dev: Annotated[Path, typer.Option(help="Scored.")],
     test: Annotated[Path | None, typer.Option(help="Scored too, where given.")] = None,

@@ -47,8 +47,13 @@ class Run:
     def __init__(self, cell: Cell, seed: int, root: Path, output: Path, settings: list[str]) -> None:
         self.cell, self.seed, self.root = cell, seed, root
         self.files = {name: _files(root / folder, output / "held" / folder) for name, folder in cell.data.items()}
+        if cell.with_dev:
+            self.files = {
+                name: {**files, "train": _joined(files, output / "joined" / cell.data[name])}
+                for name, files in self.files.items()
+            }
         self.settings = [text.replace("{data}", str(root)) for text in (*cell.settings, *settings)]
-        what = json.dumps([cell.data, self.settings])
+        what = json.dumps([cell.data, self.settings, *(["with dev"] if cell.with_dev else [])])
         self.folder = output / "runs" / f"{cell.recipe}-{sha256(what.encode()).hexdigest()[:8]}-seed{seed}"
         self.baseline = cell.recipe in BASELINES
 
@@ -92,6 +97,31 @@ class Run:
             console.print(f"it failed; see {self.folder / 'log.txt'}", style="red")
         return True
 
+    @property
+    def tagged(self) -> Path:
+        """Where the scores are of the run's tagger, tagging as the cell has it."""
+        return self.folder / f"tagged-{sha256(json.dumps(self.cell.tagging).encode()).hexdigest()[:8]}.json"
+
+    def tag(self) -> None:
+        """Score the tagger with the cell's parameters of tagging, where it has any, and keep that."""
+        if not self.cell.tagging or self.results is None or self.tagged.is_file():
+            return
+        from tagsmith.training.data.corpora import load_corpus
+        from tagsmith.training.evaluation.scoring import score_tagger
+        from tagsmith.training.tagging.load_tagger import load_tagger
+
+        loaded = load_tagger(str(self.folder))
+        pipeline = type(loaded)(
+            model=loaded.model, tokenizer=loaded.tokenizer, task="span-tagging", **dict(self.cell.tagging)
+        )
+        scores: dict[str, Any] = {}
+        for split in ("dev", "test"):
+            paths = {name: files[split] for name, files in self.files.items() if split in files}
+            rows = {name: load_corpus({"test": path})["test"] for name, path in paths.items()}
+            scores[split] = {name: score_tagger(pipeline, own) for name, own in rows.items()}
+        whole = {split: own.get("", own) for split, own in scores.items() if own}
+        self.tagged.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+
     def test(self) -> None:
         """Score the tagger on test files, where there are any, and keep that with its results."""
         results = self.results
@@ -109,8 +139,11 @@ class Run:
 
     def score(self, split: str) -> float | None:
         """The cell's figure in percent: F1 of spans, accuracy of words for parts of speech."""
-        by_name = Results.of(self.results or {}).scores(split)
-        if not by_name:
+        results = self.results or {}
+        if self.cell.tagging:
+            results = json.loads(self.tagged.read_text(encoding="utf-8")) if self.tagged.is_file() else {}
+        by_name = Results.of(results).scores(split)
+        if not by_name or (self.cell.with_dev and split == "dev"):
             return None
         measure = {
             name: "accuracy" if folder.startswith("pos/") else "f1"
@@ -129,6 +162,15 @@ def _files(folder: Path, held: Path) -> dict[str, Path]:
     return found if "dev" in found else {**found, **hold_out(found["train"], held, 0.2)}
 
 
+def _joined(files: dict[str, Path], folder: Path) -> Path:
+    """Training and dev set as one file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"train{files['train'].suffix}"
+    texts = [files[split].read_text(encoding="utf-8").strip("\n") for split in ("train", "dev")]
+    path.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    return path
+
+
 def _row(cell: Cell, runs: list[Run]) -> dict[str, Any]:
     scores = {split: [run.score(split) for run in runs] for split in ("dev", "test")}
     return {
@@ -141,6 +183,7 @@ def _row(cell: Cell, runs: list[Run]) -> dict[str, Any]:
         },
         **{split: [value for value in values if value is not None] for split, values in scores.items()},
         "minutes": [run.results["minutes"] for run in runs if run.results],
+        **({"tagging": dict(cell.tagging)} if cell.tagging else {}),
         "command": shlex.join(runs[0].command),
     }
 
@@ -149,7 +192,7 @@ def _markdown(title: str, rows: list[dict[str, Any]]) -> str:
     lines = [title, ""]
     lines += ["| | | dev | source, dev | test | source, test | minutes |", "|---|---|---|---|---|---|---|"]
     for row in rows:
-        if row["dev"]:
+        if row["dev"] or row["test"]:
             dev, test = _given(row["source"])
             minutes = f"{statistics.fmean(row['minutes']):.1f}"
             cells = [row["column"], row["name"], _spread(row["dev"]), dev, _spread(row["test"]), test, minutes]
@@ -197,6 +240,7 @@ def main(
                 console.print("the time is over; start it again to go on")
                 break
         run.test()
+        run.tag()
         _write(folder, [_row(cell, row) for cell, row in zip(cells, runs, strict=True)], f"{table}, seeds {seeds}")
     console.print(f"the table is in {folder / 'table.md'}")
 

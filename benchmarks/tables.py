@@ -10,6 +10,7 @@ left out.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 NER, POS, PTB, CHUNKING = "ner/en", "pos/en", "ptb", "chunking/en"
 _LISTS = {"LOC": "loc", "ORG": "org", "PER": "per", "MISC": "msc"}
@@ -28,6 +29,8 @@ class Cell:
         data: folders below the data's root by the name of head or language; "" for a tagger of one.
         recipe: of `tagsmith train`, or a baseline of `baselines.py`.
         settings: of the recipe; `{data}` is the data's root.
+        tagging: parameters of the pipeline, where the run's tagger is scored once more with these.
+        with_dev: the dev set is trained on too, and still chooses the checkpoint; the test set alone is scored.
         scored: the name whose score is the cell's; None for the mean of all.
         source: the source's figure in percent on its test set, if we have it.
         source_dev: the same on its dev set.
@@ -45,10 +48,12 @@ class Cell:
     source_dev: float | None = None
     trained_on: str = ""
     gain: float | None = None
+    tagging: tuple[tuple[str, Any], ...] = ()
+    with_dev: bool = False
 
 
 TRAIN_AND_DEV = "train + dev"
-BASELINES = ("hmm", "memm", "crf")
+BASELINES = ("hmm", "memm", "memm-greedy", "crf")
 
 
 # The figures of the lecture and of Ma and Hovy (2016), tables 3, 5 and 6: named entities, test and dev. 80.7 has
@@ -101,8 +106,8 @@ def encoders() -> list[Cell]:
     return cells
 
 
-# Yang et al., tables 2 to 6, test: the whole model, without the character GRU, without word embeddings. Parts of
-# speech are of the Penn Treebank. English names are trained on training and dev set.
+# Yang et al., tables 2 to 6, test: the whole model, without the character GRU, without word embeddings. The first two
+# have pretrained vectors. Parts of speech are of the Penn Treebank. English names are trained on training and dev set.
 YANG: dict[str, tuple[float | None, ...]] = {
     "English NER": (90.96, 88.00, 77.20),
     "Spanish NER": (84.69, 83.03, 73.34),
@@ -111,36 +116,62 @@ YANG: dict[str, tuple[float | None, ...]] = {
     "POS (Penn Treebank)": (97.55, 96.69, 95.43),
 }
 _YANG_GAZETTEERS = 91.20, 90.94  # of the training and dev set, of the training set alone
+_PARTS = {
+    "": (),
+    ", no characters": ("model.character_encoder=none",),
+    ", no word embeddings": ("model.word_embedding_size=0",),
+}
 
 
 def yang() -> list[Cell]:
-    """Yang et al., tables 2 to 7: the whole model and what it loses without its parts; joint training."""
+    """Yang et al., tables 2 to 7: the whole model and what it loses without its parts; joint training.
+
+    Each by the recipe of today and by the paper's, from random word embeddings and, in English, from vectors.
+    """
     languages = {name: f"ner/{name}" for name in ("en", "es", "nl")}
     tasks = {"pos": POS, "chunking": CHUNKING, "ner": NER}
-    folders = {"English NER": "ner/en", "Spanish NER": "ner/es", "Dutch NER": "ner/nl", "chunking": CHUNKING}
-    folders |= {"POS (Penn Treebank)": PTB, "POS": POS}
-    changes = {"separate": (), "no characters": ("model.character_encoder=none",)}
-    changes |= {"no word embeddings": ("model.word_embedding_size=0",)}
+    folders = {"English NER": NER, "chunking": CHUNKING, "POS (Penn Treebank)": PTB, "POS": POS}
+    folders |= {"Spanish NER": "ner/es", "Dutch NER": "ner/nl"}
     cells = []
     for column, folder in folders.items():
         recipe = "chunking" if folder == CHUNKING else "ner" if folder.startswith("ner") else "pos"
-        data, given = {"": folder}, YANG.get(column, (None, None, None))
-        trained_on = TRAIN_AND_DEV if folder == NER else ""
-        for (name, settings), source in zip(changes.items(), given, strict=True):
-            cells.append(Cell(name, column, data, recipe, settings, "", source, None, trained_on if source else ""))
-    english = "English NER", {"": NER}
-    cells.append(Cell("vectors", *english, "ner", VECTORS))
-    cells.append(Cell("gazetteers", *english, "ner", GAZETTEERS))
+        given = YANG.get(column, (None, None, None))
+        english = not column.startswith(("Spanish", "Dutch"))
+        for begin, name in (("separate", recipe), ("the paper's recipe", f"{recipe}-paper")):
+            for (part, change), source in zip(_PARTS.items(), given, strict=True):
+                without_words = "word embeddings" in part
+                known = source if without_words or not english else None
+                cells.append(_of_yang(f"{begin}{part}", column, folder, name, change, known))
+                if english and not without_words:
+                    settings = (*VECTORS, *change)
+                    cells.append(_of_yang(f"{begin}, vectors{part}", column, folder, name, settings, source))
     both, alone = _YANG_GAZETTEERS
-    cells.append(Cell("vectors, gazetteers", *english, "ner", (*VECTORS, *GAZETTEERS), "", alone))
-    whole = Cell("the paper's recipe, vectors", *english, "ner-paper", (*VECTORS, *GAZETTEERS), "", both)
-    cells.append(replace(whole, trained_on=TRAIN_AND_DEV))
+    for begin, name in (("separate", "ner"), ("the paper's recipe", "ner-paper")):
+        cells.append(_of_yang(f"{begin}, gazetteers", "English NER", NER, name, GAZETTEERS, None))
+        whole = Cell(
+            f"{begin}, vectors, gazetteers", "English NER", {"": NER}, name, (*VECTORS, *GAZETTEERS), "", alone
+        )
+        cells.append(whole)
+        again = replace(
+            whole, name=f"{whole.name}, of train + dev", source=both, trained_on=TRAIN_AND_DEV, with_dev=True
+        )
+        cells.append(again)
     joint = {"Spanish NER": ("es", 85.77), "Dutch NER": ("nl", 85.19), "English NER": ("en", None)}
-    cells += [Cell("joint", column, languages, "joint-languages", (), *given) for column, given in joint.items()]
+    for column, own in joint.items():
+        cells.append(Cell("joint", column, languages, "joint-languages", (), *own))
+        shared = ("model.sharing=encoder",)  # words and their encoder too, beyond the source
+        cells.append(Cell("joint encoder", column, languages, "joint-languages", shared, own[0]))
     cells += [Cell("joint", "chunking", tasks, "joint-tasks", (), "chunking", 95.41)]
     cells += [Cell("joint", "POS", tasks, "joint-tasks", (), "pos")]
     cells.append(Cell("joint, tasks", "English NER", tasks, "joint-tasks", (), "ner"))
     return cells
+
+
+def _of_yang(
+    name: str, column: str, folder: str, recipe: str, settings: tuple[str, ...], source: float | None
+) -> Cell:
+    trained_on = TRAIN_AND_DEV if folder == NER and source else ""
+    return Cell(name, column, {"": folder}, recipe, settings, "", source, None, trained_on)
 
 
 # Target and helper of each pair, and at a rate of 0.1 what joint training gains in the source, where we know it.
@@ -193,26 +224,45 @@ _NO_DROPOUT = ("model.embedding_dropout=0", "model.hidden_dropout=0")
 _BYTE_DROPOUT = ("model.byte_dropout=0.2",)
 # The source's model writes spans and has no more than bytes.
 _SPANS_OF_BYTES = ("model.decode=spans", "model.tag_loss=0", "model.ngram_sizes=[]")
+_SIXTY = ("model.window_size=60",)
+_NO_ATTENTION = ("model.attention=false",)
 # What the source changes, and the mean of its test scores over four languages (names) and thirteen (parts of speech).
 _LADDER: dict[str, tuple[tuple[str, ...], float | None, float | None]] = {
+    "as it is: two-way, attention, windows of 120": ((), None, None),
     "no dropout": (_NO_DROPOUT, 74.75, 94.78),
     "byte-dropout": ((*_NO_DROPOUT, *_BYTE_DROPOUT), None, None),
     "dropout": (_DROPOUT, 78.76, 95.35),
     "dropout and byte-dropout": ((*_DROPOUT, *_BYTE_DROPOUT), 82.13, 95.85),
     "one layer": (("model.encoder_num_layers=1",), 76.15, None),
-    "two layers": (("model.encoder_num_layers=2",), 79.40, None),
-    "half the width": (("model.hidden_size=128", "model.encoder_hidden_size=64"), None, None),
+    "two layers": ((), 79.40, None),
+    "four layers": (("model.encoder_num_layers=4",), 82.13, None),
+    "half the width": (("model.hidden_size=128", "model.encoder_hidden_size=80"), None, None),
+    "twice the width": (("model.hidden_size=512", "model.encoder_hidden_size=320"), None, None),
     "windows of 30": (("model.window_size=30",), None, None),
-    "windows of 60": (("model.window_size=60",), None, None),
-    "shared, without attention": (("model.encoder=shared", "model.attention=false"), None, None),
-    "separate, without attention": (("model.encoder=separate", "model.attention=false"), None, None),
+    "windows of 60": (_SIXTY, None, None),
+    "shared, without attention": (("model.encoder=shared", *_NO_ATTENTION), None, None),
+    "shared, attention": (("model.encoder=shared",), None, None),
+    "separate, without attention": (("model.encoder=separate", *_NO_ATTENTION), None, None),
     "separate, attention": (("model.encoder=separate",), None, None),
-    "two-way, without attention": (("model.attention=false",), None, None),
+    "two-way, without attention": (_NO_ATTENTION, None, None),
+    "span order, first first": ((*_SIXTY, "model.span_order=first_first"), None, None),
+    "input order, reversed": ((*_SIXTY, "model.input_order=reversed"), None, None),
 }
+# Of one tagger with windows of 60, tagged in several ways.
+_TAGGING: dict[str, tuple[tuple[str, Any], ...]] = {
+    "overlap 0": (("overlap", 0),),
+    "overlap 30": (("overlap", 30),),
+    "overlap 0, merge paper": (("overlap", 0), ("merge", "paper")),
+    "overlap 30, merge paper": (("overlap", 30), ("merge", "paper")),
+    "2 beams": (("num_beams", 2),),
+    "4 beams": (("num_beams", 4),),
+}
+# About what an hour of one core allows: the paper's shape by its recipe, and the recipe of today.
+_HOUR = {"byte-ner-paper": 1500, "byte-ner": 1500}
 
 
 def gillick() -> list[Cell]:
-    """Gillick et al., tables 1 to 4: one model for all languages or one each; dropout; width, depth, windows."""
+    """Gillick et al., tables 1 to 4: one model for all languages or one each; dropout, width, windows, orders."""
     ner = {name: f"ner/{name}" for name in _ONE_MODEL}
     pos = {name: f"pos/{name}" for name in _POS}
     balance = ("balance=true",)
@@ -226,7 +276,17 @@ def gillick() -> list[Cell]:
         cells.append(Cell(name, "NER, mean", ner, "byte-ner", (*balance, *settings), None, of_names))
         if of_pos is not None:
             cells.append(Cell(name, "POS, mean", pos, "byte-pos", (*balance, *settings), None, of_pos))
+    settings = (*_SPANS_OF_BYTES, *_SIXTY)
+    cells += [
+        Cell(f"windows of 60, {name}", "NER en", {"": NER}, "byte-ner", settings, tagging=tagging)
+        for name, tagging in _TAGGING.items()
+    ]
     cells.append(Cell("the paper's recipe", "NER en", {"": NER}, "byte-ner-paper"))
+    cells.append(Cell("the paper's recipe", "POS en", {"": POS}, "byte-pos-paper"))
+    cells += [
+        Cell(f"an hour of {recipe}", "NER en", {"": NER}, recipe, (f"training.max_steps={steps}",))
+        for recipe, steps in _HOUR.items()
+    ]
     return cells
 
 

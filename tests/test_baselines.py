@@ -169,6 +169,11 @@ class TestMaximumEntropyMarkovModel:
             )
 
         assert is_best(model.tag(tokens), model.tags, probability)
+        before, path = tags, []
+        for word in range(len(tokens)):
+            before = int(local(word, before).argmax())
+            path.append(model.tags[before])
+        assert baselines.GreedyMaximumEntropyMarkovModel(sentences).tag(tokens) == path
 
     def test_learns_from_the_tag_before(self) -> None:
         pytest.importorskip("sklearn")
@@ -209,7 +214,10 @@ class TestScript:
             raise result.exception
         return json.loads(result.stdout)
 
-    @pytest.mark.parametrize(("model", "needs"), [("hmm", "numpy"), ("memm", "sklearn"), ("crf", "pycrfsuite")])
+    @pytest.mark.parametrize(
+        ("model", "needs"),
+        [("hmm", "numpy"), ("memm", "sklearn"), ("memm-greedy", "sklearn"), ("crf", "pycrfsuite")],
+    )
     @pytest.mark.parametrize("text", [SPANS, PLAIN])
     def test_results(
         self,

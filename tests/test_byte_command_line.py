@@ -128,6 +128,8 @@ def test_plot_states(toys: Toys, tmp_path: Path) -> None:
     outcome = tagsmith("plot", "states", toys.tagger, *files, "--output", tmp_path / "states.png", "--limit", 30)
     assert outcome.code == 0, outcome
     assert "30 of " in outcome.err
+    for kind in ("label", "group"):
+        assert f"of the ten nearest neighbours have the same {kind}: " in outcome.err
     with open(tmp_path / "states.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["group"] for row in rows} == {"en", "de"}

@@ -27,6 +27,7 @@ from tagsmith.training.pictures import figures
 from tagsmith.training.pictures import plot_characters as characters_module
 from tagsmith.training.pictures import plot_states as states_module
 from tagsmith.training.pictures.figures import new_figure, save_figure
+from tagsmith.training.pictures.neighbours import neighbour_shares
 from tagsmith.training.pictures.plot_characters import mutual_nearest, plot_characters, read_word_list
 from tagsmith.training.pictures.plot_states import plot_states
 
@@ -148,8 +149,22 @@ def test_plot_states(tagger: ByteToSpanForSpanTagging, tokenizer: ByteToSpanToke
     assert np.isfinite([(float(row["x"]), float(row["y"])) for row in rows]).all()
     assert result.points == result.found == len(rows) == sum(result.labels.values())
     assert result.groups == {group: sum(row["group"] == group for row in rows) for group in TEXTS}
+    assert list(result.neighbours) == ["label", "group"]
+    assert all(0 <= share <= 1 for shares in result.neighbours.values() for share in shares)
     assert list(result.labels.values()) == sorted(result.labels.values(), reverse=True)
     assert (tmp_path / "states.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_shares_of_neighbours() -> None:
+    """Two heaps, each of one label; in space labels and heaps cross."""
+    labels, groups = ["A"] * 12 + ["B"] * 12, ["x", "y"] * 12
+    places = np.array([[100.0 * (label == "B"), number] for number, label in enumerate(labels)])
+    vectors = np.array([[100.0 * (group == "y"), number, 0] for number, group in enumerate(groups)])
+    pair = 11 / 23
+    of_labels, of_groups = (neighbour_shares(places, vectors, kinds) for kinds in (labels, groups))
+    assert of_labels.plane == 1 and of_labels.chance == pytest.approx(pair)
+    assert of_groups.space == 1 and of_groups.chance == pytest.approx(pair) and of_groups.plane < 0.6
+    assert neighbour_shares(places[:3], vectors[:3], ["A", "A", "B"]) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
 
 
 def test_seed_and_limit(tagger: ByteToSpanForSpanTagging, tokenizer: ByteToSpanTokenizer, tmp_path: Path) -> None:

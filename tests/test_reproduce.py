@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from toys import script as tables_of
+from toys import tagsmith
 
 from tagsmith.training.runs.recipe import read_recipe
 
@@ -66,6 +69,60 @@ def test_a_run_and_its_score(reproduce: Any, root: Path, tmp_path: Path) -> None
     assert other.folder == run.folder and other.score("dev") == 50
     assert reproduce._row(cell, [run])["minutes"] == [1.5]
     assert not reproduce.Run(cell, 3, root, tmp_path / "table", []).run(0)
+
+
+def test_cells_that_train_on_the_dev_set_too(reproduce: Any, root: Path, tmp_path: Path) -> None:
+    cell = reproduce.Cell("both", "NER", {"": "ner/en"}, "ner", with_dev=True)
+    run = reproduce.Run(cell, 1, root, tmp_path / "table", [])
+    alone = reproduce.Run(reproduce.Cell("train", "NER", {"": "ner/en"}, "ner"), 1, root, tmp_path / "table", [])
+    assert run.folder != alone.folder
+    assert run.files[""]["train"].read_text(encoding="utf-8") == "a O\n\n" * 10 + "a O\n"
+    run.folder.mkdir(parents=True)
+    (run.folder / "results.json").write_text(json.dumps({"minutes": 1, "dev": SCORES, "test": SCORES}))
+    assert run.score("dev") is None and run.score("test") == 50
+    assert "| NER | both |  |  | 50.00 |" in reproduce._markdown("t", [reproduce._row(cell, [run])])
+
+
+def _data(root: Path) -> None:
+    """Toy data of every folder that the tables name, gazetteers and vectors."""
+    spans = "Ada B-{0}\nand O\nBo B-{0}\nsaw O\nLund B-LOC\n\nit O\nwas O\nOslo B-LOC\nin O\n1843 O\n\n"
+    plain = (
+        "Ada PROPN\nand CCONJ\nBo PROPN\nsaw VERB\nLund PROPN\n\nit PRON\nwas AUX\nOslo PROPN\nin ADP\n1843 NUM\n\n"
+    )
+    folders = {f"ner/{name}": spans.format("PER") for name in ("en", "de", "es", "nl")}
+    folders |= {f"pos/{name}": plain for name in tables_of("tables")._POS} | {"ptb": plain}
+    folders["chunking/en"] = spans.format("NP")
+    for folder, text in folders.items():
+        (root / folder).mkdir(parents=True)
+        for split, count in (("train", 8), ("dev", 2)):
+            (root / folder / f"{split}.conll").write_text(text * count, encoding="utf-8")
+    (root / "gazetteers").mkdir()
+    for name in ("loc", "org", "per", "msc"):
+        (root / "gazetteers" / f"ner.{name}.lst").write_text("lund\nada\n", encoding="latin-1")
+    (root / "vectors").mkdir()
+    numbers = " 0.25" * 100
+    with gzip.open(root / "vectors" / "glove.6B.100d.250k.txt.gz", "wt", encoding="utf-8") as file:
+        file.writelines(f"{word}{numbers}\n" for word in ("ada", "lund", "saw", "the"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["lecture", "encoders", "yang", "transfer", "gillick"])
+def test_every_cell_starts(reproduce: Any, table: str, tmp_path: Path, datasets_cache: None) -> None:
+    """A step of each run, and a table of all."""
+    _data(tmp_path / "data")
+    quick = ["training.max_steps=1", "training.per_device_train_batch_size=2", "training.logging_steps=1"]
+    rows, started = [], set()
+    for cell in reproduce.TABLES[table]():
+        run = reproduce.Run(cell, 1, tmp_path / "data", tmp_path / "table", quick)
+        if run.folder not in started and not run.baseline:
+            started.add(run.folder)
+            outcome = tagsmith(*run.command[1:])
+            assert outcome.code == 0, (cell, outcome.err)
+        run.tag()
+        if not run.baseline:
+            assert cell.with_dev or run.score("dev") is not None, cell
+        rows.append(reproduce._row(cell, [run]))
+    assert reproduce._markdown("t", rows).count("\n") > len(started) / 2
 
 
 def test_accuracy_counts_for_parts_of_speech(reproduce: Any, root: Path, tmp_path: Path) -> None:

@@ -60,6 +60,9 @@ def states(
         texts[name or path.stem] = map(attrgetter("text"), documents(corpus["test"], corpus.is_plain("test")))
     drawn = plot_states(pipeline.model, pipeline.tokenizer, texts, output, limit=limit, seed=seed, overwrite=overwrite)
     say(f"{drawn.points:,} of {drawn.found:,} spans are drawn in {output}")
+    for kind, share in drawn.neighbours.items():
+        found = f"{share.plane:.1%} in the picture, {share.space:.1%} among the states, {share.chance:.1%} by chance"
+        say(f"of the ten nearest neighbours have the same {kind}: {found}")
 
 
 @plots.command()

@@ -27,6 +27,7 @@ from tagsmith.training.pictures.figures import (
     save_figure,
     write_csv,
 )
+from tagsmith.training.pictures.neighbours import NeighbourShares, neighbour_shares
 
 if TYPE_CHECKING:
     from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
@@ -44,12 +45,14 @@ class StatesPlot:
         found: the spans that the model found in all.
         labels: points by label, the most frequent first.
         groups: points by group, in the order given.
+        neighbours: how often the nearest points have the same "label", and the same "group".
     """
 
     points: int
     found: int
     labels: dict[str, int]
     groups: dict[str, int]
+    neighbours: dict[str, NeighbourShares]
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,15 @@ def plot_states(
         raise InputError(f"the limit is {limit} points", fix=f"Allow at least {FEWEST_POINTS}.")
     model.eval()
     points, found, shares = _collect(model, tokenizer, texts, limit, seed)
-    places = project(np.stack([point.state for point in points]), seed)
+    states = np.stack([point.state for point in points])
+    places = project(states, seed)
     labels = dict(Counter(point.label for point in points).most_common())
     _draw_states(path, places, points, list(labels), [group for group in texts if shares[group]])
     rows = ((point.label, point.group, point.word) for point in points)
     write_csv(path, ["label", "group", "word"], places, rows)
-    return StatesPlot(len(points), found, labels, shares)
+    kinds = {"label": [point.label for point in points], "group": [point.group for point in points]}
+    neighbours = {name: neighbour_shares(places, states, of_points) for name, of_points in kinds.items()}
+    return StatesPlot(len(points), found, labels, shares, neighbours)
 
 
 def _collect(

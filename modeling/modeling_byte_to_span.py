@@ -78,6 +78,24 @@ class ByteToSpanPreTrainedModel(SavedModel):
     accepts_loss_kwargs = False  # the loss is a mean over windows: Trainer must divide by accumulation steps
     _no_split_modules = ["RecurrentLayer"]  # noqa: RUF012
 
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
+    ) -> nn.Module:
+        """The table as it is: what its rows are of follows from window size and labels.
+
+        Raises:
+            ValueError: another size is asked for.
+        """
+        rows, multiple = self.config.vocab_size, pad_to_multiple_of or 1
+        wanted = -(-(new_num_tokens or rows) // multiple) * multiple
+        if wanted != rows:
+            raise ValueError(
+                f"The table has a row for each byte, position and label, {rows:,}, and cannot have {wanted:,}. For other "
+                "labels call set_labels([...]) of the tagger; for other windows train another one."
+            )
+        table: nn.Module = self.get_input_embeddings()
+        return table
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         # Uniform throughout, as Sutskever et al. (2014), whose recipe the paper takes over.

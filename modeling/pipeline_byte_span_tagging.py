@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .byte_tags import ByteTagDecoder, TagAverage
-from .pipeline_span_tagging import Document, Entity, SpanTaggingPipeline
+from .pipeline_span_tagging import ROWS, Document, Entity, SpanTaggingPipeline
 
 Bytes = bytes | bytearray | memoryview
 
@@ -56,6 +56,9 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         errors: what is done about what is not UTF-8: "strict" raises, "replace" reads U+FFFD.
         recall_bias: taken from STOP's score; above 0 more spans are found, below 0 fewer (the configuration's).
         num_beams: write windows by beam search, following so many ways at a time; slower (1: greedily).
+        aggregation_strategy: as of transformers' pipeline for token classification; whole spans are all there is, so
+            "simple", "first", "average" and "max" give the same, and "none" is refused.
+        ignore_labels: labels whose spans are left out (none).
         min_score: leave out spans that score below (the configuration's). It is applied to the merged spans: so a
             higher one gives a part of what a lower one does, and one run with 0 gives every point of the
             precision-recall curve.
@@ -67,7 +70,11 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         ValueError: the tokenizer's windows or labels are not the model's.
     """
 
-    _PARAMETERS = (("overlap", "merge", "errors"), ("recall_bias", "num_beams"), ("min_score", "recall_bias"))
+    _PARAMETERS = (
+        ("overlap", "merge", "errors"),
+        ("recall_bias", "num_beams"),
+        ("min_score", "recall_bias", "aggregation_strategy", "ignore_labels"),
+    )
     _BATCH_SIZE = 128
     _BUFFERED = 1
     _TAKES = "a str or bytes, or a list or an iterator of them"
@@ -107,6 +114,15 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         self._stream_of("", parameters.get("overlap"), parameters.get("merge"))  # refuses what is out of its range
         return steps
 
+    def _strategy(self, given: Any) -> str:
+        name = super()._strategy(given)
+        if name == "none":
+            raise ValueError(
+                "aggregation_strategy is 'none', which gives words or their parts, and a byte-to-span tagger has none: it "
+                "finds whole spans. Leave it out, or pass 'simple'."
+            )
+        return name
+
     def _stream_of(self, text: Any, overlap: int | None, merge: str | None, errors: str = "strict") -> Any:
         rule = self.model.config.merge if merge is None else merge
         return self.tokenizer.stream(text, overlap=overlap, errors=errors, merge=rule)
@@ -119,7 +135,8 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
     ) -> tuple[_Document, Iterator[_Window]]:
         """A text as a document, and its windows as they are read."""
         if not isinstance(input_, str | Bytes):
-            raise TypeError(f"A text is a str or bytes, and this one is {type(input_).__name__}.")
+            fix = f" {ROWS}" if isinstance(input_, Mapping) else ""
+            raise TypeError(f"A text is a str or bytes, and this one is {type(input_).__name__}.{fix}")
         stream = self._stream_of(input_, overlap, merge, errors)
         document = _Document(stream=stream)
         return document, (_Window(document, start, data) for start, data in stream.windows())
@@ -145,7 +162,7 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         return {"windows": input_tensors["windows"], "symbols": symbols, "log_chances": log_chances}
 
     def postprocess(  # type: ignore[override]
-        self, model_outputs: dict[str, Any], min_score: float | None = None, recall_bias: float | None = None
+        self, model_outputs: dict[str, Any], min_score: float | None = None, recall_bias: float | None = None, **_: Any
     ) -> None:
         """Give each document the spans of its windows that no later window can touch."""
         windows: list[_Window] = model_outputs["windows"]
@@ -168,7 +185,12 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
             first = after
 
     def _finish(  # type: ignore[override]
-        self, document: _Document, min_score: float | None = None, recall_bias: float | None = None, **_: Any
+        self,
+        document: _Document,
+        min_score: float | None = None,
+        recall_bias: float | None = None,
+        ignore_labels: Collection[str] | None = None,
+        **_: Any,
     ) -> list[Entity]:
         """The spans of a document that is tagged."""
         if self.model.config.decode == "tags":
@@ -176,7 +198,8 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
             self._write_spans(rest, min_score, recall_bias)
         else:
             self._take(document, document.stream.finish(), min_score)
-        return document.entities
+        ignored = ignore_labels or ()
+        return [entity for entity in document.entities if entity["entity_group"] not in ignored]
 
     def _read_tags(
         self, windows: list[_Window], scores: np.ndarray, min_score: float | None, recall_bias: float | None

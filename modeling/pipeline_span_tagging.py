@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import defaultdict, deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
@@ -17,16 +17,20 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 from transformers import Pipeline
 
 from .int8 import quantize
 from .remote_code import check_model_files, push_choices, staged_files
+from .tag_grammar import written_tags
 from .word_cache import WordCache
 
 Entity = dict[str, Any]
 
 _WORDS = 30_000  # words of sentences whose distinct words are read together
 _CHARACTERS = 4_000_000  # of texts that are held together; of a single one, any number
+ROWS = 'For rows of a data set, pass one column: KeyDataset(rows, "text"), or rows["text"].'
+_STRATEGIES = ("none", "simple", "first", "average", "max")
 
 
 @dataclass(kw_only=True)
@@ -55,13 +59,26 @@ class _Sentence:
     words: list[str]
     starts: list[int]
     ends: list[int]
+    first: int = 0  # how many words of the document come before
+
+    def span(self, first: int, end: int, label: str, score: float) -> Entity:
+        """Words `first` to `end` (exclusive) as a span."""
+        start, stop = self.starts[first], self.ends[end - 1]
+        word = self.document.text[start:stop]
+        return {"entity_group": label, "score": score, "word": word, "start": start, "end": stop}
+
+    def word(self, place: int, tag: str, score: float) -> Entity:
+        """One word of a span, with its tag."""
+        whole = self.span(place, place + 1, tag, score)
+        return {"entity": tag, "score": score, "index": self.first + place, **dict(list(whole.items())[2:])}
 
 
 class SpanTaggingPipeline(Pipeline):
     """Finds the spans of a text.
 
     Call it with a text, a list of texts, or an iterator or generator of texts (then it gives a generator, and holds
-    only some batches at a time). Each text gives a list of `{"entity_group", "score", "word", "start", "end"}` in the
+    only some batches at a time). A torch `Dataset`, transformers' `KeyDataset` and whatever else has `__len__` and
+    `__getitem__`, but cannot be iterated, are read like a generator. Each text gives a list of `{"entity_group", "score", "word", "start", "end"}` in the
     order of the text, offsets in characters, `text[start:end] == word`; for plain tags, as parts of speech, one for
     each word. Lines of a text are tagged apart. Scores are exact posteriors of the span. A tagger of several heads
     gives such a list for each, `{head: [...]}`, unless one is chosen.
@@ -70,6 +87,11 @@ class SpanTaggingPipeline(Pipeline):
         batch_size: sentences that go through the model together (64).
         head: the one to tag by, of a tagger that has several (all of them).
         min_score: leave out spans that score below (0).
+        aggregation_strategy: as of transformers' pipeline for token classification, for which this one stands in. Spans
+            are whole, and words have no parts: "simple" (the default), "first", "average" and "max" give the same. "none"
+            gives the words of the spans apart, `{"entity", "score", "index", "word", "start", "end"}`: the tag in the
+            tagger's scheme, the score of the span, the number of the word in the text, from 0.
+        ignore_labels: labels whose spans are left out (none).
         is_split_into_words: each input is a list of words; its text is the words joined by one space.
         max_words: a longer line is tagged in stretches of at most so many words, cut at a sentence's end (500).
 
@@ -91,7 +113,7 @@ class SpanTaggingPipeline(Pipeline):
     _PARAMETERS: tuple[tuple[str, ...], ...] = (
         ("is_split_into_words", "max_words"),
         ("head",),
-        ("min_score", "head"),
+        ("min_score", "head", "aggregation_strategy", "ignore_labels"),
     )
     _BATCH_SIZE = 64
     _BUFFERED = 16  # batches that are sorted by length together, and whose distinct words are read once
@@ -134,11 +156,24 @@ class SpanTaggingPipeline(Pipeline):
                 f"span-tagging has no parameter {', '.join(sorted(unknown))}; it has "
                 f"{', '.join(['batch_size', *known])}."
             )
+        if parameters.get("aggregation_strategy") is None:
+            parameters.pop("aggregation_strategy", None)
+        else:
+            parameters["aggregation_strategy"] = self._strategy(parameters["aggregation_strategy"])
+        if isinstance(parameters.get("ignore_labels"), str):
+            raise ValueError(f"ignore_labels is {parameters['ignore_labels']!r}; it is a list of labels.")
         if parameters.get("max_words", 1) < 1:
             raise ValueError(f"max_words is {parameters['max_words']}; it must be at least 1.")
         if parameters.get("head") is not None:
             self.model.config.head(parameters["head"])  # raises where there is none
         return tuple({name: parameters[name] for name in names if name in parameters} for names in self._PARAMETERS)
+
+    def _strategy(self, given: Any) -> str:
+        """An aggregation strategy by its name, or as a member of transformers' enumeration."""
+        name = str(getattr(given, "value", given)).lower()
+        if name not in _STRATEGIES:
+            raise ValueError(f"aggregation_strategy is {name!r}; it is one of {', '.join(_STRATEGIES)}.")
+        return name
 
     def __call__(
         self, inputs: Any, *, batch_size: int | None = None, num_workers: int | None = None, **kwargs: Any
@@ -158,10 +193,11 @@ class SpanTaggingPipeline(Pipeline):
             raise ValueError(f"batch_size is {size}; it must be at least 1.")
         if self._is_one_text(inputs, **steps[0]):
             return next(self._stream([inputs], size, *steps))
-        if not isinstance(inputs, Iterable) or isinstance(inputs, bytes | Mapping):
+        texts, at_once = _texts(inputs)
+        if texts is None:
             raise TypeError(f"span-tagging takes {self._TAKES}, not {type(inputs).__name__}.")
-        stream = self._stream(inputs, size, *steps)
-        return stream if isinstance(inputs, Iterator) else list(stream)
+        stream = self._stream(texts, size, *steps)
+        return list(stream) if at_once else stream
 
     def _is_one_text(self, inputs: Any, **before: Any) -> bool:
         if before.get("is_split_into_words") and isinstance(inputs, list | tuple) and inputs:
@@ -263,9 +299,11 @@ class SpanTaggingPipeline(Pipeline):
 
     def _sentences(self, document: _Document, max_words: int) -> Iterator[_Sentence]:
         if document.words is None:
+            first = 0
             for words in self.tokenizer.sentences(document.text, max_words):
                 texts, starts, ends = map(list, zip(*words, strict=True))
-                yield _Sentence(document, self._shorten(texts), starts, ends)
+                yield _Sentence(document, self._shorten(texts), starts, ends, first)
+                first += len(texts)
             return
         start = position = 0
         while start < len(document.words):
@@ -274,7 +312,7 @@ class SpanTaggingPipeline(Pipeline):
                 rest = rest[: self.tokenizer.cut(rest, max_words)]
             starts = list(accumulate([len(word) + 1 for word in rest], initial=position))
             ends = [first + len(word) for first, word in zip(starts[:-1], rest, strict=True)]
-            yield _Sentence(document, self._shorten(rest), starts[:-1], ends)
+            yield _Sentence(document, self._shorten(rest), starts[:-1], ends, start)
             start, position = start + len(rest), starts[-1]
 
     def _shorten(self, words: list[str]) -> list[str]:
@@ -300,35 +338,47 @@ class SpanTaggingPipeline(Pipeline):
             found.update(self.model.predict_heads(names, **batch, table=cache.table))
         return {**input_tensors, "found": found}
 
-    def postprocess(self, model_outputs: dict[str, Any], min_score: float = 0.0, head: str | None = None) -> None:
-        """Give each document the spans of its sentences, as characters."""
+    def postprocess(
+        self,
+        model_outputs: dict[str, Any],
+        min_score: float = 0.0,
+        head: str | None = None,
+        aggregation_strategy: str = "simple",
+        ignore_labels: Collection[str] | None = None,
+    ) -> None:
+        """Give each document the spans of its sentences, as characters, or their words."""
         sentences: list[_Sentence] = model_outputs["sentences"]
         for name, (spans, scores) in model_outputs["found"].items():
-            labels = self.model.head(name).span_labels
+            labels, scheme = self.model.head(name).span_labels, self.model.config.head(name).tag_scheme
             for (row, first, end, label), score in zip(spans.tolist(), scores.tolist(), strict=True):
-                if score < min_score:
+                if score < min_score or labels[label] in (ignore_labels or ()):
                     continue
                 sentence = sentences[row]
-                start, stop = sentence.starts[first], sentence.ends[end - 1]
-                sentence.document.entities[name].append(
-                    {
-                        "entity_group": labels[label],
-                        "score": score,
-                        "word": sentence.document.text[start:stop],
-                        "start": start,
-                        "end": stop,
-                    }
-                )
+                found = sentence.document.entities[name]
+                if aggregation_strategy == "none":
+                    tags = written_tags(end - first, labels[label], scheme)
+                    found += [sentence.word(first + place, tag, score) for place, tag in enumerate(tags)]
+                else:
+                    found.append(sentence.span(first, end, labels[label], score))
         for sentence in sentences:
             sentence.document.pending -= 1
 
 
+def _texts(inputs: Any) -> tuple[Iterable[Any] | None, bool]:
+    """Texts one by one, and whether they are to be tagged at once; None for what is no collection of them."""
+    if isinstance(inputs, bytes | Mapping):
+        return None, False
+    if isinstance(inputs, Iterable):
+        return inputs, not isinstance(inputs, Iterator | Dataset)
+    if hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__"):
+        return (inputs[place] for place in range(len(inputs))), False
+    return None, False
+
+
 def _given_text(text: Any) -> _Document:
     if not isinstance(text, str):
-        raise TypeError(
-            f"A text is a str, and this one is {type(text).__name__}. For words already split, pass "
-            "is_split_into_words=True."
-        )
+        fix = ROWS if isinstance(text, Mapping) else "For words already split, pass is_split_into_words=True."
+        raise TypeError(f"A text is a str, and this one is {type(text).__name__}. {fix}")
     return _Document(text, size=len(text))
 
 

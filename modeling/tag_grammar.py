@@ -66,6 +66,15 @@ def span_labels(tags: Sequence[str], scheme: str) -> tuple[str, ...]:
     return tuple(sorted({label for _, label in split_tags(tags, scheme) if label}))
 
 
+def written_tags(length: int, label: str, scheme: str) -> list[str]:
+    """The tags of a span of so many words, by itself."""
+    if scheme == "plain":
+        return [label] * length
+    first, inner, last, single = GRAMMARS[scheme].shapes[0]
+    prefixes = single if length == 1 else first + inner * (length - 2) + last
+    return [f"{prefix}-{label}" for prefix in prefixes]
+
+
 def legal_transitions(labels: Sequence[str], scheme: str) -> tuple[Tensor, Tensor, Tensor]:
     """Which tags may begin, follow one another in, and end a sentence.
 

@@ -80,6 +80,16 @@ class TestWords:
         assert tiny_tokenizer(TEXTS[1]).word_ids() == [0, 1, 2, 3, 4]
         assert tiny_tokenizer("").word_ids() == []
 
+    @pytest.mark.parametrize("tensors", [None, "pt", "np"])
+    def test_word_ids_of_bytes(self, tensors: str | None) -> None:
+        tokenizer = ByteToSpanTokenizer(12, ["X"])
+        encoded = tokenizer(["é a\n b", "  x"], return_tensors=tensors)
+        assert encoded.word_ids(0) == [0, 0, None, 1, None, None, 2]
+        assert encoded.word_ids(1) == [None, None, 0, None, None, None, None]
+        assert tokenizer(["é a", "  x"], padding=False).word_ids(1) == [None, None, 0]
+        assert tokenizer("né a").word_ids() == [0, 0, 0, None, 1]
+        assert tokenizer("").word_ids() == [] and tokenizer(b"\xff a", errors="replace").word_ids()[-1] == 1
+
     @pytest.mark.parametrize("gazetteer", [None, Gazetteer({"LOC": ["Lund"]})])
     def test_collators_of_transformers(self, gazetteer: Gazetteer | None) -> None:
         tokenizer = HierarchicalTaggerTokenizer.train([text.split() for text in TEXTS], gazetteer=gazetteer)

@@ -765,6 +765,20 @@ def test_labels_refused(labels: Any) -> None:
         model_of().set_labels(labels)
 
 
+def test_the_table_has_the_rows_that_there_are_symbols() -> None:
+    model = model_of()
+    size, table = model.config.vocab_size, model.model.embedding
+    assert model.resize_token_embeddings() is model.resize_token_embeddings(size) is table
+    assert model.model.resize_token_embeddings(size) is table
+    assert model.resize_token_embeddings(pad_to_multiple_of=1) is table
+    for resize in (model.resize_token_embeddings, model.model.resize_token_embeddings):
+        with pytest.raises(ValueError, match=rf"cannot have {size + 2}\. For other labels call set_labels"):
+            resize(size + 2)
+    with pytest.raises(ValueError, match="cannot have"):
+        model.resize_token_embeddings(pad_to_multiple_of=1000)
+    assert model.model.embedding is table and len(table.weight) == size
+
+
 def test_more_labels_in_the_config_alone_are_refused(tmp_path: Path) -> None:
     model_of().save_pretrained(tmp_path)
     with pytest.raises(RuntimeError, match="mismatch"):

@@ -16,6 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from transformers.dynamic_module_utils import get_relative_import_files
+from transformers.pipelines.pt_utils import KeyDataset
 
 import tagsmith
 from tagsmith.modeling import pipeline_byte_span_tagging as module
@@ -132,6 +133,12 @@ class TestInputs:
             assert same(found[0], entities) and found[1] == [] and same(found[2], entities)
         found = tagger(text for text in [TEXT])
         assert not isinstance(found, list) and same(next(found), entities)
+
+    def test_data_sets(self, tagger: Any) -> None:
+        rows = [{"text": text} for text in CORPUS]
+        assert list(tagger(KeyDataset(rows, "text"))) == tagger(CORPUS)
+        with pytest.raises(TypeError, match=r"and this one is dict\. For rows of a data set.*KeyDataset"):
+            tagger(rows)
 
     def test_nothing(self, tagger: Any) -> None:
         assert tagger("") == tagger(b"") == tagger([]) == tagger(()) == list(tagger(iter([]))) == []
@@ -373,8 +380,16 @@ class TestParameters:
             (
                 {"is_split_into_words": True},
                 TypeError,
-                "is_split_into_words; it has batch_size, overlap, merge, errors, recall_bias, num_beams, min_score",
+                "is_split_into_words; it has batch_size, overlap, merge, errors, recall_bias, num_beams, min_score, "
+                "aggregation_strategy, ignore_labels",
             ),
+            ({"aggregation_strategy": "none"}, ValueError, "a byte-to-span tagger has none: it finds whole spans"),
+            (
+                {"aggregation_strategy": "best"},
+                ValueError,
+                "is 'best'; it is one of none, simple, first, average, max",
+            ),
+            ({"ignore_labels": "LOC"}, ValueError, "ignore_labels is 'LOC'; it is a list of labels"),
             ({"max_words": 3, "k": 1}, TypeError, "no parameter k, max_words"),
         ],
     )

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import datasets
+import numpy as np
 import pytest
 import torch
 import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.data import Dataset, IterableDataset
+from transformers.pipelines.pt_utils import KeyDataset
 
 import tagsmith
 from tagsmith.modeling import pipeline_span_tagging as module
@@ -178,6 +182,64 @@ class TestInputs:
     def test_what_is_no_text_is_refused(self, inputs: Any, message: str, tagger: SpanTaggingPipeline) -> None:
         with pytest.raises(TypeError, match=message):
             tagger(inputs)
+
+
+class Texts:
+    """No more than a length and items."""
+
+    def __init__(self, texts: list[Any]) -> None:
+        self.texts, self.read = texts, 0
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, place: int) -> Any:
+        assert 0 <= place < len(self.texts)  # never asked for more than there are
+        self.read += 1
+        return self.texts[place]
+
+
+class TorchTexts(Texts, Dataset[Any]):
+    """A data set of torch."""
+
+
+class Endless(IterableDataset[str]):
+    """A data set of torch without an end."""
+
+    def __iter__(self) -> Iterator[str]:
+        while True:
+            yield TEXT
+
+
+class TestDataSets:
+    CORPUS = [TEXT, "", "Lund"]
+
+    def test_what_has_a_length_and_items(self, tagger: SpanTaggingPipeline) -> None:
+        expected = tagger(self.CORPUS)
+        rows = datasets.Dataset.from_dict({"text": self.CORPUS})
+        for given_ in (Texts(self.CORPUS), TorchTexts(self.CORPUS), KeyDataset(rows, "text")):
+            found = tagger(given_)
+            assert not isinstance(found, list) and list(found) == expected
+        assert tagger(rows["text"]) == expected and tagger(np.array(self.CORPUS)) == expected
+        assert list(tagger(KeyDataset([{"text": text} for text in self.CORPUS], "text"))) == expected
+        assert list(tagger(Texts([]))) == []
+
+    def test_they_are_read_as_they_are_needed(self, tagger: SpanTaggingPipeline) -> None:
+        texts = TorchTexts([TEXT] * 5000)
+        assert pairs(next(tagger(texts, batch_size=1))) == SPANS and texts.read < 200
+        assert pairs(next(tagger(Endless(), batch_size=1))) == SPANS
+
+    def test_words_given_split(self, tagger: SpanTaggingPipeline) -> None:
+        sentences = [["In", "Lund"], ["Ada", "Lovelace"]]
+        found = tagger(Texts(sentences), is_split_into_words=True)
+        assert list(found) == tagger(sentences, is_split_into_words=True)
+
+    def test_rows_are_no_texts(self, tagger: SpanTaggingPipeline) -> None:
+        rows = datasets.Dataset.from_dict({"text": self.CORPUS})
+        with pytest.raises(
+            TypeError, match=r'this one is dict\. For rows.*KeyDataset\(rows, "text"\), or rows\["text"\]'
+        ):
+            tagger(rows)
 
 
 class TestSplitWords:
@@ -462,12 +524,13 @@ class TestParameters:
 
     def test_unknown_ones_are_refused(self, tagger: SpanTaggingPipeline, tiny_folder: Path) -> None:
         message = (
-            "has no parameter aggregation_strategy; it has batch_size, is_split_into_words, max_words, head, min_score"
+            "has no parameter stride; it has batch_size, is_split_into_words, max_words, head, min_score, "
+            "aggregation_strategy, ignore_labels"
         )
         with pytest.raises(TypeError, match=message):
-            tagger("a", aggregation_strategy="simple")
+            tagger("a", stride=3)
         with pytest.raises(TypeError, match=message):
-            tagsmith.pipeline(str(tiny_folder), aggregation_strategy="simple")
+            tagsmith.pipeline(str(tiny_folder), stride=3)
 
     def test_workers_are_refused(self, tagger: SpanTaggingPipeline, tiny_folder: Path) -> None:
         with pytest.raises(ValueError, match="num_workers is 2; span-tagging reads texts in its own process"):

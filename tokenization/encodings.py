@@ -17,13 +17,46 @@ class TaggerEncoding(BatchEncoding):
 
     def word_ids(self, batch_index: int = 0) -> list[int | None]:
         """The number of each token's word in its text, None at padding; of one text of the batch."""
-        mask = self["attention_mask"]
-        row = mask[batch_index] if len(mask) and not _is_number(mask[0]) else mask
+        row = _row(self["attention_mask"], batch_index)
         return [number if int(on) else None for number, on in enumerate(row)]
+
+
+class ByteEncoding(BatchEncoding):
+    """As `BatchEncoding`; the words of bytes are what white space parts."""
+
+    def word_ids(self, batch_index: int = 0) -> list[int | None]:
+        """The number of each byte's word in its text, None at white space and padding; of one text of the batch."""
+        ids, mask = (_row(self[name], batch_index) for name in ("input_ids", "attention_mask"))
+        size = sum(map(int, mask))
+        words: list[int | None] = []
+        number, inside = -1, False
+        for character in bytes(map(int, ids[:size])).decode():
+            number += not inside and not character.isspace()
+            inside = not character.isspace()
+            words += [number if inside else None] * len(character.encode())
+        return words + [None] * (len(ids) - size)
+
+
+def _row(batch: Any, index: int) -> Any:
+    return batch[index] if len(batch) and not _is_number(batch[0]) else batch
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int) or getattr(value, "ndim", 1) == 0
+
+
+def refuse_special_tokens_mask(wanted: bool) -> None:
+    """Say how to tag, to a pipeline of transformers that asks a tagger's tokenizer for its special tokens.
+
+    Raises:
+        ValueError: they are wanted.
+    """
+    if wanted:
+        raise ValueError(
+            "A tagger's tokens have no special ones among them, and no mask of these (return_special_tokens_mask). To tag, "
+            "call tagsmith.register() before transformers.pipeline; without tagsmith, make the pipeline by its task: "
+            "pipeline('span-tagging', model=..., trust_remote_code=True)."
+        )
 
 
 def limit(lengths: Sequence[int], truncation: Truncation, max_length: int | None, unit: str) -> int | None:

@@ -10,7 +10,15 @@ from transformers import BatchEncoding
 from transformers.tokenization_utils_base import AddedToken
 
 from .byte_windows import Bytes, Merge, TextStream, window_bytes
-from .encodings import Padding, Truncation, is_padded, limit, padded_length
+from .encodings import (
+    ByteEncoding,
+    Padding,
+    Truncation,
+    is_padded,
+    limit,
+    padded_length,
+    refuse_special_tokens_mask,
+)
 from .saved_tokenizer import SavedTokenizer
 from .span_codec import DROP_ID, GO_ID, PAD_ID, ByteText, SpanCodec, SymbolLayout
 
@@ -98,6 +106,7 @@ class ByteToSpanTokenizer(SavedTokenizer):
         return_tensors: str | None = None,
         return_offsets_mapping: bool = False,
         return_length: bool = False,
+        return_special_tokens_mask: bool = False,
         errors: str = "strict",
     ) -> BatchEncoding:
         """Encode a text or a batch of texts.
@@ -113,15 +122,17 @@ class ByteToSpanTokenizer(SavedTokenizer):
             return_tensors: "pt" or "np"; None leaves lists for a single text.
             return_offsets_mapping: give `(start, end)`, in characters, of each byte's character too.
             return_length: give each text's number of bytes, as `length`.
+            return_special_tokens_mask: refused; there are none.
             errors: what is done about what is not UTF-8: "strict" raises, "replace" reads U+FFFD.
 
         Returns:
             `input_ids` and `attention_mask` (batch, bytes), without the batch axis for a single text as lists; on
-            demand `offset_mapping`, int64 `(bytes, 2)` for each text.
+            demand `offset_mapping`, int64 `(bytes, 2)` for each text. Its `word_ids()` number what white space parts.
 
         Raises:
             InputError: what is not UTF-8, with its offset.
         """
+        refuse_special_tokens_mask(return_special_tokens_mask)
         single = isinstance(text, str | Bytes)
         texts: Any = [text] if single else text
         batch = [ByteText(item, errors) for item in texts]
@@ -146,7 +157,7 @@ class ByteToSpanTokenizer(SavedTokenizer):
             data["length"] = lengths.tolist()
         if single and return_tensors is None:
             data = {key: list(map(int, own)) if np.ndim(own := value[0]) else own for key, value in data.items()}
-        encoding = BatchEncoding(data, tensor_type=return_tensors)
+        encoding = ByteEncoding(data, tensor_type=return_tensors)
         if return_offsets_mapping:
             offsets = [_offsets(item)[: len(row)] for item, row in zip(batch, rows, strict=True)]
             encoding["offset_mapping"] = offsets[0] if single else offsets

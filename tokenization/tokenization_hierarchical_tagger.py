@@ -21,7 +21,15 @@ from transformers import BatchEncoding
 from transformers.tokenization_utils_base import AddedToken
 
 from .composed import check_normalization, composed
-from .encodings import Padding, TaggerEncoding, Truncation, is_padded, limit, padded_length
+from .encodings import (
+    Padding,
+    TaggerEncoding,
+    Truncation,
+    is_padded,
+    limit,
+    padded_length,
+    refuse_special_tokens_mask,
+)
 from .gazetteers import Gazetteer
 from .input_error import InputError
 from .saved_tokenizer import SavedTokenizer
@@ -342,6 +350,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         return_tensors: str | None = None,
         return_offsets_mapping: bool = False,
         return_length: bool = False,
+        return_special_tokens_mask: bool = False,
         language: str | None = None,
     ) -> BatchEncoding:
         """Encode a text or a batch of texts (or, if split, a sentence or a batch of sentences of words).
@@ -357,6 +366,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
             return_tensors: "pt" or "np"; None leaves lists.
             return_offsets_mapping: give each word's `(start, end)` in characters too; not for words given split.
             return_length: give each sentence's number of words, as `length`.
+            return_special_tokens_mask: refused; there are none.
             language: whose words these are, where each language has its own.
 
         Returns:
@@ -364,6 +374,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
             and, with a gazetteer, `gazetteer_features`; without the batch axis for a single text as lists. Its
             `word_ids()` are those of the words.
         """
+        refuse_special_tokens_mask(return_special_tokens_mask)
         single = isinstance(text, str) or (is_split_into_words and bool(text) and isinstance(text[0], str))
         batch: Sequence[Any] = [text] if single else text
         offsets = None

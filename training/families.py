@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-TASK = "span-tagging"
+TASK, TOKEN_TASK = "span-tagging", "token-classification"
 
 
 class Part:
@@ -105,7 +105,8 @@ def register() -> None:
 
     `tagsmith.pipeline`, and every model, pipeline, trainer and run that is taken from `tagsmith`, does this by itself.
     Call it before transformers' own entry points: `AutoModelForTokenClassification.from_pretrained`,
-    `transformers.pipeline`. A second call does nothing.
+    `transformers.pipeline`. A second call does nothing. The tasks "token-classification" and "ner" then give our
+    pipeline for our taggers; for other models they give transformers' own, as before.
 
     Raises:
         RuntimeError: the installed transformers does not take them; its own error is the cause.
@@ -139,6 +140,9 @@ def _register() -> None:
         if family.generates:
             AutoModelForSeq2SeqLM.register(config, tagger, exist_ok=True)
         AutoTokenizer.register(config, family.tokenizer.load(), exist_ok=True)
+    others = PIPELINE_REGISTRY.to_dict()
+    by_family = Part("modeling.pipeline_token_classification:TokenClassificationByFamily").load()
+    others[TOKEN_TASK] = {**others[TOKEN_TASK], "impl": by_family}  # other models' pipelines stay what they are
     PIPELINE_REGISTRY.register_pipeline(
         TASK,
         pipeline_class=Part("modeling.pipeline_span_tagging:SpanTaggingPipeline").load(),

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from tagsmith.training.data.corpus import StreamedCorpus as StreamedCorpus
     from tagsmith.training.data.corpus import label_names as label_names
     from tagsmith.training.evaluation.scoring import score_tagger as score_tagger
+    from tagsmith.training.evaluation.span_counts import SpanCounts as SpanCounts
+    from tagsmith.training.evaluation.span_counts import score_tags as score_tags
     from tagsmith.training.evaluation.span_metric import SpanScore as SpanScore
     from tagsmith.training.families import register as register
     from tagsmith.training.machine.process_tuning import ProcessTuning as ProcessTuning
@@ -88,7 +90,9 @@ _MODULE_OF = {
     "Span": "tokenization.spans",
     "SpanCodec": "tokenization.span_codec",
     "SpanGrammar": "modeling.span_grammar",
+    "SpanCounts": "training.evaluation.span_counts",
     "SpanScore": "training.evaluation.span_metric",
+    "score_tags": "training.evaluation.span_counts",
     "SpanTaggingPipeline": "modeling.pipeline_span_tagging",
     "StreamedCorpus": "training.data.corpus",
     "SymbolLayout": "tokenization.span_codec",

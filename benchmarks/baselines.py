@@ -39,7 +39,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
 from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.data.corpus import is_plain
-from tagsmith.training.evaluation.span_metric import SpanCounts
+from tagsmith.training.evaluation.span_counts import SpanCounts
 
 Floats: TypeAlias = NDArray[np.float64]
 Sentence: TypeAlias = tuple[list[str], list[str]]  # tokens and their tags

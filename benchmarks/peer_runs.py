@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tagsmith.tokenization.tag_schemes import tags_to_spans
-from tagsmith.training.evaluation.span_metric import SpanCounts
+from tagsmith.training.evaluation.span_counts import SpanCounts
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS")
 _LINE = re.compile(r"epoch +([\d.]+) .*dev f1 +([\d.]+)")

@@ -90,8 +90,8 @@ class ByteToSpanPreTrainedModel(SavedModel):
         wanted = -(-(new_num_tokens or rows) // multiple) * multiple
         if wanted != rows:
             raise ValueError(
-                f"The table has a row for each byte, position and label, {rows:,}, and cannot have {wanted:,}. For other "
-                "labels call set_labels([...]) of the tagger; for other windows train another one."
+                f"The table has a row for each byte, position and label, {rows:,}, and cannot have {wanted:,}. For "
+                "other labels call set_labels([...]) of the tagger; for other windows train another one."
             )
         table: nn.Module = self.get_input_embeddings()
         return table

@@ -118,8 +118,8 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
         name = super()._strategy(given)
         if name == "none":
             raise ValueError(
-                "aggregation_strategy is 'none', which gives words or their parts, and a byte-to-span tagger has none: it "
-                "finds whole spans. Leave it out, or pass 'simple'."
+                "aggregation_strategy is 'none', which gives words or their parts, and a byte-to-span tagger has none:"
+                " it finds whole spans. Leave it out, or pass 'simple'."
             )
         return name
 

@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from transformers import Pipeline
 
 from .int8 import quantize
-from .remote_code import check_model_files, push_choices, staged_files
+from .remote_code import PushesOwnCard, check_model_files, push_choices, staged_files
 from .tag_grammar import written_tags
 from .word_cache import WordCache
 
@@ -73,24 +73,24 @@ class _Sentence:
         return {"entity": tag, "score": score, "index": self.first + place, **dict(list(whole.items())[2:])}
 
 
-class SpanTaggingPipeline(Pipeline):
+class SpanTaggingPipeline(PushesOwnCard, Pipeline):
     """Finds the spans of a text.
 
     Call it with a text, a list of texts, or an iterator or generator of texts (then it gives a generator, and holds
     only some batches at a time). A torch `Dataset`, transformers' `KeyDataset` and whatever else has `__len__` and
-    `__getitem__`, but cannot be iterated, are read like a generator. Each text gives a list of `{"entity_group", "score", "word", "start", "end"}` in the
-    order of the text, offsets in characters, `text[start:end] == word`; for plain tags, as parts of speech, one for
-    each word. Lines of a text are tagged apart. Scores are exact posteriors of the span. A tagger of several heads
-    gives such a list for each, `{head: [...]}`, unless one is chosen.
+    `__getitem__`, but cannot be iterated, are read like a generator. Each text gives a list of `{"entity_group",
+    "score", "word", "start", "end"}` in the order of the text, offsets in characters, `text[start:end] == word`; for
+    plain tags, as parts of speech, one for each word. Lines of a text are tagged apart. Scores are exact posteriors of
+    the span. A tagger of several heads gives such a list for each, `{head: [...]}`, unless one is chosen.
 
     Args (of the constructor as defaults, or of a call):
         batch_size: sentences that go through the model together (64).
         head: the one to tag by, of a tagger that has several (all of them).
         min_score: leave out spans that score below (0).
-        aggregation_strategy: as of transformers' pipeline for token classification, for which this one stands in. Spans
-            are whole, and words have no parts: "simple" (the default), "first", "average" and "max" give the same. "none"
-            gives the words of the spans apart, `{"entity", "score", "index", "word", "start", "end"}`: the tag in the
-            tagger's scheme, the score of the span, the number of the word in the text, from 0.
+        aggregation_strategy: as of transformers' pipeline for token classification, for which this one stands in.
+            Spans are whole, and words have no parts: "simple" (the default), "first", "average" and "max" give the
+            same. "none" gives the words of the spans apart, `{"entity", "score", "index", "word", "start", "end"}`:
+            the tag in the tagger's scheme, the score of the span, the number of the word in the text, from 0.
         ignore_labels: labels whose spans are left out (none).
         is_split_into_words: each input is a list of words; its text is the words joined by one space.
         max_words: a longer line is tagged in stretches of at most so many words, cut at a sentence's end (500).

@@ -1,4 +1,4 @@
-"""What `pipeline("token-classification")`, alias "ner", makes: our pipeline for our taggers, transformers' for others."""
+"""What `pipeline("token-classification")`, alias "ner", makes: our pipeline for our taggers, theirs for others."""
 
 from __future__ import annotations
 

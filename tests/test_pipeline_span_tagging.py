@@ -212,7 +212,7 @@ class Endless(IterableDataset[str]):
 
 
 class TestDataSets:
-    CORPUS = [TEXT, "", "Lund"]
+    CORPUS = (TEXT, "", "Lund")
 
     def test_what_has_a_length_and_items(self, tagger: SpanTaggingPipeline) -> None:
         expected = tagger(self.CORPUS)

@@ -83,7 +83,7 @@ def test_bytes_have_spans_alone(task: str) -> None:
     label = expected[0]["entity_group"]
     rest = [entity for entity in expected if entity["entity_group"] != label]
     assert tagger(TEXT, ignore_labels=[label]) == rest
-    with pytest.raises(ValueError, match="it finds whole spans. Leave it out, or pass 'simple'"):
+    with pytest.raises(ValueError, match=r"it finds whole spans\. Leave it out, or pass 'simple'"):
         tagger(TEXT, aggregation_strategy="none")
     with pytest.raises(ValueError, match="it finds whole spans"):
         pipeline(task, model=str(HERE / "bytes"), aggregation_strategy="none")

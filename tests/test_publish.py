@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from huggingface_hub import HfApi
 from loopback_hub import LoopbackHub, Repository
 from safetensors.torch import load_file, save_file
 from toys import with_content, without
@@ -21,6 +22,7 @@ from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerFor
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.batches.collator import TaggerCollator
+from tagsmith.training.cards.model_card import BEGIN
 from tagsmith.training.cards.publish import publish_tagger
 from tagsmith.training.commands.card_command import card
 from tagsmith.training.commands.push_command import push
@@ -322,6 +324,16 @@ class TestLoading:
         assert "\n" not in str(caught.value)
 
 
+def check_card(hub: LoopbackHub) -> str:
+    """The card is ours, with what the Hub's page and its readers want."""
+    card = hub.repositories[ID].tree()["README.md"].decode()
+    for part in ("library_name: tagsmith", "pipeline_tag: token-classification", "widget:\n- text: ", BEGIN):
+        assert part in card, part
+    for part in ("pip install", f'tagsmith.pipeline("{ID}")'):
+        assert part in card, part
+    return card
+
+
 class TestTransformers:
     """The ways of transformers to push."""
 
@@ -334,8 +346,10 @@ class TestTransformers:
         tiny_model.config.push_to_hub(ID)
         assert pushed(hub) == {"README.md", "config.json"} | MODEL_CODE
         tiny_model.push_to_hub(ID)
+        check_card(hub)
         tiny_tokenizer.push_to_hub(ID)
         assert pushed(hub) == TAGGER | {"README.md"}
+        check_card(hub)
         config = json.loads(hub.repositories[ID].tree()["config.json"])
         assert set(config["auto_map"]) == {"AutoConfig", "AutoModel", "AutoModelForTokenClassification"}
         assert config["custom_pipelines"]["span-tagging"]["impl"] == "pipeline_span_tagging.SpanTaggingPipeline"
@@ -347,6 +361,15 @@ class TestTransformers:
             tagger = load_tagger(str(folder))
             tagger.push_to_hub(ID)
             assert load_tagger(ID)(TEXT) == tagger(TEXT)
+            check_card(hub)
+
+    def test_a_card_that_is_there_stays(self, hub: LoopbackHub, tiny_folder: Path) -> None:
+        tagger = load_tagger(str(tiny_folder))
+        tagger.push_to_hub(ID, tags=["names"])
+        assert "- names" in check_card(hub)
+        HfApi().upload_file(path_or_fileobj=b"mine", path_in_repo="README.md", repo_id=ID)
+        tagger.model.push_to_hub(ID)
+        assert b"mine" in hub.repositories[ID].tree()["README.md"]
 
     def test_trainer(
         self,
@@ -375,6 +398,7 @@ class TestTransformers:
         trainer.train()
         trainer.push_to_hub()
         assert pushed(hub) >= TAGGER
+        check_card(hub)
         assert isinstance(load_tagger(ID)(TEXT), list)
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags
-from tagsmith.training.evaluation.span_metric import SpanCounts, SpanScore
+from tagsmith.training.evaluation.span_counts import SpanCounts, score_tags
+from tagsmith.training.evaluation.span_metric import SpanScore
 
 LABELS = ("LOC", "PER", "MISC")
 IOB2_TAGS = ("O", *(f"{prefix}-{label}" for prefix in "BI" for label in LABELS))
@@ -113,6 +114,12 @@ class TestFigures:
         predictions = [[found for _, found in sentence] for sentence in corpus]
         scores = in_memory.compute(references=references, predictions=predictions)
         assert headline(scores) == pytest.approx(word_by_word(references, predictions))
+
+    @given(CORPUS)
+    def test_the_plain_function_is_what_the_metric_wraps(self, corpus: list[list[tuple[str, str]]]) -> None:
+        found, gold = ([[pair[side] for pair in row] for row in corpus] for side in (0, 1))
+        metric = SpanScore(keep_in_memory=True)
+        assert score_tags(found, gold) == metric.compute(predictions=found, references=gold)
 
     def test_labels_on_one_side_only(self, metric: SpanScore) -> None:
         scores = metric.compute(references=[["B-LOC"]], predictions=[["B-NEW"]])

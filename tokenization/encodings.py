@@ -53,9 +53,9 @@ def refuse_special_tokens_mask(wanted: bool) -> None:
     """
     if wanted:
         raise ValueError(
-            "A tagger's tokens have no special ones among them, and no mask of these (return_special_tokens_mask). To tag, "
-            "call tagsmith.register() before transformers.pipeline; without tagsmith, make the pipeline by its task: "
-            "pipeline('span-tagging', model=..., trust_remote_code=True)."
+            "A tagger's tokens have no special ones among them, and no mask of these (return_special_tokens_mask). To "
+            "tag, call tagsmith.register() before transformers.pipeline; without tagsmith, make the pipeline by its "
+            "task: pipeline('span-tagging', model=..., trust_remote_code=True)."
         )
 
 

@@ -28,6 +28,8 @@ BEGIN = "<!-- tagsmith wrote what follows, and will again; your own text stays a
 END = "<!-- tagsmith wrote what is above. -->"
 
 _METRICS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "accuracy": "Accuracy"}
+# Invented, for the widget of the tagger's page on the Hub; a person's own widget stays.
+_WIDGET = ("Ada Lovelace was born in London.", "Jonas moved from Oslo to Lund in 1987 and works for Northwind.")
 _MEASURE = "{} (tagsmith)"  # how our own entries of the model index are told from a person's
 _PATTERNS = {
     "language": (r"[a-z]{2,3}(-\w+)*|multilingual", "en"),
@@ -51,6 +53,8 @@ def write_card(
     languages: Sequence[str] = (),
     license: str | None = None,
     datasets: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    whole: bool = True,
 ) -> Path:
     """Write a tagger's card, `README.md`, from what the other files of its folder say.
 
@@ -62,6 +66,8 @@ def write_card(
         languages: codes as `en`.
         license: as the Hub names it, like `cc-by-sa-4.0`.
         datasets: names on the Hub.
+        tags: more tags of the card.
+        whole: see that the folder has all that a tagger is made of; not for a model alone.
 
     Returns:
         The card's path.
@@ -79,11 +85,14 @@ def write_card(
     path = Path(folder, "README.md")
     if path.is_symlink():
         raise InputError("the card is a link, and what it leads to may be yours", path=path, fix="Put a file there.")
-    check_folder(folder)
+    if whole:
+        check_folder(folder)
     config, results = read_config(folder), Results.read(folder).shown()
     card = _read_card(path)
     given = {"language": [*languages], "license": license, "datasets": [*datasets]}
     metadata = {**card.metadata, **{key: value for key, value in given.items() if value}}
+    if tags:
+        metadata["tags"] = [*_listed(metadata.get("tags")), *tags]
     data = _card_data(metadata, name or _known_name(metadata) or Path(folder).resolve().name, config, results)
     text = card_text(Path(folder), config, results, data)
     made = ModelCard.from_template(data, template_path=str(TEMPLATE), begin=BEGIN, end=END, **text)
@@ -161,6 +170,9 @@ def _card_data(metadata: Mapping[str, Any], name: str, config: Any, results: Res
     known.update(library_name="tagsmith", pipeline_tag="token-classification")
     if results.base_model:
         known["base_model"] = results.base_model
+    if results.emissions is not None:
+        known["co2_eq_emissions"] = emissions_said(results.emissions, results.machine)
+    known.setdefault("widget", [{"text": text} for text in _WIDGET])
     data = ModelCardData(**{key: value for key, value in known.items() if value})
     others = [entry for entry in data.eval_results or [] if not _is_ours(entry)]
     data.eval_results = _eval_results(results, _listed(known.get("datasets"))) + others or None
@@ -168,6 +180,12 @@ def _card_data(metadata: Mapping[str, Any], name: str, config: Any, results: Res
     if data.eval_results and not data.metrics:
         data.metrics = ["precision", "recall", "f1"]
     return data
+
+
+def emissions_said(grams: float, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Grams of CO2 equivalent of a run, as the Hub has them in a card's metadata."""
+    hardware = machine.get("gpu") or machine.get("processor")
+    return {"emissions": grams, "source": "codecarbon", **({"hardware_used": hardware} if hardware else {})}
 
 
 def _listed(value: Any) -> list[Any]:

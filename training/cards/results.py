@@ -32,6 +32,7 @@ class Results:
         best_epoch: whose checkpoint was kept; None where there were no dev data.
         versions: of packages, by their names.
         machine: "processor", "cores", "threads", "float32_products", "gpu".
+        emissions: of the training, in grams of CO2 equivalent, where they were measured.
         course: of the training, by step: `{"step", "epoch", "loss", "f1", "accuracy", "by_name"}`, where known.
         train_sentences: that it was trained on, once each.
         train_windows: likewise, of a byte-to-span tagger.
@@ -53,6 +54,7 @@ class Results:
     best_epoch: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)
+    emissions: float | None = None
     course: list[dict[str, Any]] = field(default_factory=list)
     train_sentences: int | None = None
     train_windows: int | None = None

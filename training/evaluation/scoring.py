@@ -13,7 +13,7 @@ from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.batches.byte_corpus import Document, documents
 from tagsmith.training.data.corpora import ALL
 from tagsmith.training.data.corpus import is_plain
-from tagsmith.training.evaluation.span_metric import SpanCounts
+from tagsmith.training.evaluation.span_counts import SpanCounts
 from tagsmith.training.families import reads_bytes
 
 

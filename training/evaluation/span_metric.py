@@ -1,21 +1,15 @@
-"""Span precision, recall and F1: counted in one place, and a metric over tags.
-
-A predicted span is correct where a gold span has the same start, end and label. Precision and recall are
-micro-averaged: over all spans of all sentences, as the scorer of the CoNLL shared tasks (conlleval) has them.
-"""
+"""Span precision, recall and F1 as a metric of `evaluate`, around `score_tags`."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import evaluate
 from datasets import Features, Value
 from datasets import Sequence as SequenceFeature
 
-from tagsmith.tokenization.spans import Span
-from tagsmith.tokenization.tag_schemes import tags_to_spans
+from tagsmith.training.evaluation.span_counts import score_tags
 
 _DESCRIPTION = "Exact-match span precision, recall and F1, and tag accuracy, over tags as conlleval reads them."
 
@@ -37,45 +31,6 @@ _CITATION = """@inproceedings{tjong-kim-sang-de-meulder-2003,
 }"""
 
 
-class SpanCounts:
-    """Gold, predicted and correct spans by label, summed over sentences or documents as they come."""
-
-    def __init__(self) -> None:
-        self.gold: Counter[str] = Counter()
-        self.predicted: Counter[str] = Counter()
-        self.correct: Counter[str] = Counter()
-
-    def add(self, gold: Collection[Span], predicted: Collection[Span]) -> None:
-        """Count one sentence or document; a span that is given twice counts once."""
-        expected, found = set(gold), set(predicted)
-        self.gold.update(span.label for span in expected)
-        self.predicted.update(span.label for span in found)
-        self.correct.update(span.label for span in expected & found)
-
-    def __add__(self, other: SpanCounts) -> SpanCounts:
-        both = SpanCounts()
-        both.gold = self.gold + other.gold
-        both.predicted = self.predicted + other.predicted
-        both.correct = self.correct + other.correct
-        return both
-
-    def result(self) -> dict[str, Any]:
-        """`{"precision", "recall", "f1", "labels": {label: {"precision", "recall", "f1", "support"}}}`.
-
-        Scores are floats from 0 to 1, and 0 where there is nothing to divide by. `labels` holds every label seen, gold
-        or predicted, in alphabetical order; `support` is the number of its gold spans.
-        """
-        labels = {
-            label: {
-                **_scores(self.correct[label], self.predicted[label], self.gold[label]),
-                "support": self.gold[label],
-            }
-            for label in sorted(self.gold.keys() | self.predicted.keys())
-        }
-        overall = _scores(self.correct.total(), self.predicted.total(), self.gold.total())
-        return {**overall, "labels": labels}
-
-
 class SpanScore(evaluate.Metric):
     """Span precision, recall and F1 of predicted tags, and their accuracy, as an `evaluate` metric without a network.
 
@@ -83,9 +38,7 @@ class SpanScore(evaluate.Metric):
     >>> metric.compute(predictions=[["B-LOC", "O"]], references=[["B-LOC", "B-PER"]], scheme="IOB2")["recall"]
     0.5
 
-    Tags are read as conlleval reads them: any sequence of tags with known prefixes has spans, whether or not its
-    scheme allows it. With `scheme="plain"` (parts of speech) every word is a span, so precision, recall and F1 are
-    all equal to the accuracy. Accuracy is the share of words whose tag is right, prefix included.
+    Tags are read, and counted, by `score_tags`, which needs neither `evaluate` nor a cache.
 
     Raises:
         ValueError: predictions and references differ in the number of sentences, or of tags in a sentence.
@@ -104,26 +57,4 @@ class SpanScore(evaluate.Metric):
     def _compute(
         self, predictions: Sequence[Sequence[str]], references: Sequence[Sequence[str]], scheme: str = "IOB2"
     ) -> dict[str, Any]:
-        counts = SpanCounts()
-        right = words = 0
-        for number, (found, expected) in enumerate(zip(predictions, references, strict=True), 1):
-            if len(found) != len(expected):
-                raise ValueError(f"sentence {number} has {len(expected)} gold tags, but {len(found)} predicted ones")
-            counts.add(tags_to_spans(expected, scheme), tags_to_spans(found, scheme))
-            right += sum(map(str.__eq__, expected, found))
-            words += len(expected)
-        scores = counts.result()
-        labels = scores.pop("labels")
-        return {**scores, "accuracy": _ratio(right, words), "labels": labels}
-
-
-def _scores(correct: int, predicted: int, gold: int) -> dict[str, float]:
-    return {
-        "precision": _ratio(correct, predicted),
-        "recall": _ratio(correct, gold),
-        "f1": _ratio(2 * correct, predicted + gold),
-    }
-
-
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+        return score_tags(predictions, references, scheme)

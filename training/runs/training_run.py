@@ -159,6 +159,7 @@ class TrainingRun:
             best_epoch=next((entry["epoch"] for entry in trainer.state.log_history if entry["step"] == best), None),
             versions=package_versions(),
             machine=machine_facts(trainer.args.device),
+            emissions=trainer.emissions,
             course=course(trainer.state.log_history),
         )
 

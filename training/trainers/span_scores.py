@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import EvalPrediction
 
-from tagsmith.training.evaluation.span_metric import SpanScore
+from tagsmith.training.evaluation.span_counts import score_tags
 
 Scores = Callable[..., dict[str, float]]
 
@@ -25,7 +25,6 @@ def span_scores(tags: list[str], scheme: str) -> Scores:
         scheme: "BIOES", "BILOU", "IOB1", "IOB2" or "plain".
     """
     names = np.array(tags, dtype=object)
-    metric = SpanScore(keep_in_memory=True)
     pending: list[tuple[list[str], list[str]]] = []
 
     def compute(prediction: EvalPrediction, compute_result: bool = True) -> dict[str, float]:
@@ -39,7 +38,7 @@ def span_scores(tags: list[str], scheme: str) -> Scores:
             return {}
         predictions, references = [pair[0] for pair in pending], [pair[1] for pair in pending]
         pending.clear()
-        scores = metric.compute(predictions=predictions, references=references, scheme=scheme)
+        scores = score_tags(predictions, references, scheme)
         return {name: scores[name] for name in ("precision", "recall", "f1", "accuracy")}
 
     return compute

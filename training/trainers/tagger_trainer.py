@@ -25,8 +25,9 @@ from transformers.utils import CONFIG_NAME, PushInProgress
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.length_sampler import LengthGroupedSampler
-from tagsmith.training.cards.model_card import write_card
+from tagsmith.training.cards.model_card import emissions_said, write_card
 from tagsmith.training.cards.publish import LEFT_BY_TRAINERS, left_by_trainers, revoke_advice, stage_tagger
+from tagsmith.training.cards.run_facts import machine_facts
 from tagsmith.training.machine.whole_files import staged_files, write_whole
 from tagsmith.training.tagging.tagger_files import check_tagger_files
 from tagsmith.training.trainers.checkpoints import (
@@ -37,6 +38,7 @@ from tagsmith.training.trainers.checkpoints import (
     raw_weights,
     staged_checkpoint,
 )
+from tagsmith.training.trainers.emissions import EmissionsCallback
 from tagsmith.training.trainers.span_scores import Scores, span_scores
 from tagsmith.training.trainers.trainer_arguments import check_arguments, check_smoothing, given_arguments
 from tagsmith.training.trainers.weight_average import WeightAverage
@@ -95,6 +97,13 @@ class TaggerTrainer(Trainer):
             self.compute_metrics = self._own_metrics = self._default_metrics()
             self._check_best_metric()
         self.add_callback(_AverageCallback(self))
+        self._emissions = EmissionsCallback()
+        self.add_callback(self._emissions)
+
+    @property
+    def emissions(self) -> float | None:
+        """Grams of CO2 equivalent that the last training emitted, where codecarbon is installed and measured them."""
+        return self._emissions.grams
 
     def _default_collator(self) -> Any:
         tokenizer = self.processing_class
@@ -263,10 +272,11 @@ class TaggerTrainer(Trainer):
             license=license,
             languages=_listed(language),
             datasets=_listed(dataset),
+            tags=_listed(tags),
         )
-        if tags:
+        if self.emissions is not None:
             card = ModelCard.load(path)
-            card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *_listed(tags)]))
+            card.data["co2_eq_emissions"] = emissions_said(self.emissions, machine_facts(self.args.device))
             write_whole(path, str(card))
 
     def init_hf_repo(self, token: str | None = None, **kwargs: Any) -> None:

@@ -22,14 +22,16 @@ from tagsmith.training.data.reading_options import ReadingOptions
 Row = dict[str, Any]
 
 ALPHABET = "abAB .,\n-\u00e9\u05d0\u4e2d\U0001f642"
+# Marks of the formats themselves, and what some readers take for the end of a line.
+MARKS = "\t\"'#\\<&|;:_[]{}%\u2028\x85\r\x0b\xa0\u200d"
 
 
 @st.composite
-def texts(draw: st.DrawFn) -> list[Row]:
+def texts(draw: st.DrawFn, alphabet: str = ALPHABET) -> list[Row]:
     """Rows of text and spans as JSON lines have them; no line end at an end of a span or text."""
     rows = []
     for _ in range(draw(st.integers(1, 4))):
-        text = draw(st.text(alphabet=ALPHABET, min_size=1, max_size=25)).strip("\n") or "x"
+        text = draw(st.text(alphabet=alphabet, min_size=1, max_size=25)).strip("\n") or "x"
         cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
         spans = [
             {"start": start, "end": end, "label": draw(st.sampled_from(["PER", "LOC"])), "score": draw(SCORES)}
@@ -61,13 +63,13 @@ def as_corrected(path: Path, target: str) -> None:
             task["annotations"] = [{"result": task.pop("predictions")[0]["result"], "was_cancelled": False}]
         path.write_text(json.dumps(tasks), encoding="utf-8")
     elif target == "prodigy":
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
         write(path, [{**row, "answer": "accept", "_task_hash": 1} for row in rows])
 
 
 @pytest.mark.parametrize("target", [name for name in TARGETS if name != "columns"])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=texts())
+@given(rows=st.one_of(texts(), texts(ALPHABET + MARKS)))
 def test_there_and_back(target: str, rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("round")
     source = write(folder / "in.jsonl", rows)
@@ -82,6 +84,44 @@ def test_there_and_back(target: str, rows: list[Row], tmp_path_factory: pytest.T
     again = folder / "again.jsonl"
     convert_file(output, again, "jsonl", ReadingOptions(inside_words=True))
     assert contents(again) == expected
+
+
+WORDS = st.text(
+    alphabet=(ALPHABET + MARKS).translate(dict.fromkeys(map(ord, " \n\t\u2028\x85\r\x0b\xa0"))), min_size=1
+)
+TAGS = ["O", "B-PER", "B-LOC", "B-a b"]
+
+
+@st.composite
+def sentences(draw: st.DrawFn) -> list[Row]:
+    """Rows of words and tags, of documents, as JSON lines have them."""
+    rows, document = [], 0
+    for _ in range(draw(st.integers(1, 5))):
+        words = draw(st.lists(WORDS.filter(lambda word: word.isprintable()), min_size=1, max_size=5))
+        tags: list[str] = []
+        for _word in words:
+            inside = [f"I-{tags[-1][2:]}"] if tags and tags[-1] != "O" else []
+            tags.append(draw(st.sampled_from([*TAGS, *inside])))
+        document += draw(st.integers(0, 1))
+        rows.append({"document": document, "tokens": words, "tags": tags})
+    return rows
+
+
+@pytest.mark.parametrize("target", ["columns", "jsonl"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=sentences())
+def test_words_there_and_back(target: str, rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Words, their spans and documents."""
+    folder = tmp_path_factory.mktemp("round")
+    rows.append({"document": rows[-1]["document"], "tokens": ["Tessa", "left"], "tags": ["B-PER", "O"]})
+    source, output = write(folder / "in.jsonl", rows), folder / {"columns": "out.conll", "jsonl": "out.jsonl"}[target]
+    result = convert_file(source, output, target)
+    assert not result.notes
+    read = [[(s.tokens, s.tags) for s in open_sentences(path, ReadingOptions())] for path in (source, output)]
+    assert read[0] == read[1] == [(row["tokens"], row["tags"]) for row in rows]
+    documents = [[s.document for s in open_sentences(path, ReadingOptions())] for path in (source, output)]
+    starts = [[place for place, pair in enumerate(pairwise(own)) if pair[0] != pair[1]] for own in documents]
+    assert starts[0] == starts[1]
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, IterableDataset
 from datasets.fingerprint import Hasher
 
 from tagsmith.tokenization.input_error import InputError
@@ -106,7 +106,7 @@ def encode_corpus(
     """Every split as `input_ids`, `character_ids`, `labels` (and `gazetteer_features`) and `length`, memory-mapped.
 
     Args:
-        corpus: splits of corpus rows.
+        corpus: splits of corpus rows; one that is a stream stays one, and what it alters is not counted.
         tokenizer: gives the ids.
         tags: in the order of their ids.
         scheme: of the tags.
@@ -138,6 +138,11 @@ def encode_corpus(
     encoded, altered = DatasetDict(), {}
     with private_cache():
         for name, split in corpus.items():
+            if isinstance(split, IterableDataset):
+                own = [*Altered._fields, *(split.column_names or next(iter(split), {}))]
+                rows = split.map(encode).filter(lambda length: length > 0, input_columns="length")
+                encoded[name] = rows.remove_columns(own)
+                continue
             fingerprint = Hasher.hash([split._fingerprint, "encode_corpus", 1, options])
             # Not from the cache: nothing in the fingerprint tells whether the code that encodes has changed.
             rows = split.map(

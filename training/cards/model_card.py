@@ -182,7 +182,7 @@ def _card_data(metadata: Mapping[str, Any], name: str, config: Any, results: Res
     return data
 
 
-def emissions_said(grams: float, results: Mapping[str, Any]) -> dict[str, Any]:
+def emissions_said(grams: float, machine: Mapping[str, Any]) -> dict[str, Any]:
     """Grams of CO2 equivalent of a run, as the Hub has them in a card's metadata."""
     hardware = machine.get("gpu") or machine.get("processor")
     return {"emissions": grams, "source": "codecarbon", **({"hardware_used": hardware} if hardware else {})}

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 import transformers
+from datasets import IterableDataset
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
@@ -56,6 +57,8 @@ def data_facts(corpora: Mapping[Any, Corpus]) -> dict[str, dict[str, Any]]:
 def split_facts(corpus: Corpus, split: str, path: str = "") -> dict[str, Any]:
     """The file's name, and how many documents, sentences, words and spans there are; what is unknown is left out."""
     rows, plain = corpus[split], corpus.is_plain(split)
+    if isinstance(rows, IterableDataset):  # its sizes would take another reading of all
+        return {"file": base_name(path)} if path else {}
     counts: Counter[str] = Counter()
     documents: set[int] = set()
     for table in rows.select_columns(["document", "tokens", "spans"]).with_format("arrow").iter(batch_size=1000):

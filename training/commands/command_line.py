@@ -111,6 +111,14 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A change to the recipe, like model.hidden_size=200; repeatable.")
     ] = None,
+    streaming: Annotated[
+        bool,
+        typer.Option(
+            "--streaming",
+            help="Read the training data as it is wanted, for a corpus that does not fit on the disk; "
+            "needs training.max_steps.",
+        ),
+    ] = False,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder.")] = False,
     overwrite_output_dir: OverwriteOutputDir = False,
     tag_column: Annotated[
@@ -142,8 +150,8 @@ def train(
     family.check_names.load()(chosen, list(named))
     columns = _columns(tag_column or [], named)
     chosen_columns = {name: replace(reading, tag_column=columns[name]) for name in named}
-    corpora = load_corpora({name: (files, chosen_columns[name]) for name, files in named.items()})
-    for name, corpus in corpora.items():
+    corpora = load_corpora({name: (files, chosen_columns[name]) for name, files in named.items()}, streaming=streaming)
+    for name, corpus in ({} if streaming else corpora).items():  # a stream has no report, and is not compared
         report_reading(corpus, name)
         report_shared(corpus, chosen_columns[name], name)
     say(str(tuned), style="dim")

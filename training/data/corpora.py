@@ -112,13 +112,19 @@ def load_corpus(
     return corpus
 
 
-def load_corpora(files: Mapping[_Key, tuple[Any, ReadingOptions]]) -> dict[_Key, Any]:
+def load_corpora(files: Mapping[_Key, tuple[Any, ReadingOptions]], *, streaming: bool = False) -> dict[_Key, Any]:
     """Load several corpora, each with its options; a label to be mapped may occur in any of them.
+
+    Args:
+        files: as `load_corpus` takes them, and how they are read.
+        streaming: as of `load_corpus`.
 
     Raises:
         InputError: as `load_corpus` does.
     """
-    corpora = {name: _load(own, options, False, None, None) for name, (own, options) in files.items()}
+    corpora = {name: _load(own, options, streaming, None, None) for name, (own, options) in files.items()}
+    if streaming:
+        return corpora
     check_map(report for corpus in corpora.values() for report in corpus.reports.values())
     return corpora
 
@@ -191,9 +197,23 @@ def with_dev(splits: Any) -> Any:
 
 
 def by_name(corpora: DatasetDict | Mapping[str, DatasetDict]) -> dict[str, Corpus]:
-    """Corpora by their names, with dev data called "dev"; a single corpus has the empty name."""
-    named = {"": corpora} if isinstance(corpora, DatasetDict) else corpora
-    return {name: Corpus.of(with_dev(splits)) for name, splits in named.items()}
+    """Corpora by their names, with dev data called "dev"; a single corpus has the empty name.
+
+    Of a corpus that is streamed the training data stay a stream; its other data are read.
+    """
+    named = {"": corpora} if isinstance(corpora, DatasetDict | IterableDatasetDict) else corpora
+    return {name: _held(with_dev(splits)) for name, splits in named.items()}
+
+
+def _held(splits: Any) -> Corpus:
+    if not isinstance(splits, IterableDatasetDict):
+        return Corpus.of(splits)
+    kind = splits.kind() if isinstance(splits, StreamedCorpus) else None
+    read = {
+        split: rows if split == "train" else Dataset.from_list(list(rows), features=rows.features)
+        for split, rows in splits.items()
+    }
+    return Corpus(read, kind=kind)
 
 
 def _data_files(path: str | Path, options: ReadingOptions) -> DataFilesList:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from datasets import DatasetDict
+from datasets import DatasetDict, IterableDataset
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
 from torch import Tensor
@@ -85,6 +85,9 @@ def _train(
         fix = "Leave training.train_sampling_strategy out."
         raise InputError("windows are always drawn at random, and training.train_sampling_strategy is set", fix=fix)
     given = by_name(corpora)
+    if any(isinstance(corpus["train"], IterableDataset) for corpus in given.values()):
+        fix = "Leave out --streaming (streaming=True)."
+        raise InputError("a byte-to-span tagger is trained on windows at random places of its texts", fix=fix)
     dev = {name: corpus["dev"] for name, corpus in given.items() if "dev" in corpus}
     defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
     run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console, callbacks)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import DatasetDict, concatenate_datasets
+from datasets import DatasetDict, IterableDataset, concatenate_datasets
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
 from transformers import TrainerCallback
@@ -33,6 +33,7 @@ from tagsmith.training.runs.vocabularies import Corpora, Vocabularies, build_voc
 from tagsmith.training.trainers.joint_trainer import JointTaggerTrainer
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
 
+_BUFFER = 10_000  # sentences of a stream that are shuffled together
 # Training arguments where the recipe leaves them open. Buffers do not change while training: processes need not send
 # the vectors of words that are not trained to each other at every step.
 DEFAULTS = {
@@ -62,7 +63,8 @@ def train_tagger(
         recipe: the run's choices. With `sharing` in its `model` the tagger has heads, by the corpora's names.
         corpora: one corpus, or several by name: "train" of each and, for scores and for choosing the best checkpoint,
             "dev" (or one of the names that `load_corpus` takes for it). A tagger without heads is trained on all of
-            them together, and scored on each.
+            them together, and scored on each. One that is streamed is read several times for its labels and words,
+            then as it is wanted, for the recipe's `training.max_steps`.
         output_dir: the folder, made where it is missing.
         resume: go on from the last checkpoint in the folder, if there is one.
         overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
@@ -99,7 +101,9 @@ def _train(
         raise InputError(
             "some heads have dev data, and some have none", fix="Give --dev for all of them, or for none."
         )
-    run = TrainingRun(recipe, DEFAULTS, any(has_dev), output_dir, resume, console, callbacks)
+    streamed = any(isinstance(corpus["train"], IterableDataset) for corpus in given.values())
+    defaults = {**DEFAULTS, **(_of_a_stream(recipe, given) if streamed else {})}
+    run = TrainingRun(recipe, defaults, any(has_dev), output_dir, resume, console, callbacks)
     earlier = EarlierTagger(recipe.start_from) if recipe.start_from is not None else None
     if earlier is not None:
         recipe = earlier.shaped(recipe)
@@ -121,12 +125,13 @@ def _train(
         else TaggerTrainer,
         vocabularies.recipe,
         model,
-        train_dataset=data["train"] if joint else data["train"][None],
+        train_dataset=_shuffled(data["train"] if joint else data["train"][None], run.arguments.seed),
         eval_dataset=data["dev"] or None if joint else data["dev"].get(None),
         data_collator=TaggerCollator(vocabularies.tokenizer),
         processing_class=vocabularies.tokenizer,
     )
-    results.train_sentences = sum(map(len, data["train"].values()))
+    if not streamed:
+        results.train_sentences = sum(map(len, data["train"].values()))
     results.data = data_facts(given)
     if data["dev"]:
         pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=vocabularies.tokenizer, task="span-tagging")
@@ -136,6 +141,11 @@ def _train(
         results.dev = score_corpora(pipeline, dev)
         results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
     return run.finish(results)
+
+
+def _shuffled(rows: Any, seed: int) -> Any:
+    """A stream in another order, as far as a buffer goes; other data as they are, which the trainer shuffles."""
+    return rows.shuffle(seed=seed, buffer_size=_BUFFER) if isinstance(rows, IterableDataset) else rows
 
 
 def check_heads(recipe: Recipe, names: Collection[str]) -> None:
@@ -186,12 +196,32 @@ def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> d
                     "widened to whole words, or left out where those belong to another span",
                     style="yellow",
                 )
+            if split not in altered:  # a stream
+                continue
             if empty := len(corpus[split]) - len(rows[split]):
                 console.print(f"{said(name)}{split}: {empty:,} sentences without words were left out", style="yellow")
             if not len(rows[split]):
                 raise InputError(f"{said(name)}the {split} data has no words")
         encoded[name] = rows
     return encoded
+
+
+def _of_a_stream(recipe: Recipe, corpora: Mapping[str, Corpus]) -> dict[str, Any]:
+    """Training arguments for data of which nobody knows the length, and that come in their own order.
+
+    Raises:
+        InputError: a recipe that counts sentences or epochs; several corpora.
+    """
+    if len(corpora) > 1 or recipe.model.get("sharing") is not None:
+        raise InputError("several corpora are streamed", fix="Stream one, for a tagger without heads.")
+    if recipe.training.get("max_steps", 0) < 1:
+        raise InputError("a stream has no epochs to count", fix="Say for how long: --set training.max_steps=20000.")
+    if recipe.labelling_rate != 1:
+        raise InputError("labelling_rate draws sentences, and a stream is not known beforehand", fix="Leave it out.")
+    for name in ("epoch_decay", "halving_from"):
+        if getattr(recipe, name):
+            raise InputError(f"{name} counts epochs, and a stream has none", fix=f"Pass --set {name}=0.")
+    return {"train_sampling_strategy": "random"}
 
 
 def _sample(recipe: Recipe, corpora: Mapping[str, Corpus], seed: int) -> dict[str, Corpus]:
@@ -203,9 +233,12 @@ def _sample(recipe: Recipe, corpora: Mapping[str, Corpus], seed: int) -> dict[st
         own = rate.get(name, 1.0) if isinstance(rate, dict) else rate
         if not isinstance(own, int | float) or not 0 < own <= 1:
             raise InputError(f"{said(name)}labelling_rate is {own}, and must be above 0 and at most 1")
+        if own == 1:
+            sampled[name] = corpus
+            continue
         rows = corpus["train"]
         chosen = np.random.default_rng(seed).permutation(len(rows))[: max(round(own * len(rows)), 1)]
-        sampled[name] = corpus if own == 1 else corpus.replaced("train", rows.select(sorted(chosen.tolist())))
+        sampled[name] = corpus.replaced("train", rows.select(sorted(chosen.tolist())))
     return sampled
 
 
@@ -269,7 +302,9 @@ def _say_sizes(
     more = f" and {extra:,} with vectors that are not trained" if extra else ""
     sizes = f"{words:,} words{more}, {model.num_parameters():,} parameters, {megabytes:.1f} MB"
     for name, rows in encoded.items():
-        line = f"{said(name)}{len(rows['train']):,} training sentences, {len(vocabularies.heads[name].tags)} tags"
+        streamed = isinstance(rows["train"], IterableDataset)
+        count = "a stream of" if streamed else f"{len(rows['train']):,}"
+        line = f"{said(name)}{count} training sentences, {len(vocabularies.heads[name].tags)} tags"
         console.print(line if name else f"{line}, {sizes}", highlight=False)
     if None not in encoded:
         console.print(sizes, highlight=False)

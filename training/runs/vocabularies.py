@@ -129,7 +129,7 @@ def _check_languages(recipe: Recipe, heads: Mapping[str | None, HeadShape]) -> N
 def _head(recipe: Recipe, name: str | None, corpus: Corpus, language: str | None) -> HeadShape:
     """The tags that a corpus calls for."""
     train = corpus["train"]
-    if not len(train):
+    if next(iter(train), None) is None:  # of a stream nobody knows how many there are
         raise InputError(f"{said(name)}the training data has no sentences")
     known = set(label_names(train))
     if not known:

@@ -11,13 +11,13 @@ from transformers import PreTrainedConfig
 
 from .byte_tags import byte_tags
 from .ngram_embedding import check_ngrams
-from .remote_code import known_fields, save_with_code
+from .remote_code import Pushed, known_fields, save_with_code
 
 GO_ID, DROP_ID, PAD_ID, FIRST_START = 256, 257, 258, 259
 
 
 @strict
-class ByteToSpanConfig(PreTrainedConfig):
+class ByteToSpanConfig(Pushed, PreTrainedConfig):
     """Every choice that makes one byte-to-span model differ from another (Gillick et al. 2015, and options beside it).
 
     The defaults are the paper's shape. One table of ids serves input and output, since an emitted symbol is the next

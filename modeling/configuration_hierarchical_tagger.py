@@ -12,7 +12,7 @@ from torch import nn
 from transformers import PreTrainedConfig
 
 from .ngram_embedding import check_ngrams
-from .remote_code import known_fields, save_with_code
+from .remote_code import Pushed, known_fields, save_with_code
 
 _NAME = re.compile(r"[\w-]+")  # of a head or a language
 
@@ -36,7 +36,7 @@ class HeadShape(NamedTuple):
 
 
 @strict
-class HierarchicalTaggerConfig(PreTrainedConfig):
+class HierarchicalTaggerConfig(Pushed, PreTrainedConfig):
     """Every choice that makes one hierarchical tagger differ from another (Yang et al. 2016, and options beside it).
 
     The defaults are the paper's shape. Labels are the tags themselves ("O", "B-LOC", ...), in `id2label`; where the

@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from transformers import Pipeline
 
 from .int8 import quantize
-from .remote_code import PushesOwnCard, check_model_files, push_choices, staged_files
+from .remote_code import Pushed, check_model_files, push_choices, staged_files
 from .tag_grammar import written_tags
 from .word_cache import WordCache
 
@@ -73,7 +73,7 @@ class _Sentence:
         return {"entity": tag, "score": score, "index": self.first + place, **dict(list(whole.items())[2:])}
 
 
-class SpanTaggingPipeline(PushesOwnCard, Pipeline):
+class SpanTaggingPipeline(Pushed, Pipeline):
     """Finds the spans of a text.
 
     Call it with a text, a list of texts, or an iterator or generator of texts (then it gives a generator, and holds

@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from huggingface_hub import HfApi
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import (
     CONFIG_NAME,
@@ -60,38 +59,25 @@ def save_with_code(
         config.push_to_hub(**hub)
 
 
-# What writes a tagger's card into a folder, by the name of its repository; None where tagsmith is not installed, or
-# has not registered its models.
-write_card: Callable[..., Any] | None = None
-_AUTOMATIC = "transformers model that has been pushed on the Hub"  # in the card that transformers makes up
+# What sends a folder to the Hub, with a tagger's card and without what says where this machine has its files; None
+# where tagsmith is not installed, or has not registered its models.
+push_folder: Callable[..., Any] | None = None
 
 
-class PushesOwnCard:
-    """For what is pushed: the repository gets a tagger's card where transformers would make one up."""
+class Pushed:
+    """What is pushed as a tagger is: in one commit, with its own card, and nothing of this machine in it."""
 
     def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
         """As in transformers; a card that is there already stays."""
-        commit = super().push_to_hub(repo_id, **kwargs)  # type: ignore[misc]
-        if write_card is None:
-            return commit
-        place = {"token": kwargs.get("token"), "revision": commit.pr_revision or kwargs.get("revision")}
-        repo_id, api = commit.repo_url.repo_id, HfApi(library_name="tagsmith")
-        card = Path(api.hf_hub_download(repo_id, "README.md", **place))
-        if _AUTOMATIC not in card.read_text(encoding="utf-8"):
-            return commit
+        if push_folder is None:
+            return super().push_to_hub(repo_id, **kwargs)  # type: ignore[misc]
+        sizes = {name: kwargs.pop(name) for name in ("max_shard_size",) if name in kwargs}
         with TemporaryDirectory() as folder:
-            self.save_pretrained(folder)  # type: ignore[attr-defined]
-            written = write_card(folder, name=repo_id, tags=kwargs.get("tags") or ())
-            return api.upload_file(
-                path_or_fileobj=written,
-                path_in_repo="README.md",
-                repo_id=repo_id,
-                commit_message="Write the tagger's card",
-                **place,
-            )
+            self.save_pretrained(folder, **sizes)  # type: ignore[attr-defined]
+            return push_folder(Path(folder), repo_id, **kwargs)
 
 
-class SavedModel(PushesOwnCard, PreTrainedModel):
+class SavedModel(Pushed, PreTrainedModel):
     """A model whose folder is written whole: a kill or a full disk leaves what was there, or a part that says so."""
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:

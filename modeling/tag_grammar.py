@@ -70,7 +70,7 @@ def written_tags(length: int, label: str, scheme: str) -> list[str]:
     """The tags of a span of so many words, by itself."""
     if scheme == "plain":
         return [label] * length
-    first, inner, last, single = GRAMMARS[scheme].shapes[0]
+    first, inner, last, single = tuple(GRAMMARS[scheme].spellings[0].prefixes)
     prefixes = single if length == 1 else first + inner * (length - 2) + last
     return [f"{prefix}-{label}" for prefix in prefixes]
 

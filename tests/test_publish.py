@@ -39,6 +39,7 @@ MODEL_CODE = {
     "crf.py",
     "dropout.py",
     "forked.py",
+    "fused_lstm.py",
     "int8.py",
     "label_smoothing.py",
     "linear_recurrence.py",
@@ -344,7 +345,7 @@ class TestTransformers:
         tiny_tokenizer: HierarchicalTaggerTokenizer,
     ) -> None:
         tiny_model.config.push_to_hub(ID)
-        assert pushed(hub) == {"README.md", "config.json"} | MODEL_CODE
+        assert pushed(hub) == {"config.json"} | MODEL_CODE
         tiny_model.push_to_hub(ID)
         check_card(hub)
         tiny_tokenizer.push_to_hub(ID)
@@ -495,6 +496,26 @@ class TestSecrets:
             kept = json.loads(hub.repositories[ID].tree()["config.json"])["id2label"]
             assert kept == json.loads((own / "config.json").read_text())["id2label"]
             assert load_tagger(ID)(TEXT) == load_tagger(str(own))(TEXT)
+
+    @pytest.mark.parametrize("part", ["model", "config", "tokenizer", "pipeline"])
+    @pytest.mark.parametrize("family", ["words", "bytes"])
+    def test_nor_are_they_by_other_ways(
+        self, hub: LoopbackHub, folder: Path, byte_folder: Path, part: str, family: str
+    ) -> None:
+        pipe = load_tagger(str(folder if family == "words" else byte_folder))
+        note = {"data": f"{folder}/private/train.conll", "api_key": "hunter22", "note": "with hf_abcdefghijk"}
+        pipe.model.config.note = note
+        pipe.tokenizer.init_kwargs["note"] = note
+        pushed_by = {"model": pipe.model, "config": pipe.model.config, "tokenizer": pipe.tokenizer, "pipeline": pipe}
+        pushed_by[part].push_to_hub(ID)
+        assert pipe.model.config.note == note
+        tree = hub.repositories[ID].tree()
+        assert ("README.md" in tree) == (part in ("model", "pipeline"))
+        for name, data in tree.items():
+            for secret in ("hunter22", "hf_abcdefghijk", str(folder), str(Path.home()) + "/"):
+                assert secret.encode() not in data, name
+        kept = json.loads(tree.get("config.json") or tree["tokenizer_config.json"])
+        assert kept["note"]["data"] == "train.conll"
 
     def test_a_persons_own_text_is_not_rewritten(self, hub: LoopbackHub, folder: Path, capsys: Any) -> None:
         text = (

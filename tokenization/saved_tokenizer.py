@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,8 +16,22 @@ _HUB_CHOICES = ("repo_id", "commit_message", "private", "token", "revision", "cr
 _CLASSES = ("HierarchicalTaggerTokenizer", "ByteToSpanTokenizer")
 
 
+# What sends a folder to the Hub without what says where this machine has its files; None where tagsmith is not
+# installed, or has not registered its models.
+push_folder: Callable[..., Any] | None = None
+
+
 class SavedTokenizer(PreTrainedTokenizer):
     """A tokenizer that, saved in a folder, overwrites no file of a person's own there."""
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
+        """As in transformers, but paths and secrets that were put into the configuration are not sent."""
+        kwargs.pop("max_shard_size", None)
+        if push_folder is None:
+            return super().push_to_hub(repo_id, **kwargs)
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push_folder(Path(folder), repo_id, **kwargs)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> tuple[str, ...]:
         """Save the tokenizer's files, and its code with them; each is written whole, or stays as it was.

@@ -120,9 +120,9 @@ def register() -> None:
         raise RuntimeError(message) from error
 
 
-def _write_card(folder: Any, **options: Any) -> Any:
-    """As `write_card`, which is imported when it is wanted."""
-    return Part("training.cards.model_card:write_card").load()(folder, whole=False, **options)
+def _push_folder(folder: Any, repo_id: str, **options: Any) -> Any:
+    """As `push_folder`, which is imported when it is wanted."""
+    return Part("training.cards.publish:push_folder").load()(folder, repo_id, **options)
 
 
 def _register() -> None:
@@ -145,7 +145,8 @@ def _register() -> None:
         if family.generates:
             AutoModelForSeq2SeqLM.register(config, tagger, exist_ok=True)
         AutoTokenizer.register(config, family.tokenizer.load(), exist_ok=True)
-    Part("modeling.remote_code").load().write_card = _write_card
+    Part("modeling.remote_code").load().push_folder = _push_folder
+    Part("tokenization.saved_tokenizer").load().push_folder = _push_folder
     others = PIPELINE_REGISTRY.to_dict()
     by_family = Part("modeling.pipeline_token_classification:TokenClassificationByFamily").load()
     others[TOKEN_TASK] = {**others[TOKEN_TASK], "impl": by_family}  # other models' pipelines stay what they are

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -31,6 +31,7 @@ from tagsmith.training.tagging.load_tagger import load_tagger
 # What is published as it lies in the folder, with the pictures that results.json names; configurations, code and
 # vocabulary are written again.
 _WEIGHTS = "model.safetensors"
+_MADE_UP = "transformers model that has been pushed on the Hub"  # a sentence of transformers' own cards
 _COPIED = ("generation_config.json",)
 # Of these, values are the names of labels, code and tokens, which loading needs.
 _KEPT_KEYS = ("id2label", "label2id", "labels", "heads", "auto_map", "custom_pipelines", "added_tokens_decoder")
@@ -123,6 +124,60 @@ def publish_tagger(
             reason = " ".join(str(error).split())
             raise hub_error(error, repo_id) or InputError(f"the push failed: {reason}", path=repo_id) from error
     return publication
+
+
+def push_folder(
+    folder: Path,
+    repo_id: str,
+    *,
+    commit_message: str | None = None,
+    commit_description: str | None = None,
+    private: bool | None = None,
+    token: bool | str | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+    tags: Sequence[str] | None = None,
+) -> CommitInfo:
+    """Send a folder that `save_pretrained` of a part of a tagger has written, as `push_to_hub` of that part does it.
+
+    Its JSON files are cleaned of paths and secrets. With a model goes the tagger's card, unless the repository has a
+    card that is not transformers' own making.
+
+    Args:
+        folder: of the files; the cleaned ones and the card are written into it.
+        repo_id: of the repository, made where it is missing.
+        commit_message: of the one commit.
+        commit_description: of the same.
+        private: make a new repository private.
+        token: for the Hub; by default that of `hf auth login`.
+        revision: a branch, made where it is missing.
+        create_pr: open a pull request instead.
+        tags: more tags of a new card.
+    """
+    api = HfApi(library_name="tagsmith", library_version=tagsmith.__version__, token=token)
+    repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+    if revision is not None and not revision.startswith("refs/pr"):
+        api.create_branch(repo_id, branch=revision, exist_ok=True)
+    for path in folder.glob("*config.json"):
+        _write_json(path, public(read_json(path), [], _KEPT_KEYS))
+    if any(folder.glob("*.safetensors")) and not _has_card(api, repo_id, revision):
+        write_card(folder, name=repo_id, tags=tags or (), whole=False)
+    return api.upload_folder(
+        repo_id=repo_id,
+        folder_path=folder,
+        commit_message=commit_message or "Upload tagger",
+        commit_description=commit_description,
+        revision=revision,
+        create_pr=create_pr,
+    )
+
+
+def _has_card(api: HfApi, repo_id: str, revision: str | None) -> bool:
+    """Whether a repository has a card that transformers has not made up."""
+    if not api.file_exists(repo_id, "README.md", revision=revision):
+        return False
+    card = Path(api.hf_hub_download(repo_id, "README.md", revision=revision))
+    return _MADE_UP not in card.read_text(encoding="utf-8", errors="replace")
 
 
 def stage_tagger(folder: Path, staged: Path, repo_id: str, keep_readme: bool = False) -> list[str]:

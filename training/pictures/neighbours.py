@@ -36,7 +36,7 @@ def neighbour_shares(places: np.ndarray, vectors: np.ndarray, kinds: Sequence[st
     numbers = np.unique(np.asarray(kinds), return_inverse=True)[1]
     total = len(numbers)
     pairs = sum(size * (size - 1) for size in Counter(numbers.tolist()).values())
-    return NeighbourShares(*(_share(points, numbers) for points in (places, vectors)), pairs / (total * (total - 1)))
+    return NeighbourShares(_share(places, numbers), _share(vectors, numbers), pairs / (total * (total - 1)))
 
 
 def _share(points: np.ndarray, numbers: np.ndarray) -> float:

@@ -1,8 +1,11 @@
-"""LSTM layers by PyTorch's own operator, which on a CPU is one kernel of oneDNN for all steps of a direction.
+"""Recurrent layers by PyTorch's own operators, where these are faster than the loop over packed steps in `recurrent`.
 
-It takes sequences of one length. Sequences of about one length are padded to it; each direction then reads by itself,
-the backward one mirrored, so that padding comes last and changes nothing of what is kept. The results are those of the
-loop over packed steps in `recurrent`, up to rounding.
+The LSTM's is on a CPU one kernel of oneDNN for all steps of a direction. It takes sequences of one length. Sequences
+of about one length are padded to it; each direction then reads by itself, the backward one mirrored, so that padding
+comes last and changes nothing of what is kept.
+
+In tagging a few words at a time, what costs is each operation and not arithmetic: there the loop in C++ is taken,
+which reads packed steps. All results are those of the loop in `recurrent`, up to rounding.
 """
 
 from __future__ import annotations
@@ -16,7 +19,31 @@ from torch import Tensor
 if TYPE_CHECKING:
     from .recurrent import Packing
 
+_FEW = 512  # steps up to which the loop in C++ is faster
 _FILLED = 0.8  # share of steps that are no padding from which on the kernel is faster
+
+
+# Of the cells that PyTorch has too.
+_OPERATORS: dict[str, Any] = {"gru": torch.gru, "lstm": torch.lstm, "rnn": torch.rnn_tanh}
+
+
+def fits_small(cell: str, like: Tensor, packing: Packing) -> bool:
+    """Whether the loop in C++ is at hand for a batch, and faster; the arguments as `fits_fused` has them."""
+    plain = like.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
+    if torch.is_grad_enabled() or like.device.type != "cpu" or not plain or cell not in _OPERATORS:
+        return False
+    return bool(packing.sizes) and packing.sizes[0] == packing.shape[0] and len(packing.gather) <= _FEW
+
+
+def run_small(
+    cell: str, packed: Tensor, packing: Packing, weights: Sequence[Tensor], initial: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    """Read packed sequences of any lengths without gradients: as `run_fused`, and always with the last states."""
+    flat = [tensor.t().squeeze(1) for direction in zip(*weights, strict=True) for tensor in direction]
+    states = tuple(initial) if len(initial) > 1 else initial[0]
+    sizes = torch.tensor(packing.sizes)
+    outputs, *final = _OPERATORS[cell](packed, sizes, states, flat, True, 1, 0.0, False, len(weights[0]) == 2)
+    return outputs, final
 
 
 def fits_fused(like: Tensor, packing: Packing, ends: bool) -> bool:

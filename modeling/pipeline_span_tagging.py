@@ -28,6 +28,7 @@ from .word_cache import WordCache
 Entity = dict[str, Any]
 
 _WORDS = 30_000  # words of sentences whose distinct words are read together
+_FEW = 100  # words of sentences that are tagged without a cache
 _CHARACTERS = 4_000_000  # of texts that are held together; of a single one, any number
 ROWS = 'For rows of a data set, pass one column: KeyDataset(rows, "text"), or rows["text"].'
 _STRATEGIES = ("none", "simple", "first", "average", "max")
@@ -270,8 +271,14 @@ class SpanTaggingPipeline(Pushed, Pipeline):
     def _batches(
         self, parts: list[Any], batch_size: int, caches: dict[str | None, WordCache], head: str | None = None, **_: Any
     ) -> Iterator[dict[str, Any]]:
-        """Sentences, those of like length together, when their words are in the cache of each language."""
+        """Sentences, those of like length together, when their words are in the cache of each language.
+
+        A few by themselves go without: what a cache saves is less than it costs.
+        """
         parts.sort(key=lambda part: len(part.words))
+        if not caches and len(parts) <= batch_size and sum(len(part.words) for part in parts) <= _FEW:
+            yield {"sentences": parts, "caches": caches}
+            return
         for group in _groups(parts, batch_size):
             for language in dict.fromkeys(self.model.config.head(name).language for name in self._names(head)):
                 if language not in caches:
@@ -328,14 +335,17 @@ class SpanTaggingPipeline(Pushed, Pipeline):
             by_language[self.model.config.head(name).language].append(name)
         found: dict[str | None, tuple[Tensor, Tensor]] = {}
         for language, names in by_language.items():
-            cache: WordCache = input_tensors["caches"][language]
-            features = [{"input_ids": [cache.rows[word] for word in part.words]} for part in sentences]
-            if self.tokenizer.gazetteer is not None:
+            cache: WordCache | None = input_tensors["caches"].get(language)
+            if cache is None:
+                features = [self.tokenizer.encode_words(part.words, language) for part in sentences]
+            else:
+                features = [{"input_ids": [cache.rows[word] for word in part.words]} for part in sentences]
+            if self.tokenizer.gazetteer is not None and cache is not None:
                 for feature, part in zip(features, sentences, strict=True):
                     feature["gazetteer_features"] = self.tokenizer.gazetteer.match(part.words)
             arrays = self.tokenizer.pad_sentences(features)
             batch = {key: torch.from_numpy(value).to(self.device) for key, value in arrays.items()}
-            found.update(self.model.predict_heads(names, **batch, table=cache.table))
+            found.update(self.model.predict_heads(names, **batch, table=None if cache is None else cache.table))
         return {**input_tensors, "found": found}
 
     def postprocess(

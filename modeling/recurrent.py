@@ -22,7 +22,7 @@ from transformers import initialization as init
 
 from .dropout import Dropout
 from .forked import one_thread_when_forked
-from .fused_lstm import fits_fused, run_fused
+from .fused_lstm import fits_fused, fits_small, run_fused, run_small
 from .recurrent_cells import CELLS, Product
 
 
@@ -373,9 +373,12 @@ class RecurrentLayer(nn.Module):
             `(steps, directions * hidden_size)`, the forward half first, and the last states as `scan` gives them, if
             they are wanted.
         """
-        if table is None and self.fits_fused(packed, packing, ends):
+        if table is None and self.products is None:
             parameters = self.input_weight, self.recurrent_weight, self.input_bias, self.recurrent_bias
-            return run_fused(packed, packing, parameters, initial)
+            if fits_small(self.cell, packed, packing):
+                return run_small(self.cell, packed, packing, parameters, initial)
+            if self.fits_fused(packed, packing, ends):
+                return run_fused(packed, packing, parameters, initial)
         if self.products is not None and (initial[0].abs() > 1).any():
             raise ValueError("The initial hidden states go beyond 1, as none that these cells make do.")
         projected = project_steps(self, packed, packing, table)

@@ -1,4 +1,4 @@
-"""One kernel for all steps of an LSTM against the loop over packed steps."""
+"""PyTorch's own recurrent operators against the loop over packed steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tagsmith.modeling import recurrent
-from tagsmith.modeling.fused_lstm import fits_fused, run_fused
+from tagsmith.modeling.fused_lstm import fits_fused, fits_small, run_fused
 from tagsmith.modeling.int8 import quantize
 from tagsmith.modeling.recurrent import CELLS, Packing, RecurrentLayer, RecurrentStack
 
@@ -146,3 +146,33 @@ def test_what_stays_with_the_loop(calls: list[int], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     RecurrentStack("lstm", 4, 3, 1)(inputs, packing)
     assert not calls
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize("cell", sorted(CELLS))
+@pytest.mark.parametrize("lengths", [EQUAL, NEARLY, [9, 1, 4], [1], [3, 0, 5]])
+def test_few_steps_are_the_loop(
+    lengths: list[int], cell: str, directions: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    stack = RecurrentStack(cell, 4, 3, 2, directions).to(dtype).eval()
+    packing, inputs = packing_of(lengths), torch.randn(sum(lengths), 4, dtype=dtype)
+    initial = torch.randn(len(lengths), 2, CELLS[cell].states, 3 * directions, dtype=dtype)
+    fits = cell != "gru-reset-before" and 0 not in lengths
+    with torch.no_grad():
+        assert fits_small(cell, inputs, packing) is fits
+        found = stack(inputs, packing, initial)
+    assert not fits_small(cell, inputs, packing)  # with gradients
+    monkeypatch.setattr(RecurrentLayer, "fits_fused", lambda *_: False)
+    for few, plain in zip(found, stack(inputs, packing, initial), strict=True):
+        close(few, plain, dtype)
+
+
+def test_many_steps_are_not_few() -> None:
+    with torch.no_grad():
+        assert fits_small("lstm", torch.empty(0), packing_of([256, 256]))
+        assert not fits_small("lstm", torch.empty(0), packing_of([256, 257]))
+        assert not fits_small("lstm", torch.empty(0, dtype=torch.float16), packing_of([2]))
+        with torch.autocast("cpu", torch.bfloat16):
+            assert not fits_small("lstm", torch.empty(0), packing_of([2]))

@@ -22,6 +22,7 @@ FLOORS = [
     {"training/evaluation"},
     {"training/trainers", "training/pictures"},
     {"training/runs"},
+    {"training/doubts"},
     {"training/commands"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

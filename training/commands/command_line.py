@@ -35,6 +35,7 @@ from tagsmith.training.commands.command_options import (
     set_loudness,
 )
 from tagsmith.training.commands.convert_command import convert
+from tagsmith.training.commands.errors_command import errors
 from tagsmith.training.commands.evaluate_command import evaluate
 from tagsmith.training.commands.every_command import Quiet, Verbose, for_every_command
 from tagsmith.training.commands.plot_commands import plots
@@ -223,7 +224,7 @@ def demo(
     write_tagged(load_pipeline(str(output_dir), threads, device=device), iter([text]), "text")
 
 
-for command in (train, evaluate, tag, check, convert, agree, card, push, cache, recipes, demo):
+for command in (train, evaluate, errors, tag, check, convert, agree, card, push, cache, recipes, demo):
     kind = RedactCommand if command is tag else None
     app.command(cls=kind)(for_every_command(command))
 

@@ -214,25 +214,32 @@ def tagged_rows(
     pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, head: str | None, plain: bool
 ) -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
     """Each row with the spans found in it; raw and split rows go through the pipeline apart."""
+    for row, scored in scored_rows(pipeline, rows, batch_size, head, plain):
+        yield row, [span for span, _ in scored]
+
+
+def scored_rows(
+    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, head: str | None, plain: bool
+) -> Iterator[tuple[Mapping[str, Any], list[tuple[Span, float]]]]:
+    """As `tagged_rows`, with the score of each span."""
     group: list[Mapping[str, Any]] = []
 
-    def flush() -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
+    def flush() -> Iterator[tuple[Mapping[str, Any], list[tuple[Span, float]]]]:
         for raw in (True, False):
             chosen = [row for row in group if (row["raw"] and not plain) == raw]
             inputs = [row["text"] if raw else row["tokens"] for row in chosen]
             results = pipeline(iter(inputs), batch_size=batch_size, is_split_into_words=not raw, head=head)
             for row, entities in zip(chosen, results, strict=True):
+                scores = [entity["score"] for entity in entities]
                 if raw:
-                    yield row, [Span(entity["start"], entity["end"], entity["entity_group"]) for entity in entities]
-                    continue
-                words = _word_spans(row["tokens"], entities)
-                # Plain tags stay with their words: those of one multiword token share its place in the text.
-                yield (
-                    row,
-                    words
-                    if plain
-                    else [Span(row["starts"][first], row["ends"][end - 1], label) for first, end, label in words],
-                )
+                    spans = [Span(entity["start"], entity["end"], entity["entity_group"]) for entity in entities]
+                else:
+                    spans = _word_spans(row["tokens"], entities)
+                    if not plain:  # plain tags stay with their words: those of one multiword token share its place
+                        spans = [
+                            Span(row["starts"][first], row["ends"][end - 1], label) for first, end, label in spans
+                        ]
+                yield row, list(zip(spans, scores, strict=True))
         group.clear()
 
     for row in rows:

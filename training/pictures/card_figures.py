@@ -13,6 +13,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.evaluation.scoring import tagged_documents, tagged_rows
+from tagsmith.training.evaluation.span_alignment import align_spans
 from tagsmith.training.families import reads_bytes
 from tagsmith.training.pictures.figures import new_figure, save_figure
 
@@ -74,7 +75,7 @@ def gold_and_found(
 def count_confusions(texts: Iterable[tuple[Sequence[Span], Sequence[Span]]]) -> Confusions:
     """How often a label was found for a label.
 
-    Each gold span goes with one found span at most: the one in just its place, or else the one that overlaps it most.
+    Spans go together as `align_spans` has them.
 
     Args:
         texts: gold and found spans; neither overlap among themselves.
@@ -84,30 +85,8 @@ def count_confusions(texts: Iterable[tuple[Sequence[Span], Sequence[Span]]]) -> 
     """
     counts: Confusions = Counter()
     for gold, found in texts:
-        left, right = sorted(gold), sorted(found)
-        matched: dict[int, int] = {}
-        taken: set[int] = set()
-        for _, i, j in sorted(_overlaps(left, right)):
-            if i not in matched and j not in taken:
-                matched[i] = j
-                taken.add(j)
-        counts.update((span.label, right[matched[i]].label if i in matched else None) for i, span in enumerate(left))
-        counts.update((None, span.label) for j, span in enumerate(right) if j not in taken)
+        counts.update((one and one.label, other and other.label) for one, other in align_spans(gold, found))
     return counts
-
-
-def _overlaps(left: Sequence[Span], right: Sequence[Span]) -> Iterator[tuple[tuple[bool, int], int, int]]:
-    """Pairs that overlap, by their numbers, with a rank that is the lower the better they fit."""
-    i = j = 0
-    while i < len(left) and j < len(right):
-        gold, found = left[i], right[j]
-        common = min(gold.end, found.end) - max(gold.start, found.start)
-        if common > 0:
-            yield ((gold.start, gold.end) != (found.start, found.end), -common), i, j
-        if gold.end <= found.end:
-            i += 1
-        else:
-            j += 1
 
 
 def draw_confusions(counts: Confusions, output: str | Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, Template
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 from rich.style import Style
 from rich.text import Text
 
@@ -21,6 +21,8 @@ from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags
 
 Entity = Mapping[str, Any]
+
+_TEMPLATES = "tagsmith.training.tagging"
 
 # One hue in degrees for each colour of the page, and the terminal's background that is nearest to it.
 _HUES = tuple(range(0, 360, 30))
@@ -178,19 +180,30 @@ def html_page(documents: Iterable[tuple[Any, ...]], title: str) -> Iterator[str]
         ValueError: entities that overlap, are out of order or do not fit the text; raised when that document's turn
             comes.
     """
-    pieces = ((_pieces(text, entities), " ".join(caption)) for text, entities, *caption in documents)
-    for piece in _page().generate(documents=pieces, title=title):
+    shown = ((pieces(text, entities), " ".join(caption)) for text, entities, *caption in documents)
+    return generate_page(_TEMPLATES, "page.html.jinja", {"documents": shown, "title": title})
+
+
+def generate_page(package: str, template: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """A page of HTML by a template, in pieces, as they are asked for.
+
+    Args:
+        package: where the template lies; it may import the templates of this room.
+        template: its name.
+        values: what it is filled with; all but markup is escaped.
+    """
+    for piece in _environment(package).get_template(template).generate(**values):
         # A bare carriage return would be read as a line feed, and NUL is not allowed at all.
         yield str(piece).replace("\r", "&#13;").replace("\0", "\ufffd")
 
 
-@lru_cache(maxsize=1)
-def _page() -> Template:
-    loader = PackageLoader("tagsmith.training.tagging", "")
-    return Environment(loader=loader, autoescape=True, keep_trailing_newline=True).get_template("page.html.jinja")
+@lru_cache
+def _environment(package: str) -> Environment:
+    loader = ChoiceLoader([PackageLoader(name, "") for name in dict.fromkeys([package, _TEMPLATES])])
+    return Environment(loader=loader, autoescape=True, keep_trailing_newline=True)
 
 
-def _pieces(text: str, entities: Sequence[Entity]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def pieces(text: str, entities: Sequence[Entity]) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """A document's stretches in order, each with what the page shows of its span, or None outside spans."""
     _check(text, entities)
     at = 0

@@ -17,6 +17,7 @@ import typer
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.agree_command import agree
+from tagsmith.training.commands.audit_command import audit
 from tagsmith.training.commands.cache_command import cache
 from tagsmith.training.commands.card_command import card
 from tagsmith.training.commands.command_options import (
@@ -224,7 +225,7 @@ def demo(
     write_tagged(load_pipeline(str(output_dir), threads, device=device), iter([text]), "text")
 
 
-for command in (train, evaluate, errors, tag, check, convert, agree, card, push, cache, recipes, demo):
+for command in (train, evaluate, errors, tag, check, audit, convert, agree, card, push, cache, recipes, demo):
     kind = RedactCommand if command is tag else None
     app.command(cls=kind)(for_every_command(command))
 

@@ -37,7 +37,7 @@ FEATURES = Features(
 def sentence_row(sentence: Sentence) -> dict[str, Any]:
     """A sentence as a row of a corpus, the columns of `FEATURES`."""
     row = sentence._asdict()
-    del row["line"], row["scores"]
+    del row["line"], row["scores"], row["lines"]
     row["spans"] = [{"start": start, "end": end, "label": label} for start, end, label in sentence.spans]
     return row
 

@@ -82,7 +82,7 @@ def _sentences(columns: Columns, options: ReadingOptions, report: Report) -> Ite
             raise _missing(layout, column, words, tags, lines)
         text, raw, starts, stops = _place(block, words, units, misc is not None, on_error, report)
         tags, spans = read_tags(columns.spelling.read(tags), starts, stops, lines, column, on_error, report)
-        sentence = Sentence(document, text, raw, words, starts, stops, tags, spans, block.first_line)
+        sentence = Sentence(document, text, raw, words, starts, stops, tags, spans, block.first_line, lines=lines)
         for part in split_sentence(sentence, lines, ends) if ends else [sentence]:
             report.add_sentence(part)
             yield part

@@ -65,13 +65,29 @@ def convert_file(
     Raises:
         InputError: what is wrong with the source; an output that is there already, or whose format is not said.
     """
-    output, result = Path(output), Conversion()
+    report = Report()
+    output = _checked(Path(output))
+    target = _target(output, target)
+    sentences = open_sentences(source, options or ReadingOptions(), report)
+    return write_sentences(sentences, output, target, report)
+
+
+def write_sentences(
+    sentences: Iterable[Sentence], output: str | Path, target: str = "auto", report: Report | None = None
+) -> Conversion:
+    """Write sentences in a format; the output is there once it is whole.
+
+    Args:
+        sentences: in order.
+        output: a file that is not there yet; for brat a folder.
+        target: one of `TARGETS`, or `auto` for what the output's name says.
+        report: of their reading.
+
+    Raises:
+        InputError: an output that is there already, or whose format is not said.
+    """
+    output, result = _checked(Path(output)), Conversion(report or Report())
     result.target = _target(output, target)
-    if output.exists() or output.is_symlink():
-        raise InputError("there is such a file already", path=output, fix="Remove it, or name another output.")
-    if not output.resolve().parent.is_dir():
-        raise InputError("there is no folder for this file", path=output)
-    sentences = open_sentences(source, options or ReadingOptions(), result.report)
     if result.target == "brat":
         _write_folder(whole_texts(sentences), output)
         return result
@@ -81,6 +97,14 @@ def convert_file(
         else:
             _WRITERS[result.target](whole_texts(sentences), out)
     return result
+
+
+def _checked(output: Path) -> Path:
+    if output.exists() or output.is_symlink():
+        raise InputError("there is such a file already", path=output, fix="Remove it, or name another output.")
+    if not output.resolve().parent.is_dir():
+        raise InputError("there is no folder for this file", path=output)
+    return output
 
 
 def _target(output: Path, target: str) -> str:

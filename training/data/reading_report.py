@@ -29,6 +29,7 @@ class Sentence(NamedTuple):
     line: int  # of the file, where the sentence begins
     after: str = "\n"  # what stands between the text and the next one of its document
     scores: Sequence[float | None] = ()  # of the spans, where a tagger made some of them; not a part of corpora
+    lines: Sequence[int] = ()  # of the tokens, where each has a line of its own; not a part of corpora
 
 
 @dataclass

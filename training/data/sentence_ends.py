@@ -55,6 +55,7 @@ def split_sentence(sentence: Sentence, lines: Sequence[int], ends: frozenset[str
             tags=tags[first:number],
             spans=spans,
             line=lines[first],
+            lines=lines[first:number],
             after=sentence.text[end : sentence.starts[number]] if more else sentence.after,
         )
         first = number

@@ -24,7 +24,7 @@ from typing import Any
 
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
 from tagsmith.training.data.reading_options import ReadingOptions
-from tagsmith.training.doubts.audit import Plan, cross_validate
+from tagsmith.training.doubts.annotation_audit import Plan, cross_validate
 from tagsmith.training.doubts.audited import Audited, read_audited
 from tagsmith.training.doubts.folds import cut_folds
 from tagsmith.training.doubts.opinions import Job, Opinion, opinions_of, posteriors, prepare_process

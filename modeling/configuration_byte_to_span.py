@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig
 from .byte_tags import byte_tags
 from .ngram_embedding import check_ngrams
 from .remote_code import Pushed, known_fields, save_with_code
+from .score_calibration import check_calibration
 
 GO_ID, DROP_ID, PAD_ID, FIRST_START = 256, 257, 258, 259
 
@@ -58,6 +59,8 @@ class ByteToSpanConfig(Pushed, PreTrainedConfig):
         recall_bias: taken from STOP's score while tagging, or from that of the tag O; above 0 more spans are found,
             below 0 fewer.
         min_score: spans that score below are left out while tagging.
+        calibration: of scores, under "" the fields of `ScoreCalibration`, which `tagsmith evaluate --calibrate` finds.
+            None for scores as they are.
         initializer_range: weights start uniform within plus and minus this.
     """
 
@@ -88,6 +91,7 @@ class ByteToSpanConfig(Pushed, PreTrainedConfig):
     byte_dropout: float | int = 0.0
     recall_bias: float | int = 0.0
     min_score: float | int = 0.0
+    calibration: dict[str, dict[str, Any]] | None = None
     initializer_range: float | int = 0.08
     is_encoder_decoder: bool = True
     pad_token_id: int | None = PAD_ID
@@ -145,6 +149,7 @@ class ByteToSpanConfig(Pushed, PreTrainedConfig):
             raise ValueError(f"tag_loss is {self.tag_loss}; it cannot be negative.")
         if self.decode == "tags" and not self.tag_loss:
             raise ValueError('This model has no layer of tags to decode by. Give tag_loss above 0, or decode "spans".')
+        check_calibration(self.calibration)
         if not 0 <= self.min_score <= 1:
             raise ValueError(f"min_score is {self.min_score}; it must lie between 0 and 1.")
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedConfig
 
 from .ngram_embedding import check_ngrams
 from .remote_code import Pushed, known_fields, save_with_code
+from .score_calibration import check_calibration
 
 _NAME = re.compile(r"[\w-]+")  # of a head or a language
 
@@ -95,6 +96,8 @@ class HierarchicalTaggerConfig(Pushed, PreTrainedConfig):
             "orthogonal", orthogonal recurrent matrices, Glorot input matrices, biases 0 and the LSTM's forget bias 1;
             "glorot", Glorot matrices, biases 0 and the LSTM's forget bias 1 (Ma and Hovy 2016, section 3.1); "normal",
             N(0, 0.1) and biases 0, as the authors of the paper have it.
+        calibration: of scores, by head (one of a tagger that has but one is under ""): the fields of
+            `ScoreCalibration`, which `tagsmith evaluate --calibrate` finds. None for scores as they are.
     """
 
     model_type = "hierarchical-tagger"
@@ -136,6 +139,7 @@ class HierarchicalTaggerConfig(Pushed, PreTrainedConfig):
     character_dropout: float | int = 0.0
     hidden_dropout: float | int = 0.0
     recurrent_initializer: Literal["uniform", "orthogonal", "glorot", "normal"] = "uniform"
+    calibration: dict[str, dict[str, Any]] | None = None
     pad_token_id: int | None = 0
     unk_token_id: int = 1
 
@@ -190,6 +194,7 @@ class HierarchicalTaggerConfig(Pushed, PreTrainedConfig):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1.")
         if self.cost < 0:
             raise ValueError(f"cost is {self.cost}; it cannot be negative.")
+        check_calibration(self.calibration)
 
     def validate_ids(self) -> None:
         """The ids that the tokenizer gives, and tags without a gap in theirs."""

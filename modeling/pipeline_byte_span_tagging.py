@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .byte_tags import ByteTagDecoder, TagAverage
 from .pipeline_span_tagging import ROWS, Document, Entity, SpanTaggingPipeline
+from .score_calibration import ScoreCalibration
 
 Bytes = bytes | bytearray | memoryview
 
@@ -231,16 +232,16 @@ class ByteSpanTaggingPipeline(SpanTaggingPipeline):
 
     def _take(self, document: _Document, spans: Iterable[Any], min_score: float | None) -> None:
         """Keep the merged spans that score well enough."""
-        least = self.model.config.min_score if min_score is None else min_score
-        labels = self.tokenizer.labels
+        config, labels = self.model.config, self.tokenizer.labels
+        calibration = ScoreCalibration.of(config)
         document.entities += [
             {
                 "entity_group": labels[span.label],
-                "score": span.score,
+                "score": score,
                 "word": span.word,
                 "start": span.start,
                 "end": span.end,
             }
             for span in spans
-            if span.score >= least
+            if calibration.keeps(labels[span.label], score := calibration(span.score), min_score, config.min_score)
         ]

@@ -22,6 +22,7 @@ from transformers import Pipeline
 
 from .int8 import quantize
 from .remote_code import Pushed, check_model_files, push_choices, staged_files
+from .score_calibration import ScoreCalibration
 from .tag_grammar import written_tags
 from .word_cache import WordCache
 
@@ -87,7 +88,7 @@ class SpanTaggingPipeline(Pushed, Pipeline):
     Args (of the constructor as defaults, or of a call):
         batch_size: sentences that go through the model together (64).
         head: the one to tag by, of a tagger that has several (all of them).
-        min_score: leave out spans that score below (0).
+        min_score: leave out spans that score below (the configuration's, which may have one for each label; else 0).
         aggregation_strategy: as of transformers' pipeline for token classification, for which this one stands in.
             Spans are whole, and words have no parts: "simple" (the default), "first", "average" and "max" give the
             same. "none" gives the words of the spans apart, `{"entity", "score", "index", "word", "start", "end"}`:
@@ -351,7 +352,7 @@ class SpanTaggingPipeline(Pushed, Pipeline):
     def postprocess(
         self,
         model_outputs: dict[str, Any],
-        min_score: float = 0.0,
+        min_score: float | None = None,
         head: str | None = None,
         aggregation_strategy: str = "simple",
         ignore_labels: Collection[str] | None = None,
@@ -360,8 +361,10 @@ class SpanTaggingPipeline(Pushed, Pipeline):
         sentences: list[_Sentence] = model_outputs["sentences"]
         for name, (spans, scores) in model_outputs["found"].items():
             labels, scheme = self.model.head(name).span_labels, self.model.config.head(name).tag_scheme
-            for (row, first, end, label), score in zip(spans.tolist(), scores.tolist(), strict=True):
-                if score < min_score or labels[label] in (ignore_labels or ()):
+            calibration = ScoreCalibration.of(self.model.config, name)
+            for (row, first, end, label), raw in zip(spans.tolist(), scores.tolist(), strict=True):
+                score = calibration(raw)
+                if not calibration.keeps(labels[label], score, min_score) or labels[label] in (ignore_labels or ()):
                     continue
                 sentence = sentences[row]
                 found = sentence.document.entities[name]

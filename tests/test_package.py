@@ -245,8 +245,8 @@ def test_dependencies_are_those_that_are_imported() -> None:
     names = {modules_of.get(name.lower(), name.replace("-", "_")) for name in declared}
     # Without accelerate there is no Trainer, without jinja2 no model card: neither is imported by name.
     # pyarrow is what datasets are made of.
-    # Three are of the extras [plots] and [spacy]; codecarbon is used where a person has installed it.
-    assert used - {"pyarrow", "matplotlib", "sklearn", "spacy", "codecarbon"} <= names
+    # Four are of the extras [plots], [spacy] and [search]; codecarbon is used where a person has installed it.
+    assert used - {"pyarrow", "matplotlib", "sklearn", "spacy", "optuna", "codecarbon"} <= names
     assert names - used <= {"accelerate", "jinja2"}
 
 

@@ -525,6 +525,7 @@ class TestLoading:
                 "int8",
                 "recurrent",
                 "recurrent_cells",
+                "score_calibration",
                 "tag_grammar",
                 "tag_spans",
                 "word_cache",

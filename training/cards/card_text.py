@@ -55,10 +55,12 @@ def card_text(folder: Path, config: Any, results: Results, data: ModelCardData) 
                 "table": table,
                 "scored_with": results.scored_with.get(split),
                 "chosen": split == "dev" and results.best_epoch is not None,
+                "intervals": _intervals(results.intervals.get(split, {})),
             }
             for split in _SPLITS[1:]
             if (table := _score_table(results.scores(split)))
         ],
+        "calibration": _calibration(results),
         "confusions": [
             {"path": quote(base_name(path)), "said": f", {as_text(name)}" if name else ""}
             for name, path in pictures.get("confusion", {}).items()
@@ -75,6 +77,35 @@ def card_text(folder: Path, config: Any, results: Results, data: ModelCardData) 
         "splitter": as_text(tokenizer.get("splitter", "")),
         "citation": as_code(said.CITATION, "bibtex"),
     }
+
+
+def _intervals(by_name: Mapping[str, Mapping[str, Any]]) -> str:
+    """How sure the F1 of each corpus or head is."""
+    found = []
+    for name, own in by_name.items():
+        low, high = own["f1"]["low"] * 100, own["f1"]["high"] * 100
+        said = f" ({as_text(name)})" if name else ""
+        found.append(f"F1{said} {low:.2f} to {high:.2f} over {own['units']:,} {own['drawn']}")
+    return "; ".join(found)
+
+
+def _calibration(results: Results) -> list[str]:
+    """What was found of each head's scores, a sentence each."""
+    said = []
+    for head, own in results.calibration.items():
+        of = f" of {as_text(head)}" if head else ""
+        error, file = own["expected_calibration_error"], as_text(base_name(own["file"]))
+        parts = [f"expected calibration error{of} {error:.3f} on {file}"]
+        if "temperature" in own:
+            parts.append(
+                f"after scaling by a temperature of {own['temperature']:.2f} "
+                f"({own['before']:.3f} before, {own['after']:.3f} after it on documents that it was not fitted on)"
+            )
+        if least := own.get("thresholds"):
+            named = ", ".join(f"{as_text(label)} {row['score']:.2f}" for label, row in least.items())
+            parts.append(f"spans below these scores are left out: {named}")
+        said.append("; ".join(parts))
+    return said
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

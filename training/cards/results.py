@@ -40,6 +40,8 @@ class Results:
         dev: scores by head or corpus; those of a tagger of one under the empty string.
         test: likewise.
         words_per_second: as the dev data were tagged.
+        intervals: of scores, by split and by head or corpus, as `training.evaluation.bootstrap` finds them.
+        calibration: of the spans' scores, by head.
         pictures: "learning_curve", and "confusion" by head, as names of files in the folder.
         scored_with: by split, the settings that it was scored with, where they are not the tagger's any more.
         show_examples: whether the card shows spans of the training data.
@@ -62,6 +64,8 @@ class Results:
     dev: dict[str, dict[str, Any]] = field(default_factory=dict)
     test: dict[str, dict[str, Any]] = field(default_factory=dict)
     words_per_second: int | None = None
+    intervals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
     pictures: dict[str, Any] = field(default_factory=dict)
     scored_with: dict[str, Any] = field(default_factory=dict)
     show_examples: bool = False
@@ -133,6 +137,15 @@ class Results:
         """Of "dev" or "test", by head or corpus."""
         by_name: dict[str, dict[str, Any]] = getattr(self, split)
         return by_name
+
+    def set_scores(self, split: str, by_name: Mapping[str, Mapping[str, Any]]) -> None:
+        """Of "dev" or "test", by head or corpus, with or without "intervals"; those of other names go."""
+        found = {name: own["intervals"] for name, own in by_name.items() if "intervals" in own}
+        kept = {name: own for name, own in self.intervals.get(split, {}).items() if name in by_name}
+        if intervals := {**kept, **found}:
+            self.intervals = {**self.intervals, split: intervals}
+        scores = {name: {key: own[key] for key in own if key != "intervals"} for name, own in by_name.items()}
+        setattr(self, split, scores)
 
     @property
     def picture_names(self) -> list[str]:

@@ -16,7 +16,7 @@ from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.data.reading_options import ReadingOptions
 
 if TYPE_CHECKING:
-    from tagsmith.training.doubts.audit import Audit, Plan
+    from tagsmith.training.doubts.annotation_audit import Audit, Plan
     from tagsmith.training.doubts.audited import Audited
 
 _LISTED = 100  # rows of the list and of the page, where no number is given
@@ -58,7 +58,7 @@ def audit(
         _correct(files, accept, output, reading)
         return
     prepare_torch(threads)
-    from tagsmith.training.doubts.audit import Plan
+    from tagsmith.training.doubts.annotation_audit import Plan
     from tagsmith.training.runs.recipe import read_recipe
 
     plan = Plan(read_recipe(recipe, set_ or []), folds, taggers, processes, seed)
@@ -90,8 +90,8 @@ def _read(file: Path, reading: ReadingOptions) -> list[Audited]:
 
 
 def _audit(corpora: Sequence[list[Audited]], trusted: Sequence[list[Audited]], plan: Plan) -> Audit:
-    from tagsmith.training.doubts.audit import audit as find
-    from tagsmith.training.doubts.audit import rare_labels
+    from tagsmith.training.doubts.annotation_audit import audit as find
+    from tagsmith.training.doubts.annotation_audit import rare_labels
 
     sentences = [sentence for corpus in corpora for sentence in corpus]
     evidence = [sentence for corpus in trusted for sentence in corpus]

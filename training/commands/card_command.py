@@ -141,12 +141,12 @@ def _score(results: Results, pipeline: Any, data: list[_Data]) -> None:
         if not heads:
             check_names(names)
             known.pop(ALL, None)  # of other data than these, unless it is counted anew
-        by_name = {**known, **score_corpora(pipeline, {part.name: part.rows for part in parts})}
+        by_name = {**known, **score_corpora(pipeline, {part.name: part.rows for part in parts}, bootstrap=True)}
         if not set(known) - names:
             results.scored_with.pop(split, None)
         elif not heads:
             by_name.pop(ALL, None)
-        setattr(results, split, by_name)
+        results.set_scores(split, by_name)
         for part in parts:
             facts = results.data.setdefault(part.name, {})
             facts[split] = split_facts(part.corpus, part.split, str(part.file))

@@ -39,10 +39,13 @@ from tagsmith.training.commands.convert_command import convert
 from tagsmith.training.commands.errors_command import errors
 from tagsmith.training.commands.evaluate_command import evaluate
 from tagsmith.training.commands.every_command import Quiet, Verbose, for_every_command
+from tagsmith.training.commands.fold_scores import cross_validate
 from tagsmith.training.commands.plot_commands import plots
 from tagsmith.training.commands.push_command import push
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.commands.redact_options import RedactCommand
+from tagsmith.training.commands.search_command import search
+from tagsmith.training.commands.suggest_command import suggest
 from tagsmith.training.commands.tag_command import tag
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.machine.processes import end_launched_process
@@ -132,6 +135,10 @@ def train(
         ),
     ] = None,
     *,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Cross-validate: a tagger for each of so many parts, trained on the others."),
+    ] = None,
     reading: ReadingOptions,
     threads: Threads = 1,
     device: Device = None,
@@ -157,6 +164,9 @@ def train(
         report_reading(corpus, name)
         report_shared(corpus, chosen_columns[name], name)
     say(str(tuned), style="dim")
+    if folds is not None:
+        cross_validate(chosen, corpora, output_dir, folds, resume)
+        return
     how: Any = {"resume": resume, "overwrite_output_dir": overwrite_output_dir, "console": messages}
     results = Results.of(family.train.load()(chosen, corpora, output_dir, **how))
     for name, score in results.dev.items():
@@ -225,7 +235,23 @@ def demo(
     write_tagged(load_pipeline(str(output_dir), threads, device=device), iter([text]), "text")
 
 
-for command in (train, evaluate, errors, tag, check, audit, convert, agree, card, push, cache, recipes, demo):
+for command in (
+    train,
+    search,
+    evaluate,
+    errors,
+    tag,
+    check,
+    audit,
+    suggest,
+    convert,
+    agree,
+    card,
+    push,
+    cache,
+    recipes,
+    demo,
+):
     kind = RedactCommand if command is tag else None
     app.command(cls=kind)(for_every_command(command))
 

@@ -6,12 +6,19 @@ import json
 import os
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.commands.calibrate_options import (
+    Calibrate,
+    Precision,
+    Reliability,
+    check_folder_to_save,
+    save_config,
+    score_reliability,
+)
 from tagsmith.training.commands.command_options import (
     BatchSize,
     Device,
@@ -23,6 +30,7 @@ from tagsmith.training.commands.command_options import (
     check_head,
     check_kind,
     load_pipeline,
+    messages,
     print_scores,
     report_reading,
     say,
@@ -49,6 +57,12 @@ def evaluate(
         Path | None,
         typer.Option(help="The training data: names that are in it, and others, are scored apart too."),
     ] = None,
+    bootstrap: Annotated[
+        bool, typer.Option("--bootstrap", help="Give 95 % intervals of the scores, by resampling documents.")
+    ] = False,
+    reliability: Reliability = None,
+    calibrate: Calibrate = False,
+    precision: Precision = None,
     head: Head = None,
     by_line: Annotated[
         bool, typer.Option(help="Tag each sentence by itself, where a byte-to-span tagger reads on over its document.")
@@ -63,12 +77,14 @@ def evaluate(
     """Score a tagger on annotated data: exact spans, by label."""
     from tagsmith.training.data.corpora import load_corpus
     from tagsmith.training.evaluation.scoring import names_in, score_tagger
+    from tagsmith.training.evaluation.tagged_texts import tagged_texts
     from tagsmith.training.pictures.figures import check_output
 
     if save_best and curve is None:
         raise InputError("there is nothing to save the best of", fix="Pass --curve FILE with --save-best.")
-    if curve is not None:
-        check_output(curve, overwrite=overwrite, read=[file])
+    check_folder_to_save(model, {"--calibrate": calibrate, "--precision": precision is not None})
+    for picture in filter(None, (curve, reliability)):
+        check_output(picture, overwrite=overwrite, read=[file])
     pipeline = load_pipeline(model, threads, int8, device)
     if curve is not None and not reads_bytes(pipeline):
         raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
@@ -76,25 +92,45 @@ def evaluate(
     report_reading(corpus)
     check_head(pipeline, head, model)
     check_kind(pipeline, corpus, "test", file, head)
-    known = None
+    known = worth = None
     if train is not None:
         check_kind(pipeline, corpus, "train", train, head)
         known = names_in(corpus["train"], corpus.is_plain("train"))
-    scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head, known)
+    if calibrate or precision is not None or reliability is not None:
+        if corpus.is_plain("test") and precision is not None:
+            raise InputError("plain tags have no thresholds: each word has one", fix="Leave out --precision.")
+        texts = tagged_texts(pipeline, corpus["test"], batch_size, by_line, head)
+        worth = score_reliability(pipeline, texts, model, head, file, calibrate, precision, reliability, overwrite)
+    scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head, known, bootstrap)
+    if worth is not None:
+        scores["calibration"] = worth
     if as_json:
         sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
     else:
         print_scores(scores)
+        _print_more(scores)
     if curve is not None:
         _draw_curve(pipeline, corpus["test"], curve, overwrite, model if save_best else None)
 
 
+def _print_more(scores: dict[str, Any]) -> None:
+    """The intervals, and what scores are worth."""
+    if messages.quiet:
+        return
+    if found := scores.get("intervals"):
+        parts = [
+            f"{said} {found[name]['low'] * 100:.2f} to {found[name]['high'] * 100:.2f}"
+            for name, said in (("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
+        ]
+        drawn = f"{found['units']:,} {found['drawn']} drawn 1,000 times"
+        sys.stdout.write(f"95 % intervals: {', '.join(parts)} ({drawn})\n")
+    if worth := scores.get("calibration"):
+        sys.stdout.write(f"expected calibration error {worth['expected_calibration_error']:.3f}\n")
+
+
 def _draw_curve(pipeline: Any, rows: Any, output: Path, overwrite: bool, folder: str | None) -> None:
     """Precision against recall as a picture and a table; the best settings into the folder's configuration."""
-    from transformers.utils import CONFIG_NAME
-
     from tagsmith.training.evaluation.precision_recall import best_setting, precision_recall
-    from tagsmith.training.machine.whole_files import PART, put_in_place
     from tagsmith.training.pictures.curve import draw_curve
 
     settings = precision_recall(pipeline, rows)
@@ -109,9 +145,7 @@ def _draw_curve(pipeline: Any, rows: Any, output: Path, overwrite: bool, folder:
         config = pipeline.model.config
         before = {"min_score": config.min_score, "recall_bias": config.recall_bias}
         config.recall_bias, config.min_score = best.recall_bias, best.min_score
-        with TemporaryDirectory(dir=folder, prefix=PART) as staged:  # a run that is cut short leaves the old one
-            config.save_pretrained(staged)
-            put_in_place(Path(staged, CONFIG_NAME), Path(folder, CONFIG_NAME))
+        save_config(config, folder)
         _renew_card(folder, before)
         say(f"saved in {folder}")
 

@@ -66,8 +66,8 @@ def convert_file(
         InputError: what is wrong with the source; an output that is there already, or whose format is not said.
     """
     report = Report()
-    output = _checked(Path(output))
-    target = _target(output, target)
+    output = Path(output)
+    target = check_output(output, target)
     sentences = open_sentences(source, options or ReadingOptions(), report)
     return write_sentences(sentences, output, target, report)
 
@@ -86,8 +86,8 @@ def write_sentences(
     Raises:
         InputError: an output that is there already, or whose format is not said.
     """
-    output, result = _checked(Path(output)), Conversion(report or Report())
-    result.target = _target(output, target)
+    output, result = Path(output), Conversion(report or Report())
+    result.target = check_output(output, target)
     if result.target == "brat":
         _write_folder(whole_texts(sentences), output)
         return result
@@ -99,12 +99,17 @@ def write_sentences(
     return result
 
 
-def _checked(output: Path) -> Path:
+def check_output(output: Path, target: str = "auto") -> str:
+    """See that an output can be written, and give its format, one of `TARGETS`.
+
+    Raises:
+        InputError: it is there already, has no folder, or its format is not said.
+    """
     if output.exists() or output.is_symlink():
         raise InputError("there is such a file already", path=output, fix="Remove it, or name another output.")
     if not output.resolve().parent.is_dir():
         raise InputError("there is no folder for this file", path=output)
-    return output
+    return _target(output, target)
 
 
 def _target(output: Path, target: str) -> str:

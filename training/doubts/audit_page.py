@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tagsmith.tokenization.spans import Span
-from tagsmith.training.doubts.audit import Audit
+from tagsmith.training.doubts.annotation_audit import Audit
 from tagsmith.training.doubts.audited import Audited
 from tagsmith.training.doubts.suspects import Suspect
 from tagsmith.training.tagging.rendering import generate_page, pieces

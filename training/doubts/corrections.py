@@ -17,7 +17,7 @@ from tagsmith.training.data.conversion import write_sentences
 from tagsmith.training.data.json_rows import objects
 from tagsmith.training.data.reading_options import SEPARATORS, ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
-from tagsmith.training.doubts.audit import as_json
+from tagsmith.training.doubts.annotation_audit import as_json
 from tagsmith.training.doubts.audited import Audited, read_audited
 from tagsmith.training.machine.whole_files import whole_file
 

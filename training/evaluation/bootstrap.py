@@ -16,6 +16,7 @@ DRAWS = 1000  # resamples of a corpus
 FEWEST_DOCUMENTS = 20  # with fewer, stretches of sentences are drawn
 STRETCH = 10  # sentences of one
 _LEVEL = 0.95
+_HELD = 5_000_000  # numbers of drawn units that are held together
 
 
 class Interval(NamedTuple):
@@ -71,9 +72,15 @@ def scores_of(counts: np.ndarray) -> np.ndarray:
     return np.stack([part / np.maximum(whole, 1e-12) for part, whole in parts], -1)
 
 
-def draws(units: int, number: int = DRAWS, seed: int = 1) -> np.ndarray:
-    """How often each unit is drawn in each resample, `(draws, units)`."""
-    return np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), number).astype(float)
+def resampled(counts: np.ndarray, number: int = DRAWS, seed: int = 1) -> np.ndarray:
+    """The sums `(draws, n)` of counts `(units, n)` over the units of each resample, which are as many as there are."""
+    size = len(counts)
+    chance, at_a_time = np.random.default_rng(seed), max(1, _HELD // size)
+    parts = []
+    for start in range(0, number, at_a_time):
+        drawn = chance.multinomial(size, np.full(size, 1 / size), min(at_a_time, number - start))
+        parts.append(drawn @ counts)
+    return np.concatenate(parts)
 
 
 def intervals(counts: np.ndarray, number: int = DRAWS, seed: int = 1) -> dict[str, Interval]:
@@ -84,7 +91,7 @@ def intervals(counts: np.ndarray, number: int = DRAWS, seed: int = 1) -> dict[st
         number: of resamples.
         seed: of the draws.
     """
-    sampled = scores_of(draws(len(counts), number, seed) @ counts)
+    sampled = scores_of(resampled(counts, number, seed))
     low, high = np.quantile(sampled, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
     values = scores_of(counts.sum(0))
     names = ("precision", "recall", "f1")
@@ -116,8 +123,8 @@ def compare(first: np.ndarray, second: np.ndarray, number: int = DRAWS, seed: in
         number: of resamples.
         seed: of the draws.
     """
-    drawn = draws(len(first), number, seed)
-    sampled = (scores_of(drawn @ first) - scores_of(drawn @ second))[:, 2]
+    drawn = resampled(np.concatenate([first, second], 1), number, seed)
+    sampled = (scores_of(drawn[:, :3]) - scores_of(drawn[:, 3:]))[:, 2]
     low, high = np.quantile(sampled, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     one, two = (float(scores_of(counts.sum(0))[2]) for counts in (first, second))
     better = float((sampled > 0).mean() + (sampled == 0).mean() / 2)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 
 from tagsmith.tokenization.spans import Span
@@ -13,6 +14,7 @@ from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.batches.byte_corpus import Document, documents
 from tagsmith.training.data.corpora import ALL
 from tagsmith.training.data.corpus import is_plain
+from tagsmith.training.evaluation.bootstrap import intervals, resampled_units, summed
 from tagsmith.training.evaluation.span_counts import SpanCounts
 from tagsmith.training.families import reads_bytes
 
@@ -24,6 +26,7 @@ def score_tagger(
     by_line: bool = False,
     head: str | None = None,
     known: Collection[str] | None = None,
+    bootstrap: bool = False,
 ) -> dict[str, Any]:
     """Tag a corpus and compare with its gold spans, character by character.
 
@@ -39,14 +42,21 @@ def score_tagger(
         head: the one to tag by, of a tagger that has several.
         known: `names_in` the training data; the scores of names that are among them, and of those that are not, then
             come apart too.
+        bootstrap: give confidence intervals too, by resampling documents.
 
     Returns:
         `{"precision", "recall", "f1", "accuracy", "labels": {label: {"precision", "recall", "f1", "support"}}}`, and
         with `known` "seen" and "unseen" with what a label has; floats from 0 to 1. Accuracy is the share of the
         corpus's tokens that are right: with plain tags, that bear the gold tag; with spans, that lie in a span of the
         gold label, or in none where gold has none. A text given without tokens counts in the tagger's own words.
+        With `bootstrap` also "intervals": `{"precision", "recall", "f1": {"value", "low", "high"}}`, "drawn" (what was
+        drawn) and "units" (how many).
+
+    Raises:
+        InputError: the data are too few for intervals.
     """
-    return _count(pipeline, rows, batch_size, by_line, head, known).result()
+    tally = _count(pipeline, rows, batch_size, by_line, head, known)
+    return {**tally.result(), **({"intervals": tally.intervals()} if bootstrap else {})}
 
 
 def names_in(rows: Iterable[Mapping[str, Any]], plain: bool = False) -> set[str]:
@@ -63,7 +73,10 @@ def _name(text: str) -> str:
 
 
 def score_corpora(
-    pipeline: Any, corpora: Mapping[str, Iterable[Mapping[str, Any]]], batch_size: int | None = None
+    pipeline: Any,
+    corpora: Mapping[str, Iterable[Mapping[str, Any]]],
+    batch_size: int | None = None,
+    bootstrap: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """The scores of several corpora, as `score_tagger` gives them.
 
@@ -71,6 +84,7 @@ def score_corpora(
         pipeline: of a tagger of either family.
         corpora: by name. Where the tagger has heads, by these.
         batch_size: as `score_tagger` has it.
+        bootstrap: likewise, of corpora with two texts or more.
 
     Returns:
         The scores by name. Of several corpora of one and the same head those of all their spans together are under
@@ -82,7 +96,10 @@ def score_corpora(
     }
     if len(tallies) > 1 and not heads:
         tallies[ALL] = sum(tallies.values(), Tally())
-    return {name: tally.result() for name, tally in tallies.items()}
+    return {
+        name: {**tally.result(), **({"intervals": tally.intervals()} if bootstrap and len(tally.counts) > 1 else {})}
+        for name, tally in tallies.items()
+    }
 
 
 class Tally:
@@ -92,10 +109,16 @@ class Tally:
         self.spans, self.known = SpanCounts(), known
         self.seen, self.unseen = SpanCounts(), SpanCounts()
         self.right = self.tokens = 0
+        self.documents: list[int] = []  # of each sentence or document that was counted
+        self.counts: list[tuple[int, int, int]] = []  # its correct, found and gold spans
 
-    def add(self, gold: Collection[Span], found: Collection[Span], text: Sequence[str]) -> None:
-        """Count the spans of a sentence or document: of its text, or of its words."""
+    def add(
+        self, gold: Collection[Span], found: Collection[Span], text: Sequence[str], document: int | None = None
+    ) -> None:
+        """Count the spans of a sentence, with its document, or of a whole document: of its text, or of its words."""
         self.spans.add(gold, found)
+        self.documents.append(len(self.documents) if document is None else document)
+        self.counts.append((len(set(gold) & set(found)), len(set(found)), len(set(gold))))
         if self.known is not None:
             known = {span for span in {*gold, *found} if _name("".join(text[span.start : span.end])) in self.known}
             self.seen.add(known.intersection(gold), known.intersection(found))
@@ -106,6 +129,9 @@ class Tally:
         both.spans = self.spans + other.spans
         both.seen, both.unseen = self.seen + other.seen, self.unseen + other.unseen
         both.right, both.tokens = self.right + other.right, self.tokens + other.tokens
+        first = max(self.documents, default=-1) + 1
+        both.documents = [*self.documents, *(first + document for document in other.documents)]
+        both.counts = [*self.counts, *other.counts]
         return both
 
     def add_document(self, document: Document, found: Sequence[Span]) -> None:
@@ -125,6 +151,16 @@ class Tally:
         labels = scores.pop("labels")
         accuracy = self.right / self.tokens if self.tokens else 0.0
         return {**scores, "accuracy": accuracy, "labels": labels, **self._apart()}
+
+    def intervals(self) -> dict[str, Any]:
+        """Precision, recall and F1 with their intervals, and what was drawn for them.
+
+        Raises:
+            InputError: there is but one text.
+        """
+        units = resampled_units(self.documents)
+        found = intervals(summed(np.array(self.counts), units))
+        return {**{name: own._asdict() for name, own in found.items()}, "drawn": units.said, "units": units.size}
 
     def _apart(self) -> dict[str, Any]:
         if self.known is None:
@@ -155,7 +191,7 @@ def _count(
         else:
             gold = [Span(span["start"], span["end"], span["label"]) for span in row["spans"]]
             positions = row["starts"] or [word.start for word in pipeline.tokenizer.split(row["text"])]
-        tally.add(gold, found, row["tokens"] if plain else row["text"])
+        tally.add(gold, found, row["tokens"] if plain else row["text"], row.get("document"))
         tally.right += sum(map(str.__eq__, _labels_at(positions, gold), _labels_at(positions, found)))
         tally.tokens += len(positions)
     return tally

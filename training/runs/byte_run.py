@@ -119,7 +119,7 @@ def _train(
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         started = time.monotonic()
-        results.dev = score_corpora(pipeline, dev)
+        results.set_scores("dev", score_corpora(pipeline, dev, bootstrap=True))
         results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
     return run.finish(results)
 

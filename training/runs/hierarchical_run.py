@@ -138,7 +138,7 @@ def _train(
         pipeline.says_shortened = False  # it is said of the data
         started = time.monotonic()
         dev = {name: corpus["dev"] for name, corpus in given.items() if "dev" in corpus}
-        results.dev = score_corpora(pipeline, dev)
+        results.set_scores("dev", score_corpora(pipeline, dev, bootstrap=True))
         results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
     return run.finish(results)
 

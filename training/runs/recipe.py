@@ -26,6 +26,7 @@ FOLDER = Path(__file__).parent / "recipes"
 _DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "rare_character_id", "tag_scheme"}
 _DECIDED |= {
     "frozen_word_id",
+    "calibration",
     "heads",
     "languages",
     "unk_token_id",

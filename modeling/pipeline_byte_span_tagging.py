@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from .byte_tags import ByteTagDecoder, TagAverage
-from .pipeline_span_tagging import Document, Entity, SpanTaggingPipeline
+from .pipeline_span_tagging import SpanTaggingPipeline
+from .span_tagging import Document, Entity
 
 Bytes = bytes | bytearray | memoryview
 

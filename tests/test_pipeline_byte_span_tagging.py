@@ -490,7 +490,9 @@ class TestLoading:
                 "int8",
                 "recurrent",
                 "recurrent_cells",
+                "span_tagging",
                 "tag_grammar",
+                "tag_rules",
                 "tag_spans",
                 "word_cache",
             }

@@ -1,0 +1,73 @@
+"""A tagger out of its folder, with a clear error for whatever is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from typing import Any
+
+from ..tokenization.input_error import InputError
+from ..tokenization.strict_json import read_json
+from ..tokenization.word_tagger_checks import check_tokenizer
+from .weights_file import check_shapes, read_weights
+from .word_config import TRAINING, WordConfig
+from .word_network import WordNetwork
+from .word_tagger import WordTagger
+from .word_tokens import WordTokens
+
+# What transformers and its Trainer write into every config.json, and what concerns no tagger.
+BESIDE = {
+    *("architectures", "auto_map", "custom_pipelines", "dtype", "torch_dtype", "transformers_version", "use_cache"),
+    *("pad_token_id", "unk_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id", "is_encoder_decoder"),
+    *("chunk_size_feed_forward", "output_attentions", "output_hidden_states", "problem_type", "return_dict"),
+    *("_name_or_path",),
+}
+_UPGRADE = "If a newer tagsmith has made it, upgrade: pip install --upgrade tagsmith."
+_FILES = ("config.json", "tokenizer_config.json", "model.safetensors")
+
+
+def load(folder: str | os.PathLike[str]) -> WordTagger:
+    """A tagger, from the folder where `save_pretrained` or a run has put it, or from one of `tagsmith export`.
+
+    What it gives is called like `tagsmith.pipeline`: with a text, a list or an iterator of texts, and the same options
+    (`batch_size`, `head`, `min_score`, `is_split_into_words`, `max_words`); `pipe(texts)` gives a generator.
+
+    Args:
+        folder: of the tagger.
+
+    Raises:
+        InputError: what is wrong with the folder, or what the runtime does not have.
+    """
+    folder = os.fspath(folder)
+    for name in _FILES:
+        if not os.path.isfile(os.path.join(folder, name)):
+            found = "there is no such folder" if not os.path.isdir(folder) else f"{name} is missing"
+            raise InputError(f"this is not the folder of a tagger: {found}", path=folder)
+    content = read_json(os.path.join(folder, "config.json"))
+    kind = content.get("model_type")
+    if kind == "hierarchical-tagger":
+        return _load_word_tagger(folder, content)
+    raise InputError(
+        f"this is no tagger that the runtime knows, but a model of type {kind!r}", path=folder, fix=_UPGRADE
+    )
+
+
+def _load_word_tagger(folder: str, content: dict[str, Any]) -> WordTagger:
+    check_fields(content, {field.name for field in fields(WordConfig)} | TRAINING, folder)
+    config = WordConfig.of(content)
+    tokens = WordTokens(folder)
+    check_tokenizer(tokens, config, folder)
+    weights = read_weights(os.path.join(folder, "model.safetensors"))
+    check_shapes(weights, config.shapes(), folder)
+    return WordTagger(WordNetwork(config, weights), tokens)
+
+
+def check_fields(content: dict[str, Any], known: set[str], folder: str) -> None:
+    """See that this version knows all that a configuration says.
+
+    Raises:
+        InputError: it does not.
+    """
+    if unknown := sorted(set(content) - known - BESIDE):
+        found = f"config.json has what this runtime does not know: {', '.join(unknown)}"
+        raise InputError(found, path=folder, fix=_UPGRADE)

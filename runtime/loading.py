@@ -6,9 +6,12 @@ import os
 from dataclasses import fields
 from typing import Any
 
+from ..tokenization.byte_tagger_checks import check_tokenizer as check_byte_tokenizer
 from ..tokenization.input_error import InputError
 from ..tokenization.strict_json import read_json
 from ..tokenization.word_tagger_checks import check_tokenizer
+from .byte_network import BYTE_TRAINING, ByteConfig, ByteNetwork
+from .byte_tagger import ByteTagger, ByteTokens
 from .weights_file import check_shapes, read_weights
 from .word_config import TRAINING, WordConfig
 from .word_network import WordNetwork
@@ -26,7 +29,7 @@ _UPGRADE = "If a newer tagsmith has made it, upgrade: pip install --upgrade tags
 _FILES = ("config.json", "tokenizer_config.json", "model.safetensors")
 
 
-def load(folder: str | os.PathLike[str]) -> WordTagger:
+def load(folder: str | os.PathLike[str]) -> WordTagger | ByteTagger:
     """A tagger, from the folder where `save_pretrained` or a run has put it, or from one of `tagsmith export`.
 
     What it gives is called like `tagsmith.pipeline`: with a text, a list or an iterator of texts, and the same options
@@ -47,9 +50,9 @@ def load(folder: str | os.PathLike[str]) -> WordTagger:
     kind = content.get("model_type")
     if kind == "hierarchical-tagger":
         return _load_word_tagger(folder, content)
-    raise InputError(
-        f"this is no tagger that the runtime knows, but a model of type {kind!r}", path=folder, fix=_UPGRADE
-    )
+    if kind == "byte-to-span":
+        return _load_byte_tagger(folder, content)
+    raise InputError(f"this is no tagger, but a model of type {kind!r}", path=folder, fix=_UPGRADE)
 
 
 def _load_word_tagger(folder: str, content: dict[str, Any]) -> WordTagger:
@@ -60,6 +63,19 @@ def _load_word_tagger(folder: str, content: dict[str, Any]) -> WordTagger:
     weights = read_weights(os.path.join(folder, "model.safetensors"))
     check_shapes(weights, config.shapes(), folder)
     return WordTagger(WordNetwork(config, weights), tokens)
+
+
+def _load_byte_tagger(folder: str, content: dict[str, Any]) -> ByteTagger:
+    check_fields(content, {field.name for field in fields(ByteConfig)} | BYTE_TRAINING, folder)
+    config = ByteConfig.of(content)
+    if config.decode != "tags":
+        found = f"the runtime finds spans by the tags of bytes, and this tagger has decode: {config.decode}"
+        raise InputError(found, path=folder, fix="Tag with torch: tagsmith.pipeline, or --runtime torch.")
+    tokens = ByteTokens(folder, config)
+    check_byte_tokenizer(tokens, config, folder)
+    weights = read_weights(os.path.join(folder, "model.safetensors"))
+    check_shapes(weights, config.shapes(), folder)
+    return ByteTagger(ByteNetwork(config, weights), tokens)
 
 
 def check_fields(content: dict[str, Any], known: set[str], folder: str) -> None:

@@ -73,21 +73,21 @@ class TagChain:
 
         Returns:
             int64 `(spans, 4)`: sentence, first word, end word (exclusive), index into `span_labels`; and `(spans,)`
-            scores in [0, 1].
+            float32 scores in [0, 1].
         """
         if not packed.sizes:
-            return np.empty((0, 4), dtype=np.int64), np.empty(0)
+            return np.empty((0, 4), dtype=np.int64), np.empty(0, dtype=np.float32)
         lengths = np.bincount(packed.place, minlength=len(packed.order))
         scores = packed.grid(emissions, np.float32 if self.kind == "softmax" else np.float64)
         if self.kind == "state":
             scores = scores.reshape(*scores.shape[:2], 1 + self.num_tags, self.num_tags)
         tags = self.decode(scores, lengths)
-        spans = self._read_spans(tags, lengths)
+        spans = self.read_spans(tags, lengths)
         found = spans.copy()
         found[:, 0] = packed.order[spans[:, 0]]
         if self.kind == "softmax":
-            return found, _products(scores, tags, spans)
-        return found, self.posteriors(scores, lengths, spans)
+            return found, _products(scores, tags, spans).astype(np.float32)
+        return found, self.posteriors(scores, lengths, spans).astype(np.float32)
 
     def decode(self, scores: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """The best tags `(time, batch)`, meaningless at padding: Viterbi over legal paths, or each word's best.
@@ -105,14 +105,14 @@ class TagChain:
             best = np.empty_like(scores[:, :, 0])
             best[0] = scores[0, :, 0]
             for step in range(1, len(scores)):
-                np.max(best[step - 1][:, :, None] + scores[step, :, 1:], axis=1, out=best[step])
+                np.maximum.reduce(best[step - 1][:, :, None] + scores[step, :, 1:], axis=1, out=best[step])
         else:
             best = np.empty_like(scores)
             np.add(scores[0], self.start, out=best[0])
             onward = self.transitions[:, None]
             for step in range(1, len(scores)):
                 pairs = best[step - 1].T[:, :, None] + onward  # the maximum runs over the outer axis, which is faster
-                np.max(pairs, axis=0, out=best[step])
+                np.maximum.reduce(pairs, axis=0, out=best[step])
                 best[step] += scores[step]
         paths = (best + self.end).argmax(2)
         columns = np.ascontiguousarray(self.transitions.T) if self.kind == "static" else None
@@ -126,7 +126,7 @@ class TagChain:
             paths[step, :going] = (scored + best[step, :going]).argmax(1)
         return paths
 
-    def _read_spans(self, tags: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    def read_spans(self, tags: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """The spans that tags `(time, batch)` write, as `spans` gives them, of rows in this order."""
         ids = np.full((len(lengths), len(tags) + 2), self.num_tags)
         inside = np.arange(len(tags)) < lengths[:, None]
@@ -159,7 +159,7 @@ class TagChain:
             if step:
                 np.matmul(filtered[step - 1], self.step_mass, out=arrivals[step])
             np.multiply(arrivals[step], potentials[step], out=here)
-            here /= np.maximum(here.sum(1, keepdims=True), _SMALLEST)
+            here /= np.maximum(np.add.reduce(here, axis=1, keepdims=True), _SMALLEST)
         marginals = np.zeros_like(filtered)
         rows = np.arange(len(lengths))
         ends = filtered[lengths - 1, rows] * self.legal_end

@@ -9,16 +9,18 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.families import reads_bytes
 from tagsmith.training.machine.processes import is_main_process
+
+if TYPE_CHECKING:
+    from tagsmith.training.data.reading_options import ReadingOptions
 
 WARNING = "yellow"  # the style by which a warning is known
 

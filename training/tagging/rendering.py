@@ -11,14 +11,16 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, Template
 from rich.style import Style
 from rich.text import Text
 
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 Entity = Mapping[str, Any]
 
@@ -186,6 +188,8 @@ def html_page(documents: Iterable[tuple[Any, ...]], title: str) -> Iterator[str]
 
 @lru_cache(maxsize=1)
 def _page() -> Template:
+    from jinja2 import Environment, PackageLoader  # here, for those who write no page
+
     loader = PackageLoader("tagsmith.training.tagging", "")
     return Environment(loader=loader, autoescape=True, keep_trailing_newline=True).get_template("page.html.jinja")
 

@@ -14,7 +14,7 @@ from .byte_network import BYTE_TRAINING, ByteConfig, ByteNetwork
 from .byte_tagger import ByteTagger, ByteTokens
 from .weights_file import check_shapes, read_weights
 from .word_config import TRAINING, WordConfig
-from .word_network import WordNetwork
+from .word_network import Heads, WordNetwork
 from .word_tagger import WordTagger
 from .word_tokens import WordTokens
 
@@ -26,10 +26,12 @@ BESIDE = {
     *("_name_or_path",),
 }
 _UPGRADE = "If a newer tagsmith has made it, upgrade: pip install --upgrade tagsmith."
+RUNTIMES = ("numpy", "onnx")
+MANIFEST, MANIFEST_VERSION = "manifest.json", 1
 _FILES = ("config.json", "tokenizer_config.json", "model.safetensors")
 
 
-def load(folder: str | os.PathLike[str]) -> WordTagger | ByteTagger:
+def load(folder: str | os.PathLike[str], runtime: str = "numpy", threads: int = 1) -> WordTagger | ByteTagger:
     """A tagger, from the folder where `save_pretrained` or a run has put it, or from one of `tagsmith export`.
 
     What it gives is called like `tagsmith.pipeline`: with a text, a list or an iterator of texts, and the same options
@@ -37,10 +39,15 @@ def load(folder: str | os.PathLike[str]) -> WordTagger | ByteTagger:
 
     Args:
         folder: of the tagger.
+        runtime: what computes: "numpy", or "onnx" for ONNX Runtime, which must be installed, of an exported tagger.
+        threads: of ONNX Runtime; numpy's are set by `OMP_NUM_THREADS` before it is imported.
 
     Raises:
         InputError: what is wrong with the folder, or what the runtime does not have.
+        ValueError: there is no such runtime.
     """
+    if runtime not in RUNTIMES:
+        raise ValueError(f"runtime is {runtime!r}; choose one of {', '.join(RUNTIMES)}.")
     folder = os.fspath(folder)
     for name in _FILES:
         if not os.path.isfile(os.path.join(folder, name)):
@@ -49,20 +56,49 @@ def load(folder: str | os.PathLike[str]) -> WordTagger | ByteTagger:
     content = read_json(os.path.join(folder, "config.json"))
     kind = content.get("model_type")
     if kind == "hierarchical-tagger":
-        return _load_word_tagger(folder, content)
+        return _load_word_tagger(folder, content, runtime, threads)
+    if kind == "byte-to-span" and runtime == "onnx":
+        raise InputError("only hierarchical taggers run as graphs", path=folder, fix="Tag with numpy or torch.")
     if kind == "byte-to-span":
         return _load_byte_tagger(folder, content)
     raise InputError(f"this is no tagger, but a model of type {kind!r}", path=folder, fix=_UPGRADE)
 
 
-def _load_word_tagger(folder: str, content: dict[str, Any]) -> WordTagger:
+def _load_word_tagger(folder: str, content: dict[str, Any], runtime: str, threads: int) -> WordTagger:
     check_fields(content, {field.name for field in fields(WordConfig)} | TRAINING, folder)
     config = WordConfig.of(content)
     tokens = WordTokens(folder)
     check_tokenizer(tokens, config, folder)
     weights = read_weights(os.path.join(folder, "model.safetensors"))
     check_shapes(weights, config.shapes(), folder)
-    return WordTagger(WordNetwork(config, weights), tokens)
+    if runtime == "numpy":
+        return WordTagger(WordNetwork(config, weights), tokens)
+    from .onnx_tagger import OnnxTagger
+
+    return OnnxTagger(folder, read_manifest(folder)["graph"], Heads(config, weights), tokens, threads)
+
+
+def is_exported(folder: str) -> bool:
+    """Whether a folder is one of `tagsmith export`."""
+    return os.path.isfile(os.path.join(folder, MANIFEST))
+
+
+def read_manifest(folder: str) -> dict[str, Any]:
+    """What an exported tagger says of itself.
+
+    Raises:
+        InputError: it is not exported, or by a newer tagsmith.
+    """
+    if not is_exported(folder):
+        fix = f"Export it: tagsmith export {folder} --output DIR."
+        raise InputError(f"this tagger is not exported ({MANIFEST} is missing)", path=folder, fix=fix)
+    content = read_json(os.path.join(folder, MANIFEST))
+    if content.get("version") != MANIFEST_VERSION:
+        found = f"{MANIFEST} is of version {content.get('version')!r}, and this runtime reads {MANIFEST_VERSION}"
+        raise InputError(found, path=folder, fix=_UPGRADE)
+    if not os.path.isfile(os.path.join(folder, str(content.get("graph")))):
+        raise InputError(f"the graph that {MANIFEST} names is missing", path=folder, fix="Export the tagger again.")
+    return content
 
 
 def _load_byte_tagger(folder: str, content: dict[str, Any]) -> ByteTagger:

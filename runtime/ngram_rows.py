@@ -49,10 +49,7 @@ class Ngrams:
 
     def of_words(self, character_ids: np.ndarray) -> np.ndarray:
         """Words `(words, characters)`, 0 where one is shorter, to float32 `(words, width)`."""
-        assert self.points is not None
-        codes = np.pad(self.points[character_ids], ((0, 0), (1, 1)), constant_values=-1)
-        codes[:, 0] = BOUNDARY
-        codes[np.arange(len(codes)), 1 + (character_ids > 0).sum(1)] = BOUNDARY
+        codes = self._word_codes(character_ids)
         summed = np.zeros((len(codes), self.table.shape[1]), dtype=np.float32)
         count = np.zeros(len(codes), dtype=np.int64)
         for _, hashes in hash_ngrams(codes, self.sizes):
@@ -63,6 +60,19 @@ class Ngrams:
                 count += np.bincount(word, minlength=len(codes))
         summed /= np.sqrt(count.clip(min=1), dtype=np.float32)[:, None]
         return summed
+
+    def rows_of_words(self, character_ids: np.ndarray) -> np.ndarray:
+        """The rows of all n-grams of words: int64 `(words, n)`, 0 for those that have none."""
+        hashes = [found for _, found in hash_ngrams(self._word_codes(character_ids), self.sizes)]
+        return self.find(np.concatenate(hashes, axis=1)) if hashes else np.zeros((len(character_ids), 0), np.int64)
+
+    def _word_codes(self, character_ids: np.ndarray) -> np.ndarray:
+        """The code points of words between their boundaries: int64 `(words, characters + 2)`, -1 elsewhere."""
+        assert self.points is not None
+        codes = np.pad(self.points[character_ids], ((0, 0), (1, 1)), constant_values=-1)
+        codes[:, 0] = BOUNDARY
+        codes[np.arange(len(codes)), 1 + (character_ids > 0).sum(1)] = BOUNDARY
+        return codes
 
     def of_bytes(self, codes: np.ndarray) -> np.ndarray:
         """Windows `(windows, bytes)` to `(windows, bytes, width)`: of n-grams that begin and that end at each byte."""

@@ -127,8 +127,8 @@ class HeadNetwork:
         return emissions
 
 
-class WordNetwork:
-    """All of a tagger that has weights.
+class Heads:
+    """What of a tagger comes after its emissions, and its n-grams, which are found outside of a graph.
 
     Args:
         config: its shape.
@@ -137,11 +137,8 @@ class WordNetwork:
 
     def __init__(self, config: WordConfig, weights: Weights) -> None:
         self.config = config
-        characters, ngrams = beneath(weights, "encoder.characters"), beneath(weights, "encoder.ngrams")
-        self.characters = Characters(config, characters) if characters else None
+        ngrams = beneath(weights, "encoder.ngrams")
         self.ngrams = Ngrams(config.ngram_sizes, ngrams) if config.ngram_sizes else None
-        readers = beneath(weights, LANGUAGE_READERS)
-        self.readers = {name: Words(config, beneath(readers, name or SHARED)) for name in config.vocabularies}
         heads = {config.head_key(name): name for name in config.head_names}
         self.heads = {key: HeadNetwork(config, name, beneath(weights, f"heads.{key}")) for key, name in heads.items()}
 
@@ -157,7 +154,18 @@ class WordNetwork:
     @property
     def reads_characters(self) -> bool:
         """Whether anything is made of words' characters."""
-        return self.characters is not None or self.ngrams is not None
+        return self.config.character_encoder != "none" or self.ngrams is not None
+
+
+class WordNetwork(Heads):
+    """All of a tagger that has weights."""
+
+    def __init__(self, config: WordConfig, weights: Weights) -> None:
+        super().__init__(config, weights)
+        characters = beneath(weights, "encoder.characters")
+        self.characters = Characters(config, characters) if characters else None
+        readers = beneath(weights, LANGUAGE_READERS)
+        self.readers = {name: Words(config, beneath(readers, name or SHARED)) for name in config.vocabularies}
 
     def word_table(
         self, ids: np.ndarray, characters: np.ndarray, lengths: np.ndarray, rows: np.ndarray, language: str | None

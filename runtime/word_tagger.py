@@ -65,7 +65,7 @@ class _Words:
 class _Model(NamedTuple):
     """A network under the names by which `SpanTagging` asks for it."""
 
-    network: WordNetwork
+    network: Any
 
     @property
     def config(self) -> Any:
@@ -81,7 +81,7 @@ class WordTagger(SpanTagging):
     Calls of several threads go through it one after another. What is made of words is kept from call to call.
     """
 
-    def __init__(self, network: WordNetwork, tokens: WordTokens) -> None:
+    def __init__(self, network: Any, tokens: WordTokens) -> None:
         self.model, self.tokenizer = _Model(network), tokens
         self.network = network
         self.shortened, self.says_shortened = 0, True

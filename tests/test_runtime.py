@@ -32,7 +32,7 @@ TEXTS = [
     "It rains\nin Lund , 1843 .\r\n\r\nAda saw it .",
     "Ada",
     "e\u0301te\u0301 in Straße 12,5 — “Grace” went to 東京都 and ไทย 👨\u200d👩\u200d👧 .",
-    " ".join(["Grace went to Lund ."] * 105),
+    " ".join(random.Random(1).choices(["Ada", "went", "to", "Lund", ".", "saw", "Grace", "in", "New", "York"], k=520)),
     "x" * 300 + " saw " + "y" * 200,
 ]
 SIZES: dict[str, Any] = {

@@ -33,6 +33,7 @@ from tagsmith.training.commands.command_options import (
 from tagsmith.training.commands.convert_command import convert
 from tagsmith.training.commands.evaluate_command import evaluate
 from tagsmith.training.commands.every_command import for_every_command
+from tagsmith.training.commands.export_command import export
 from tagsmith.training.commands.plot_commands import plots
 from tagsmith.training.commands.push_command import push
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
@@ -187,7 +188,7 @@ def demo(
     write_tagged(load_pipeline(str(output_dir), threads, device=device), iter([text]), "text")
 
 
-for command in (train, evaluate, tag, check, convert, agree, card, push, cache, recipes, demo):
+for command in (train, evaluate, tag, check, convert, agree, card, export, push, cache, recipes, demo):
     kind = RedactCommand if command is tag else None
     app.command(cls=kind)(for_every_command(command))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -20,14 +21,16 @@ class Runtime(StrEnum):
     auto = "auto"
     torch = "torch"
     numpy = "numpy"
+    onnx = "onnx"
 
 
 RuntimeOption = Annotated[
     Runtime,
     typer.Option(
         "--runtime",
-        help="What computes: torch, or numpy, which starts at once and tags on the CPU; auto takes numpy for the "
-        "tagger that comes with tagsmith.",
+        help="What computes: torch; numpy, which starts at once and tags on the CPU; or onnx, for what tagsmith "
+        "export has written. auto takes numpy for the tagger that comes with tagsmith, and for an exported one onnx "
+        "where it is installed.",
     ),
 ]
 
@@ -43,19 +46,24 @@ def load_by_runtime(
     for_torch = {"--int8": int8, f"--device {device}": device not in (None, "cpu"), "--shards": shards}
     wanted = [option for option, given in for_torch.items() if given]
     if runtime is Runtime.auto:
-        runtime = Runtime.torch if wanted or not _is_default(model) else Runtime.numpy
+        runtime = Runtime.torch if wanted else _chosen(model)
     if runtime is Runtime.torch:
         return load_pipeline(model, threads, int8, device)
     if wanted:
-        raise InputError(f"{wanted[0]} needs --runtime torch, and it is {runtime}", fix="Leave out one of them.")
+        fix = f"Leave out {wanted[0]}, or give --runtime torch."
+        raise InputError(f"{wanted[0]} is for torch, and --runtime is {runtime}", fix=fix)
     if not os.path.isdir(model):
         found = "there is no such folder, and what is on the Hub needs --runtime torch"
         raise InputError(found, path=model, fix="Give --runtime torch, or the folder of a tagger.")
-    tagger = load_without_torch(model, threads)
+    tagger = load_without_torch(model, threads, runtime)
     if messages.verbose:
         say(f"{model}: {tagger.model.config.model_type}, by {runtime}", style="dim")
     return tagger
 
 
-def _is_default(model: str) -> bool:
-    return os.path.realpath(model) == os.path.realpath(DEFAULT_TAGGER)
+def _chosen(model: str) -> Runtime:
+    if os.path.realpath(model) == os.path.realpath(DEFAULT_TAGGER):
+        return Runtime.numpy
+    if not os.path.isfile(os.path.join(model, "manifest.json")):
+        return Runtime.torch
+    return Runtime.onnx if find_spec("onnxruntime") else Runtime.numpy

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 
-def load_without_torch(folder: str, threads: int = 1) -> Any:
+def load_without_torch(folder: str, threads: int = 1, runtime: str = "numpy") -> Any:
     """A tagger of `tagsmith.runtime`, with so many threads where numpy was not imported before.
 
     Raises:
@@ -19,7 +19,7 @@ def load_without_torch(folder: str, threads: int = 1) -> Any:
     try:
         from tagsmith.runtime.loading import load
 
-        return load(folder)
+        return load(folder, runtime, threads)
     finally:
         gc.freeze()
         gc.enable()

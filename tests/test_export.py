@@ -97,7 +97,7 @@ def test_a_newer_manifest(tiny_folder: Path, tmp_path: Path) -> None:
         load(tmp_path / "out", "onnx")
     (tmp_path / "out" / "model.onnx").unlink()
     path.write_text(path.read_text(encoding="utf-8").replace('"version": 2', '"version": 1'), encoding="utf-8")
-    with pytest.raises(InputError, match="graph that manifest.json names is missing"):
+    with pytest.raises(InputError, match=r"graph that .* names is missing"):
         load(tmp_path / "out", "onnx")
 
 

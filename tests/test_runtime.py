@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -83,6 +86,8 @@ def save(folder: Path, tokenizer: HierarchicalTaggerTokenizer, config: Hierarchi
     for name, parameter in model.named_parameters():
         if parameter.ndim > 1 and "words" not in name:
             torch.nn.init.normal_(parameter, std=2.0 if "output" in name else 0.7)  # so that tags differ
+    if model.encoder.characters is not None:
+        model.encoder.characters.embedding.weight.data[0] = 0  # padding is nothing, as in training
     if config.ngram_sizes:
         model.encoder.set_ngrams(torch.arange(3, 3 + config.ngram_rows) * 37, tokenizer.characters)
         codes = model.encoder.ngrams.points[2:].long()[: config.ngram_rows] + 1  # single characters, which texts have
@@ -234,6 +239,41 @@ print({{"torch", "transformers", "safetensors", "datasets", "huggingface_hub"}} 
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/", check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_distribution_of_its_own(tiny_folder: Path, tmp_path: Path) -> None:
+    """Its files, without tagsmith: none is missing, and torch and transformers are wanted by none."""
+    source = Path(tagsmith.__file__).parent / "tagsmith_runtime"
+    spec = importlib.util.spec_from_file_location("runtime_setup", source / "setup.py")
+    assert spec is not None and spec.loader is not None
+    setup = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(setup)
+    package = tmp_path / "tagsmith_runtime"
+    for path in [source / "__init__.py", *setup.wanted()]:
+        target = package / (path.name if path.parent == source else path.relative_to(setup.ROOT))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+for name in ("tagsmith", "torch", "transformers", "safetensors", "onnxruntime"):
+    sys.modules[name] = None
+import tagsmith_runtime
+for span in tagsmith_runtime.load({str(tiny_folder)!r})("Ada Lovelace lived in London ."):
+    print(span["entity_group"], span["word"])
+print(tagsmith_runtime.InputError.__module__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/", check=False)
+    lines = ["PER Ada Lovelace", "LOC London", "tagsmith_runtime.tokenization.input_error"]
+    assert done.stdout.splitlines() == lines, done.stderr
+
+
+def test_the_distribution_has_tagsmiths_version_and_bounds() -> None:
+    root = Path(tagsmith.__file__).parent
+    files = [folder / "pyproject.toml" for folder in (root / "tagsmith_runtime", root)]
+    own, whole = (tomllib.loads(path.read_text(encoding="utf-8"))["project"] for path in files)
+    assert own["version"] == whole["version"]
+    assert set(own["dependencies"]) <= set(whole["dependencies"])
 
 
 def test_the_fields_are_those_of_the_configuration() -> None:

@@ -128,7 +128,7 @@ def test_a_byte_to_span_tagger_is_no_graph(byte_folder: Path, tmp_path: Path) ->
     assert_one_line(outcome, "only hierarchical taggers", "decode: tags")
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, pytest.param(1600, marks=pytest.mark.slow)])
 def test_conformance_texts(count: int, tmp_path: Path) -> None:
     """The tagger that comes with the package, by its graph; its weights have 16 bits already."""
     texts = fuzz_texts(count, seed=7) + sample_texts(count)

@@ -352,11 +352,10 @@ def sample_texts(count: int) -> list[str]:
     from tagsmith.training.data.sample import sample_files
 
     lines = sample_files()["dev"].read_text(encoding="utf-8").splitlines()
-    sentences = "\n".join(line.split("\t")[0] if line else "" for line in lines).split("\n\n")
-    return [" ".join(sentence.split("\n")) for sentence in sentences[:count]]
+    return [line.removeprefix("# text = ") for line in lines if line.startswith("# text = ")][:count]
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, pytest.param(1600, marks=pytest.mark.slow)])
 def test_conformance_texts(count: int) -> None:
     """Texts of all scripts and the sample's, with the tagger that comes with the package."""
     texts = fuzz_texts(count, seed=7) + sample_texts(count)

@@ -41,7 +41,7 @@ from .crf import ConditionalRandomField
 from .dropout import Dropout
 from .label_smoothing import summed_cross_entropy
 from .linear_recurrence import LinearRNNLayer, SRULayer
-from .onnx_graph import stored_tensors, tagger_graph, unsupported
+from .onnx_graph import stored_tensors, tagger_graphs, unsupported
 from .recurrent import Packing, RecurrentLayer
 from .state_crf import StateConditionalRandomField
 from .tag_grammar import span_labels
@@ -383,15 +383,15 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             raise ValueError("This tagger has a gazetteer: pass gazetteer_features, which its tokenizer gives.")
         return torch.cat([top, packing.pack(gazetteer_features).to(top)], dim=-1)
 
-    def export_onnx(self, folder: str | os.PathLike[str], version: str = "") -> Path:
+    def export_onnx(self, folder: str | os.PathLike[str], version: str = "") -> dict[str, Path]:
         """Write the tagger as an ONNX graph that ends at emissions (`onnx_graph.py`), with weights of 16 bits.
 
         Args:
-            folder: an existing one, for `model.onnx` and the `model.safetensors` that it points into.
+            folder: an existing one, for `model.onnx`, its two parts, and the `model.safetensors` that they point into.
             version: of who makes it.
 
         Returns:
-            The path of the graph, which onnx has checked.
+            The paths of the graph, "model", and of the same cut in two, "spelling" and "sentences"; checked by onnx.
 
         Raises:
             ModuleNotFoundError: onnx is not installed.
@@ -403,11 +403,12 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             raise ValueError(f"ONNX has no operator for {part}; gru, lstm, rnn and cnn can be exported.")
         weights = Path(folder) / "model.safetensors"
         save_file({name: _halved(name, tensor) for name, tensor in self.state_dict().items()}, weights)
-        graph = Path(folder) / "model.onnx"
-        model = tagger_graph(self.config, stored_tensors(weights), weights.name, version)
-        graph.write_bytes(model.SerializeToString())
-        onnx.checker.check_model(str(graph), full_check=True)
-        return graph
+        graphs = tagger_graphs(self.config, stored_tensors(weights), weights.name, version)
+        paths = {name: Path(folder) / f"{name}.onnx" for name in graphs}
+        for name, path in paths.items():
+            path.write_bytes(graphs[name].SerializeToString())
+            onnx.checker.check_model(str(path), full_check=True)
+        return paths
 
     def predict_spans(self, input_ids: Tensor, *, head: str | None = None, **inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The spans of a batch of sentences and how probable each is.

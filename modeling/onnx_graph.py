@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 OPSET = 17
+SPELLED = "spelled"  # what is made of words' characters, where the graph is cut
 SUPPORTED = {"gru", "gru-reset-before", "lstm", "rnn"}
 
 # ONNX's order of gates, by where they stand in ours.
@@ -158,7 +159,19 @@ class GraphBuilder:
         )
 
 
-def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, version: str) -> Any:
+def tagger_graphs(config: Any, stored: Mapping[str, Stored], location: str, version: str) -> dict[str, Any]:
+    """The graphs of a tagger by their names: all of it, and cut in two where words' characters are read."""
+    graphs = {"model": tagger_graph(config, stored, location, version)}
+    if config.character_encoder != "none" or config.ngram_sizes:
+        build = GraphBuilder(stored, location)
+        parts = _spelled(build, config)
+        whole = parts[0] if len(parts) == 1 else build.add("Concat", *parts, axis=1)
+        build.output(whole, SPELLED, "distinct", _spelled_size(config, stored))
+        graphs["spelling"] = build.model("tagsmith", version)
+    return {**graphs, "sentences": tagger_graph(config, stored, location, version, whole=False)}
+
+
+def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, version: str, whole: bool = True) -> Any:
     """The graph of a tagger, an `onnx.ModelProto`.
 
     Args:
@@ -166,10 +179,15 @@ def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, versi
         stored: the tensors of the file of weights.
         location: the file's name, beside the graph.
         version: of who makes it.
+        whole: make what is of words' characters; else it is an input, `spelled` `(distinct, features)`.
     """
     build = GraphBuilder(stored, location)
     lengths = build.input("lengths", "INT32", "batch")
-    spelled = _spelled(build, config)
+    size = _spelled_size(config, stored)
+    spelled = _spelled(build, config) if whole or not size else [build.input(SPELLED, "FLOAT", "distinct", size)]
+    if spelled:
+        spelling = build.input("spelling", "INT64", "batch", "time")
+        spelled = [build.add("Gather", part, spelling) for part in spelled]
     gazetteer = None
     if config.gazetteer_size:
         gazetteer = build.input("gazetteer", "FLOAT", "batch", "time", config.gazetteer_size)
@@ -215,17 +233,24 @@ def _words(build: GraphBuilder, config: Any, language: str | None) -> list[str]:
     return [build.add("Gather", both, ids)]
 
 
+def _spelled_size(config: Any, stored: Mapping[str, Stored]) -> int:
+    """The width of what is made of words' characters."""
+    size = 0
+    if config.character_encoder == "cnn":
+        size += config.character_filters
+    elif config.character_encoder != "none":
+        size += 2 * config.character_hidden_size
+    return size + (stored["encoder.ngrams.embedding.weight"].shape[1] if config.ngram_sizes else 0)
+
+
 def _spelled(build: GraphBuilder, config: Any) -> list[str]:
-    """What is made of words' characters, put where they stand: `(batch, time, width)` of each part."""
+    """What is made of the characters of distinct words: `(distinct, width)` of each part."""
     parts = []
     if config.character_encoder != "none":
         parts.append(_characters(build, config))
     if config.ngram_sizes:
         parts.append(_ngrams(build))
-    if not parts:
-        return []
-    spelling = build.input("spelling", "INT64", "batch", "time")
-    return [build.add("Gather", part, spelling) for part in parts]
+    return parts
 
 
 def _characters(build: GraphBuilder, config: Any) -> str:

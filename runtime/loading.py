@@ -75,7 +75,7 @@ def _load_word_tagger(folder: str, content: dict[str, Any], runtime: str, thread
         return WordTagger(WordNetwork(config, weights), tokens)
     from .onnx_tagger import OnnxTagger
 
-    return OnnxTagger(folder, read_manifest(folder)["graph"], Heads(config, weights), tokens, threads)
+    return OnnxTagger(folder, read_manifest(folder)["graphs"], Heads(config, weights), tokens, threads)
 
 
 def is_exported(folder: str) -> bool:
@@ -96,8 +96,10 @@ def read_manifest(folder: str) -> dict[str, Any]:
     if content.get("version") != MANIFEST_VERSION:
         found = f"{MANIFEST} is of version {content.get('version')!r}, and this runtime reads {MANIFEST_VERSION}"
         raise InputError(found, path=folder, fix=_UPGRADE)
-    if not os.path.isfile(os.path.join(folder, str(content.get("graph")))):
-        raise InputError(f"the graph that {MANIFEST} names is missing", path=folder, fix="Export the tagger again.")
+    graphs = content.get("graphs")
+    names = [str(name) for name in graphs.values()] if isinstance(graphs, dict) else []
+    if "sentences" not in (graphs or ()) or not all(os.path.isfile(os.path.join(folder, name)) for name in names):
+        raise InputError(f"a graph that {MANIFEST} names is missing", path=folder, fix="Export the tagger again.")
     return content
 
 

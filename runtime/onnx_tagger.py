@@ -7,18 +7,36 @@ from typing import Any
 
 import numpy as np
 
-from ..modeling.onnx_graph import emissions_of, words_of
+from ..modeling.onnx_graph import SPELLED, emissions_of, words_of
 from ..modeling.span_tagging import Sentence
 from ..tokenization.input_error import InputError
 from ..tokenization.word_lookup import padded
 from .packed_rows import Packed
 from .word_network import Heads
-from .word_tagger import WordTagger
+from .word_tagger import WordTable, WordTagger
 from .word_tokens import WordTokens
 
 
+class _Spellings(WordTable):
+    """What the graph of spelling makes of words' characters, each word read once."""
+
+    def __init__(self, session: Any, network: Heads, tokens: WordTokens) -> None:
+        super().__init__(network, tokens, None)
+        self.session = session
+        self.inputs = {item.name for item in session.get_inputs()}
+
+    def _make(self, words: list[str]) -> np.ndarray:
+        characters, sizes = self.tokens.spell_out(words)
+        spelled = padded(characters, sizes)
+        feed = {"characters": spelled, "character_lengths": sizes.astype(np.int32)}
+        if self.network.ngrams is not None:
+            feed["ngrams"] = self.network.ngrams.rows_of_words(spelled)
+        made: np.ndarray = self.session.run([SPELLED], {name: feed[name] for name in self.inputs})[0]
+        return made[None]
+
+
 class _Nothing:
-    """In place of what is made of words apart from their sentence: the graph makes it."""
+    """In its place, of a tagger that does not read characters."""
 
     def read(self, words: Any) -> None:
         """Nothing to read."""
@@ -29,13 +47,15 @@ class OnnxTagger(WordTagger):
 
     Args:
         folder: where the graph is, with the weights that it points into.
-        graph: its file.
+        graphs: their files, "spelling" and "sentences".
         network: of the tagger, for what comes after emissions.
         tokens: of the tagger.
         threads: of the graph.
     """
 
-    def __init__(self, folder: str, graph: str, network: Heads, tokens: WordTokens, threads: int = 1) -> None:
+    def __init__(
+        self, folder: str, graphs: dict[str, str], network: Heads, tokens: WordTokens, threads: int = 1
+    ) -> None:
         super().__init__(network, tokens)
         try:
             import onnxruntime
@@ -45,12 +65,17 @@ class OnnxTagger(WordTagger):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        path = os.path.join(folder, graph)
-        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        sessions = {
+            name: onnxruntime.InferenceSession(os.path.join(folder, file), options, providers=["CPUExecutionProvider"])
+            for name, file in graphs.items()
+            if name != "model"
+        }
+        self.session = sessions["sentences"]
         self.inputs = {item.name for item in self.session.get_inputs()}
+        self.spellings = _Spellings(sessions["spelling"], network, tokens) if "spelling" in sessions else None
 
     def _word_cache(self, language: str | None) -> Any:
-        return _Nothing()
+        return self.spellings or _Nothing()
 
     def forward(self, batch: dict[str, Any], head: str | None = None) -> dict[str, Any]:
         """As `WordTagger.forward`."""
@@ -85,12 +110,9 @@ class OnnxTagger(WordTagger):
         for language in self.network.config.vocabularies:
             ids = np.array(tokens.look_up(list(distinct), language), dtype=np.int64)
             feed[words_of(language)] = placed(ids[rows])
-        if self.network.reads_characters:
-            characters, sizes = tokens.spell_out(list(distinct))
-            spelled = padded(characters, sizes)
-            feed |= {"spelling": placed(rows), "characters": spelled, "character_lengths": sizes.astype(np.int32)}
-            if self.network.ngrams is not None:
-                feed["ngrams"] = self.network.ngrams.rows_of_words(spelled)
+        if self.spellings is not None:
+            known = np.array([self.spellings.rows[word] for word in distinct], dtype=np.int64)
+            feed |= {"spelling": placed(rows), SPELLED: self.spellings.table[0][known]}
         if self.tokenizer.gazetteer is not None:
             matched = np.concatenate([tokens.gazetteer.match(part.words) for part in sentences])
             features = np.zeros((*inside.shape, matched.shape[1]), dtype=np.float32)

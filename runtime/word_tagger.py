@@ -12,14 +12,13 @@ import numpy as np
 from ..modeling.span_tagging import Entity, Sentence, SpanTagging
 from ..tokenization.word_lookup import padded
 from .packed_rows import Packed
-from .word_network import WordNetwork
 from .word_tokens import WordTokens
 
 _ROWS = 10_000  # words that are kept; where more are wanted at a time, so many
 _CHARACTERS = 60_000  # that are read at a time
 
 
-class _Words:
+class WordTable:
     """The words of a language, each read once: its characters, its embedding, and the first product of these.
 
     When another word has no place, those that are wanted now stay and the others go, so that memory is bounded.
@@ -29,10 +28,10 @@ class _Words:
         table: float32 `(2, rows, width)`.
     """
 
-    def __init__(self, network: WordNetwork, tokens: WordTokens, language: str | None) -> None:
+    def __init__(self, network: Any, tokens: WordTokens, language: str | None) -> None:
         self.network, self.tokens, self.language = network, tokens, language
         self.rows: dict[str, int] = {}
-        self.table = np.empty((2, 0, 0), dtype=np.float32)
+        self.table = np.empty((2, 0, 0), dtype=np.float32)  # until the first words
 
     def read(self, words: Iterable[str]) -> None:
         """Have a row for each of these words."""
@@ -87,7 +86,7 @@ class WordTagger(SpanTagging):
         self.shortened, self.says_shortened = 0, True
         self._batch_size = None
         self._preprocess_params, self._forward_params, self._postprocess_params = {}, {}, {}
-        self._words: dict[str | None, _Words] = {}
+        self._words: dict[str | None, WordTable] = {}
         self._lock = Lock()
 
     def pipe(self, texts: Iterable[Any], **options: Any) -> Iterator[list[Entity]]:
@@ -104,8 +103,8 @@ class WordTagger(SpanTagging):
         with self._lock:
             super()._tag(*args, **kwargs)
 
-    def _word_cache(self, language: str | None) -> _Words:
-        return self._words.setdefault(language, _Words(self.network, self.tokenizer, language))
+    def _word_cache(self, language: str | None) -> WordTable:
+        return self._words.setdefault(language, WordTable(self.network, self.tokenizer, language))
 
     def forward(self, batch: dict[str, Any], head: str | None = None) -> dict[str, Any]:
         """Sentences to each head's spans `(spans, 4)` (row, first word, end word, label) and scores `(spans,)`."""
@@ -117,7 +116,7 @@ class WordTagger(SpanTagging):
             by_language[self.network.config.head(name).language].append(name)
         found = {}
         for language, names in by_language.items():
-            words: _Words = batch["caches"][language]
+            words: WordTable = batch["caches"][language]
             rows = np.array([words.rows[word] for part in sentences for word in part.words], dtype=np.int64)
             states = self.network.encode(words.table, rows[packed.gather], packed, language)
             top = states if features is None else np.concatenate([states, features], axis=1)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from test_runtime import FROZEN, SHAPES, assert_same, fuzz_texts, make_tagger, sample_texts
@@ -17,7 +18,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.tagging.export import export_tagger
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 TEXTS = [
     "Ada Lovelace met Juan de Vega in New York City .",
@@ -48,6 +49,27 @@ def test_every_shape(tmp_path: Path, name: str) -> None:
             assert_same(tagger(TEXTS, batch_size=batch_size), expected)
 
 
+def test_the_whole_graph(tmp_path: Path) -> None:
+    """In one piece, as other languages may take it: the emissions of the model."""
+    folder = make_tagger(tmp_path / "own", **SHAPES["n-grams"])
+    export(folder, tmp_path / "out")
+    pipeline = package.pipeline(tmp_path / "out")
+    ids = pipeline.tokenizer([TEXTS[0]], return_tensors="pt")
+    expected = pipeline.model(**ids).logits.detach().numpy()
+    ngrams = load(tmp_path / "out", "onnx").network.ngrams
+    (characters,) = ids["character_ids"].numpy()
+    feed = {
+        "words": ids["input_ids"].numpy(),
+        "lengths": ids["attention_mask"].sum(1).int().numpy(),
+        "spelling": np.arange(len(characters))[None],
+        "characters": characters,
+        "character_lengths": (characters > 0).sum(1).astype(np.int32),
+        "ngrams": ngrams.rows_of_words(characters),
+    }
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx", providers=["CPUExecutionProvider"])
+    assert np.abs(session.run(["emissions"], feed)[0] - expected).max() < 1e-4
+
+
 def test_several_heads(tmp_path: Path) -> None:
     pipeline = export(FROZEN / "heads", tmp_path / "out")
     for head in pipeline.model.config.head_names:
@@ -69,6 +91,7 @@ def test_one_copy_of_the_weights_in_16_bits(tiny_folder: Path, tmp_path: Path) -
     pipeline = export(tiny_folder, tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     wanted = {"config.json", "manifest.json", "model.onnx", "model.safetensors", "tokenizer_config.json", "vocab.json"}
+    wanted |= {"spelling.onnx", "sentences.onnx"}
     assert names == wanted
     graph = onnx.load(tmp_path / "out" / "model.onnx", load_external_data=False)
     assert all(tensor.external_data and not tensor.raw_data for tensor in graph.graph.initializer)
@@ -85,8 +108,8 @@ def test_the_manifest(tiny_folder: Path, tmp_path: Path) -> None:
     assert head["tags"] == list(pipeline.model.config.tags) and head["chain"] == "static"
     transitions = torch.tensor(head["transitions"])
     assert torch.equal(transitions, pipeline.model.head().crf.transitions)
-    inputs = {item.name for item in load(tmp_path / "out", "onnx").session.get_inputs()}
-    assert inputs == {"words", "lengths", "spelling", "characters", "character_lengths"}
+    graph = onnx.load(tmp_path / "out" / content["graphs"]["model"], load_external_data=False).graph
+    assert {item.name for item in graph.input} == {"words", "lengths", "spelling", "characters", "character_lengths"}
 
 
 def test_a_newer_manifest(tiny_folder: Path, tmp_path: Path) -> None:
@@ -95,16 +118,16 @@ def test_a_newer_manifest(tiny_folder: Path, tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace('"version": 1', '"version": 2'), encoding="utf-8")
     with pytest.raises(InputError, match=r"of version 2.*upgrade"):
         load(tmp_path / "out", "onnx")
-    (tmp_path / "out" / "model.onnx").unlink()
+    (tmp_path / "out" / "sentences.onnx").unlink()
     path.write_text(path.read_text(encoding="utf-8").replace('"version": 2', '"version": 1'), encoding="utf-8")
-    with pytest.raises(InputError, match=r"graph that .* names is missing"):
+    with pytest.raises(InputError, match=r"a graph that .* names is missing"):
         load(tmp_path / "out", "onnx")
 
 
 def test_int8(tmp_path: Path) -> None:
     folder = make_tagger(tmp_path / "own", **SHAPES["lstm"])
     export(folder, tmp_path / "out", int8=True)
-    graph = onnx.load(tmp_path / "out" / "model.int8.onnx")
+    graph = onnx.load(tmp_path / "out" / "sentences.int8.onnx")
     assert "DynamicQuantizeLSTM" in {node.op_type for node in graph.graph.node}
     assert load(tmp_path / "out", "onnx")("Ada saw Lund .") is not None
 

@@ -21,8 +21,6 @@ from tagsmith.runtime.loading import MANIFEST, MANIFEST_VERSION
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.machine.whole_files import staged_files
 
-GRAPH, GRAPH_INT8 = "model.onnx", "model.int8.onnx"
-
 
 def export_tagger(pipeline: Any, folder: Path, place: str, int8: bool = False) -> dict[str, int]:
     """Write a hierarchical tagger for the runtime: config, vocabulary, weights, graph and manifest, all or none.
@@ -47,10 +45,11 @@ def export_tagger(pipeline: Any, folder: Path, place: str, int8: bool = False) -
             pipeline.tokenizer.save_pretrained(apart)
             for path in Path(apart).glob("*.json"):  # not its code
                 shutil.copy(path, staged / path.name)
-        graph = pipeline.model.export_onnx(staged, tagsmith.__version__)
+        graphs = pipeline.model.export_onnx(staged, tagsmith.__version__)
         if int8:
-            graph = _with_int8(graph)
-        content = manifest(pipeline.model, pipeline.tokenizer, graph.name, int8)
+            graphs = {name: _with_int8(path) for name, path in graphs.items()}
+        names = {name: path.name for name, path in graphs.items()}
+        content = manifest(pipeline.model, pipeline.tokenizer, names, int8)
         text = json.dumps(content, ensure_ascii=False, indent=1)
         (staged / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
@@ -79,7 +78,7 @@ def check_exportable(config: Any, folder: Path, place: str, int8: bool) -> None:
             raise InputError(f"{name} is not installed", fix="Install it: pip install 'tagsmith[onnx]'.") from error
 
 
-def manifest(model: Any, tokenizer: Any, graph: str, int8: bool) -> dict[str, Any]:
+def manifest(model: Any, tokenizer: Any, graphs: dict[str, str], int8: bool) -> dict[str, Any]:
     """All that tagging takes beside graph and vocabulary, as JSON holds it."""
     config = model.config
     names = config.head_names[:1] if config.sharing == "all" else config.head_names
@@ -93,7 +92,7 @@ def manifest(model: Any, tokenizer: Any, graph: str, int8: bool) -> dict[str, An
         "version": MANIFEST_VERSION,
         "producer": f"tagsmith {tagsmith.__version__}",
         "family": config.model_type,
-        "graph": graph,
+        "graphs": graphs,
         "opset": OPSET,
         "weights": "model.safetensors",
         "int8": int8,
@@ -136,7 +135,7 @@ def _with_int8(graph: Path) -> Path:
     import onnxruntime
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    folded, target = graph.with_name("folded.onnx"), graph.with_name(GRAPH_INT8)
+    folded, target = graph.with_name("folded.onnx"), graph.with_name(f"{graph.stem}.int8.onnx")
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(folded)  # what is done to weights is done once, so that they are weights

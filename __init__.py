@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tagsmith import runtime as runtime
     from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig as ByteToSpanConfig
     from tagsmith.modeling.configuration_hierarchical_tagger import (
         HierarchicalTaggerConfig as HierarchicalTaggerConfig,
@@ -123,6 +124,8 @@ __all__ = ["__version__", *_MODULE_OF]
 if not TYPE_CHECKING:  # a type checker would take every misspelt name for something of type Any
 
     def __getattr__(name: str) -> Any:
+        if name == "runtime":
+            return import_module("tagsmith.runtime")
         if name not in _MODULE_OF:
             raise AttributeError(f"module 'tagsmith' has no attribute {name!r}")
         module = _MODULE_OF[name]

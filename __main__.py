@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tagsmith.training.commands.command_line import main
+from tagsmith.training.commands.entry import main
 
 if __name__ == "__main__":
     main()

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from transformers import initialization as init
 
-from .tag_grammar import GRAMMARS, Spelling, legal_transitions, span_labels, split_tags
+from .tag_grammar import legal_transitions
+from .tag_rules import Spelling, span_labels, span_spellings, split_tags
 
 PADDING = -100
 ILLEGAL = -1e30  # for Viterbi: outweighs any sum of scores, and stays finite however often it is added
@@ -308,20 +309,10 @@ class ConditionalRandomField(nn.Module):
         total = scores.new_zeros(len(spans))
         if len(spans):
             chain, lengths = self._legal_chain(scores, mask), mask.sum(1)[spans[:, 0]]
-            for spelling, ids in self._spellings():
+            for spelling, ids in span_spellings(self.labels, self.scheme):
                 tags = torch.tensor(ids, device=spans.device)[spans[:, 3]]
                 total += self._spelled_posteriors(chain, lengths, spans, spelling, tags)
         return total.clamp(0, 1).to(_result_type(emissions))
-
-    def _spellings(self) -> list[tuple[Spelling, list[list[int]]]]:
-        """The ways to write a span, and by label the ids of its first, inner, last and only tag (-1 for none)."""
-        if self.scheme == "plain":
-            return [(Spelling(""), [[-1, -1, -1, tag] for tag in range(self.num_tags)])]
-        ids = {tag: index for index, tag in enumerate(self.labels)}
-        spellings = GRAMMARS[self.scheme].spellings
-        return [
-            (s, [[ids.get(f"{p}-{label}", -1) for p in s.prefixes] for label in self.span_labels]) for s in spellings
-        ]
 
     def _spelled_posteriors(
         self, chain: _LegalChain, lengths: Tensor, spans: Tensor, spelling: Spelling, tags: Tensor

@@ -23,11 +23,14 @@ draws the line under the characters, under the word encoder, or under everything
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
@@ -37,6 +40,7 @@ from .crf import ConditionalRandomField
 from .dropout import Dropout
 from .label_smoothing import summed_cross_entropy
 from .linear_recurrence import LinearRNNLayer, SRULayer
+from .onnx_graph import stored_tensors, tagger_graphs, unsupported
 from .recurrent import Packing, RecurrentLayer
 from .remote_code import SavedModel
 from .state_crf import StateConditionalRandomField
@@ -379,6 +383,33 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             raise ValueError("This tagger has a gazetteer: pass gazetteer_features, which its tokenizer gives.")
         return torch.cat([top, packing.pack(gazetteer_features).to(top)], dim=-1)
 
+    def export_onnx(self, folder: str | os.PathLike[str], version: str = "") -> dict[str, Path]:
+        """Write the tagger as an ONNX graph that ends at emissions (`onnx_graph.py`), with weights of 16 bits.
+
+        Args:
+            folder: an existing one, for `model.onnx`, its two parts, and the `model.safetensors` that they point into.
+            version: of who makes it.
+
+        Returns:
+            The paths of the graph, "model", and of the same cut in two, "spelling" and "sentences"; checked by onnx.
+
+        Raises:
+            ModuleNotFoundError: onnx is not installed.
+            ValueError: ONNX has no operator for a part of the tagger; the message names it.
+        """
+        import onnx
+
+        if part := unsupported(self.config):
+            raise ValueError(f"ONNX has no operator for {part}; gru, lstm, rnn and cnn can be exported.")
+        weights = Path(folder) / "model.safetensors"
+        save_file({name: _halved(name, tensor) for name, tensor in self.state_dict().items()}, weights)
+        graphs = tagger_graphs(self.config, stored_tensors(weights), weights.name, version)
+        paths = {name: Path(folder) / f"{name}.onnx" for name in graphs}
+        for name, path in paths.items():
+            path.write_bytes(graphs[name].SerializeToString())
+            onnx.checker.check_model(str(path), full_check=True)
+        return paths
+
     def predict_spans(self, input_ids: Tensor, *, head: str | None = None, **inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The spans of a batch of sentences and how probable each is.
 
@@ -431,3 +462,12 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         states = self.encoder.encode(input_ids, character_ids, packing, languages.pop(), table)
         top = self._top(states, gazetteer_features, packing)
         return {name: head.spans(packing.unpack(head(top)), mask) for name, head in chosen.items()}
+
+
+def _halved(name: str, tensor: Tensor) -> Tensor:
+    """A tensor in 16 bits, but for a CRF's scores, what would not fit, and what is no floating-point number."""
+    tensor = tensor.detach().cpu().contiguous()
+    if not tensor.is_floating_point() or ".crf." in name:
+        return tensor
+    short = tensor.to(torch.float16)
+    return short if short.isfinite().all() else tensor.float()

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-BASE, PRIME = 1_000_003, 2**31 - 1
-BOUNDARY = 0x110000  # stands before and behind a word; behind the last code point
+from .ngram_numbers import BASE as BASE
+from .ngram_numbers import BOUNDARY as BOUNDARY
+from .ngram_numbers import PRIME as PRIME
 
 
 def check_ngrams(sizes: Sequence[int] | None, rows: int) -> None:

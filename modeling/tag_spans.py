@@ -7,27 +7,15 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from .tag_grammar import span_labels, split_tags
+from .tag_rules import span_edges
 
 
 @lru_cache
 def _tables(tags: tuple[str, ...], scheme: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Whether a span opens at a tag after another, and closes at a tag before another; and the tags' span labels.
-
-    Two bool tables `(tags + 1, tags + 1)` over neighbours [first, second]; the last index is a sentence's edge.
-    They read any tagging, legal or not, as conlleval does: a change of label, or a prefix that begins or ends a span.
-    Then `(tags,)`, the index into `span_labels`, -1 for the tag outside.
-    """
-    parts = [*split_tags(tags, scheme), ("O", "")]
-    opens, closes = [], []
-    for prefix, label in parts:
-        apart = [label != after or prefix in "ESLU" or before in "BSU" for before, after in parts]
-        opens.append([cut and before != "O" for cut, (before, _) in zip(apart, parts, strict=True)])
-        closes.append([cut and prefix != "O" for cut in apart])
-    labels = span_labels(tags, scheme)
-    ids = [-1 if prefix == "O" else labels.index(label) for prefix, label in parts[:-1]]
+    """What `span_edges` says, as tensors: bool `(tags + 1, tags + 1)` twice, and long `(tags,)`."""
     cpu = torch.device("cpu")  # named, because the first call may come under another device's context
-    return torch.tensor(opens, device=cpu), torch.tensor(closes, device=cpu), torch.tensor(ids, device=cpu)
+    opens, closes, ids = (torch.tensor(table, device=cpu) for table in span_edges(tags, scheme))
+    return opens, closes, ids
 
 
 def spans_of_tags(tag_ids: Tensor, tags: tuple[str, ...], scheme: str) -> Tensor:

@@ -111,7 +111,7 @@ def test_an_interrupt_ends_with_130(toys: Toys, tmp_path: Path, monkeypatch: pyt
     def interrupt(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tag_command, "load_pipeline", interrupt)
+    monkeypatch.setattr(tag_command, "load_by_runtime", interrupt)
     assert tagsmith("tag", toys.tagger) == Outcome(130, "", "interrupted\n")
     monkeypatch.setattr(training_run, "train_tagger", interrupt)
     outcome = tagsmith("train", toys.recipe, "--train", toys.train, "--output-dir", tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,33 @@ def test_released_taggers_are_small_and_load() -> None:
     for folder in folders:
         spans = tagsmith.pipeline(folder)(TEXT)
         assert "Angela Merkel" in [span["word"] for span in spans], folder.name
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "text"]])
+def test_it_tags_without_torch(tmp_path: Path, options: list[str]) -> None:
+    """With no option nothing is imported that takes long; with any, still neither torch nor transformers."""
+    path = tmp_path / "notes.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    light = [] if options else ["typer", "pydantic", "jinja2"]
+    code = f"""
+import sys
+from tagsmith.training.commands.entry import main
+sys.argv = ["tagsmith", "tag", {str(path)!r}, *{options!r}]
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code
+heavy = {{"torch", "transformers", "datasets", *{light!r}}}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.stdout == TAGGED + "[]\n", done.stderr
+
+
+def test_by_torch_it_tags_alike(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    assert tag(path, "--runtime", "torch") == tag(path, "--runtime", "numpy") == TAGGED
 
 
 def test_its_card() -> None:

@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.tokenization.word_tagger_checks import check_tokenizer
 from tagsmith.training.tagging.load_tagger import load_tagger
-from tagsmith.training.tagging.word_tagger_checks import check_tokenizer
 from tests.toys import with_content, without
 
 

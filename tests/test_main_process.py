@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tagsmith.training.commands import command_line, command_options
+from tagsmith.training.commands import command_line, command_options, streams
 from tagsmith.training.machine.processes import is_main_process
 from tagsmith.training.runs import training_run
 from tagsmith.training.runs.recipe import Recipe
@@ -106,7 +106,7 @@ def test_a_launched_process_ends_before_python_does(ranks: dict[str, str], heard
 
 def test_the_command_ends_launched_processes_that_succeed(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = []
-    monkeypatch.setattr(command_line, "end_launched_process", lambda: ended.append(True))
+    monkeypatch.setattr(streams, "end_launched_process", lambda: ended.append(True))
     for arguments, code in ((["recipes"], 0), (["train"], 2)):
         monkeypatch.setattr(sys, "argv", ["tagsmith", *arguments])
         with pytest.raises(SystemExit) as stop:

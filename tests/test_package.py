@@ -17,7 +17,7 @@ import tagsmith
 
 ROOT = Path(tagsmith.__file__).parent
 PROJECT = ROOT / "pyproject.toml"
-OURS = ("modeling", "tokenization", "training")
+OURS = ("modeling", "runtime", "tokenization", "training")
 
 pytestmark = pytest.mark.skipif(not PROJECT.is_file(), reason="needs the source tree")
 
@@ -43,7 +43,10 @@ def python(code: str) -> str:
 def test_every_package_is_listed() -> None:
     listed = project()["tool"]["setuptools"]["packages"]
     folders = {path.parent.relative_to(ROOT) for path in ROOT.glob("[!.]*/**/__init__.py")} | {Path()}
-    found = {".".join(["tagsmith", *folder.parts]) for folder in folders if folder.parts[:1] not in [("build",)]}
+    own = Path("tagsmith_runtime")  # the distribution of its own, beside the package
+    folders = {folder for folder in folders - {own} if "build" not in folder.parts}
+    found = {".".join(["tagsmith", *folder.parts]) for folder in folders}
+    found.add(own.name)
     assert set(listed) == {name for name in found if not name.startswith("tagsmith.tests")}
     assert len(listed) == len(set(listed))
 
@@ -245,8 +248,9 @@ def test_dependencies_are_those_that_are_imported() -> None:
     names = {modules_of.get(name.lower(), name.replace("-", "_")) for name in declared}
     # Without accelerate there is no Trainer, without jinja2 no model card: neither is imported by name.
     # pyarrow is what datasets are made of.
-    # Four are of the extras [plots], [spacy] and [search]; codecarbon is used where a person has installed it.
-    assert used - {"pyarrow", "matplotlib", "sklearn", "spacy", "optuna", "codecarbon"} <= names
+    # The others are of extras: [plots], [onnx], [spacy], [search]; codecarbon is used where a person has installed it.
+    extras = {"matplotlib", "sklearn", "spacy", "onnx", "onnxruntime", "optuna", "codecarbon"}
+    assert used - {"pyarrow"} - extras <= names
     assert names - used <= {"accelerate", "jinja2"}
 
 

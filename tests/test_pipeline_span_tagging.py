@@ -18,8 +18,7 @@ from torch.utils.data import Dataset, IterableDataset
 from transformers.pipelines.pt_utils import KeyDataset
 
 import tagsmith
-from tagsmith.modeling import pipeline_span_tagging as module
-from tagsmith.modeling import word_cache
+from tagsmith.modeling import span_tagging, word_cache
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
@@ -343,7 +342,7 @@ class TestLength:
             read(self, words)
 
         monkeypatch.setattr(word_cache.WordCache, "read", watch)
-        monkeypatch.setattr(module, "_WORDS", 10)
+        monkeypatch.setattr(span_tagging, "_WORDS", 10)
         lines = ["a b"] * 7 + ["a b c d e f g h i j k l"] * 2
         expected = [restless(line) for line in lines]
         wanted.clear()
@@ -409,7 +408,7 @@ class TestLongWords:
     def test_few_long_lines_are_held_together(
         self, tagger: SpanTaggingPipeline, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "_CHARACTERS", 10_000)
+        monkeypatch.setattr(span_tagging, "_CHARACTERS", 10_000)
         read = 0
 
         def lines() -> Iterator[str]:

@@ -15,6 +15,7 @@ ROOT = Path(tagsmith.__file__).parent
 # From the lowest floor to the highest; a room imports rooms of lower floors only.
 FLOORS = [
     {"modeling", "tokenization"},
+    {"runtime"},
     {"training/families.py", "training/machine"},
     {"training/data"},
     {"training/tagging"},
@@ -55,7 +56,9 @@ def imported_rooms(path: Path) -> Iterator[tuple[str, int]]:
 
 def files() -> list[Path]:
     return sorted(
-        path for folder in ("modeling", "tokenization", "training") for path in (ROOT / folder).rglob("*.py")
+        path
+        for folder in ("modeling", "runtime", "tokenization", "training")
+        for path in (ROOT / folder).rglob("*.py")
     )
 
 

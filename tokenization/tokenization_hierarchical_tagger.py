@@ -9,9 +9,8 @@ text is truncated, and offsets are those of whole words.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ import numpy as np
 from transformers import BatchEncoding
 from transformers.tokenization_utils_base import AddedToken
 
-from .composed import check_normalization, composed
 from .encodings import (
     Padding,
     TaggerEncoding,
@@ -31,17 +29,24 @@ from .encodings import (
     refuse_special_tokens_mask,
 )
 from .gazetteers import Gazetteer
-from .input_error import InputError
 from .saved_tokenizer import SavedTokenizer
-from .strict_json import read_json
-from .words import SPLITTERS, Word, check_words, cut_sentence, iterate_sentences, shorten_words, split_words
+from .word_lookup import (
+    MAX_WORD_CHARACTERS,
+    PAD_ID,
+    UNK_ID,
+    WordReading,
+    Words,
+    check_reading,
+    normalize,
+    padded,
+    read_gazetteer,
+    read_vocabulary,
+    spelled,
+)
+from .words import check_words, shorten_words
 
-PAD_ID, UNK_ID = 0, 1
-MAX_WORD_CHARACTERS = 128
-Words = Sequence[str] | Mapping[str, Sequence[str]]  # a vocabulary, or one for each language
 
-
-class HierarchicalTaggerTokenizer(SavedTokenizer):
+class HierarchicalTaggerTokenizer(WordReading, SavedTokenizer):
     """Splits text into words and gives word ids and character ids.
 
     Args:
@@ -95,22 +100,16 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         unk_token: str = "[UNK]",
         **kwargs: Any,
     ) -> None:
-        if splitter not in SPLITTERS:
-            raise ValueError(f"Unknown splitter {splitter!r}; choose one of {', '.join(SPLITTERS)}.")
-        check_normalization(normalization)
-        if not isinstance(max_word_characters, int) or max_word_characters < 2:
-            raise ValueError(
-                f"max_word_characters is {max_word_characters!r}; it must be a whole number of at least 2."
-            )
+        check_reading(splitter, normalization, max_word_characters)
         if vocab_file is not None:
-            words, characters = _read_vocabulary(vocab_file)
+            words, characters = read_vocabulary(vocab_file)
         if words is None or characters is None:
             raise ValueError(
                 f"{type(self).__name__} needs its vocabulary: {self.vocab_files_names['vocab_file']} is missing from "
                 "the model's folder, and no words and characters were given."
             )
         if gazetteer_file is not None:
-            gazetteer = _read_gazetteer(gazetteer_file)
+            gazetteer = read_gazetteer(gazetteer_file)
         self.lowercase, self.zero_digits, self.splitter = lowercase, zero_digits, splitter
         self.zero_character_digits = zero_character_digits
         self.normalization = normalization
@@ -122,15 +121,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
             {name: list(own) for name, own in words.items()} if isinstance(words, Mapping) else {None: list(words)}
         )
         self.characters, self.gazetteer = list(characters), gazetteer
-        # PAD and UNK are not looked up, so that a text which spells them is only text.
-        self._word_ids = {
-            name: {word: index for index, word in enumerate(own, 2)} for name, own in self.vocabularies.items()
-        }
-        self._character_ids = {character: index for index, character in enumerate(self.characters, 2)}
-        points = sorted(
-            (ord(character), index) for character, index in self._character_ids.items() if len(character) == 1
-        )
-        self._code_points, self._code_point_ids = np.array(points, dtype=np.int64).reshape(-1, 2).T
+        self._index()
         self._added_tokens_decoder = {
             PAD_ID: AddedToken(str(pad_token), special=True),
             UNK_ID: AddedToken(str(unk_token), special=True),
@@ -247,40 +238,6 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         if first:
             self.init_kwargs["frozen_word_id"] = self.frozen_word_id
 
-    def normalize(self, word: str) -> str:
-        """The form under which a word is looked up."""
-        (word,), _ = self.shorten([word])
-        return normalize(word, self.lowercase, self.zero_digits, self.normalization)
-
-    def split(self, text: str) -> list[Word]:
-        """Split a text into words with character offsets."""
-        if not isinstance(text, str):
-            raise TypeError(
-                f"A text is a str, and this one is {type(text).__name__}. For words already split, pass "
-                "is_split_into_words=True."
-            )
-        return split_words(text, self.splitter)
-
-    def sentences(self, text: str, max_words: int) -> Iterator[list[Word]]:
-        """A text's words, line by line, a longer line in stretches of at most `max_words`; constant memory."""
-        return iterate_sentences(text, self.splitter, max_words)
-
-    def cut(self, words: Sequence[str], max_words: int) -> int:
-        """Where to end a stretch of at most `max_words` of a sentence given as words."""
-        return cut_sentence(words, max_words)
-
-    def shorten(self, words: Sequence[str]) -> tuple[Sequence[str], int]:
-        """Words as they are read, and how many of them have more than `max_word_characters`: see `shorten_words`."""
-        return shorten_words(words, self.max_word_characters)
-
-    def describe_shortened(self, count: int) -> str:
-        """A line that says how many words were shortened."""
-        limit = self.max_word_characters
-        return (
-            f"words of more than {limit} characters: {count:,}; of each, the first {limit - limit // 2} and the last "
-            f"{limit // 2} characters were read"
-        )
-
     def encode_words(self, words: Sequence[str], language: str | None = None) -> dict[str, Any]:
         """One sentence, already split, to `input_ids` (words), `character_ids` (words, characters) and features.
 
@@ -291,51 +248,17 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         words = self._read(words)
         known = self._character_ids
         encoded: dict[str, Any] = {
-            "input_ids": self._look_up(words, language),
+            "input_ids": self.look_up(words, language),
             "character_ids": [[known.get(character, UNK_ID) for character in self.spelled(word)] for word in words],
         }
         if self.gazetteer is not None:
             encoded["gazetteer_features"] = self.gazetteer.match(words)
         return encoded
 
-    def _check_language(self, language: str | None) -> None:
-        if language in self.vocabularies:
-            return
-        if None in self.vocabularies:
-            raise ValueError(f"All languages have the same words in this tokenizer; leave out language={language!r}.")
-        found = "Each language has" if language is None else f"There is no language {language!r}, and each has"
-        raise ValueError(
-            f"{found} its own words in this tokenizer. Choose one of {', '.join(map(str, self.languages))}."
-        )
-
     def _read(self, words: Sequence[str]) -> Sequence[str]:
         """Given words as they are read, after a look at all of each."""
         check_words(words)
         return self.shorten(words)[0]
-
-    def _look_up(self, words: Sequence[str], language: str | None) -> list[int]:
-        """The ids of words as they are read."""
-        self._check_language(language)
-        known = self._word_ids[language]
-        return [
-            known.get(normalize(word, self.lowercase, self.zero_digits, self.normalization), UNK_ID) for word in words
-        ]
-
-    def spelled(self, word: str) -> str:
-        """A word's characters, as they are looked up."""
-        return spelled(word, self.normalization, self.zero_character_digits)
-
-    def spell(self, words: Sequence[str]) -> np.ndarray:
-        """Words to their character ids alone: int64 `(words, characters)`, 0 where a word is shorter."""
-        words, _ = self.shorten(words)
-        words = list(map(self.spelled, words))
-        text = "".join(words).encode("utf-32-le", errors="surrogatepass")
-        points = np.frombuffer(text, dtype="<u4").astype(np.int64)
-        places = np.searchsorted(self._code_points, points)
-        ids = np.full(len(points), UNK_ID, dtype=np.int64)
-        known = np.append(self._code_points, -1)[places] == points
-        ids[known] = self._code_point_ids[places[known]]
-        return _padded(ids, list(map(len, words)))
 
     def __call__(
         self,
@@ -458,7 +381,7 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
     ) -> list[int]:
         """The word ids of a text, or of words already split; there are no special tokens to add."""
         words = self.tokenize(text) if isinstance(text, str) else text
-        return self._look_up(self._read(words), language)
+        return self.look_up(self._read(words), language)
 
     def pad_sentences(
         self,
@@ -482,23 +405,23 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         lengths = np.array([len(feature["input_ids"]) for feature in features], dtype=np.int64)
         shape = (len(features), padded_length(int(lengths.max(initial=0)), padding, max_length, multiple))
         mask = np.arange(shape[1]) < lengths[:, None]
-        padded = {"input_ids": np.full(shape, PAD_ID, dtype=np.int64), "attention_mask": mask.astype(np.int64)}
-        padded["input_ids"][mask] = _flat([feature["input_ids"] for feature in features])
+        arrays = {"input_ids": np.full(shape, PAD_ID, dtype=np.int64), "attention_mask": mask.astype(np.int64)}
+        arrays["input_ids"][mask] = _flat([feature["input_ids"] for feature in features])
 
         if not features or "character_ids" in features[0]:
             spelled = list(chain.from_iterable(feature["character_ids"] for feature in features))
-            rows = _padded(_flat(spelled), list(map(len, spelled)))
-            padded["character_ids"] = np.full((*shape, rows.shape[1]), PAD_ID, dtype=np.int64)
-            padded["character_ids"][mask] = rows
+            rows = padded(_flat(spelled), np.array(list(map(len, spelled)), dtype=np.int64))
+            arrays["character_ids"] = np.full((*shape, rows.shape[1]), PAD_ID, dtype=np.int64)
+            arrays["character_ids"][mask] = rows
         if features and "labels" in features[0]:
-            padded["labels"] = np.full(shape, -100, dtype=np.int64)
-            padded["labels"][mask] = _flat([feature["labels"] for feature in features])
+            arrays["labels"] = np.full(shape, -100, dtype=np.int64)
+            arrays["labels"][mask] = _flat([feature["labels"] for feature in features])
         if self.gazetteer is not None:
-            padded["gazetteer_features"] = np.zeros((*shape, self.gazetteer.num_features), dtype=np.float32)
-            for row, feature in zip(padded["gazetteer_features"], features, strict=True):
+            arrays["gazetteer_features"] = np.zeros((*shape, self.gazetteer.num_features), dtype=np.float32)
+            for row, feature in zip(arrays["gazetteer_features"], features, strict=True):
                 given = np.reshape(feature["gazetteer_features"], (-1, self.gazetteer.num_features))
                 row[: len(given)] = given
-        return padded
+        return arrays
 
     # What PreTrainedTokenizer asks of every tokenizer.
 
@@ -509,19 +432,9 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         return self.vocabularies[None]
 
     @property
-    def languages(self) -> list[str]:
-        """The languages that have words of their own; none where all have the same."""
-        return [name for name in self.vocabularies if name is not None]
-
-    @property
     def vocab_size(self) -> int:
         """How many word ids there are, PAD and UNK among them; of the largest vocabulary where there are several."""
         return max(map(len, self.vocabularies.values())) + 2
-
-    @property
-    def character_vocab_size(self) -> int:
-        """How many character ids there are, PAD and UNK among them."""
-        return len(self.characters) + 2
 
     def get_vocab(self) -> dict[str, int]:
         """Words, behind their language where each has its own, and special tokens, with their ids."""
@@ -581,65 +494,11 @@ class HierarchicalTaggerTokenizer(SavedTokenizer):
         return sum(len(entry.encode(errors="surrogatepass")) + 4 for entry in entries)
 
 
-def spelled(word: str, normalization: str | None, zero_digits: bool) -> str:
-    """A word's characters, in one Unicode form, and with 0 for each digit."""
-    word = composed(word, normalization)
-    return _DIGIT.sub("0", word) if zero_digits else word
-
-
-def normalize(word: str, lowercase: bool, zero_digits: bool, normalization: str | None = None) -> str:
-    """A word's form in the vocabulary."""
-    word = spelled(word, normalization, zero_digits)
-    return word.lower() if lowercase else word
-
-
-_DIGIT = re.compile(r"\d")
-
-
 def _of_language(ids: int | Mapping[Any, int] | None, language: str | None, default: int) -> int:
     """An id that is the same for all words, or each language's own."""
     found = ids.get(language) if isinstance(ids, Mapping) else ids
     return default if found is None else found
 
 
-def _padded(ids: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
-    sizes = np.array(lengths, dtype=np.int64)
-    inside = np.arange(int(sizes.max(initial=0))) < sizes[:, None]
-    padded = np.full(inside.shape, PAD_ID, dtype=np.int64)
-    padded[inside] = ids
-    return padded
-
-
 def _flat(rows: Sequence[Sequence[int]]) -> np.ndarray:
     return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
-
-
-def _read_vocabulary(path: str) -> tuple[Words, list[str]]:
-    try:
-        content = read_json(path, _SAVE_AGAIN)
-        words, characters = content["words"], content["characters"]
-    except InputError as error:
-        message = f"not a vocabulary of words and characters ({error.message})"
-        raise InputError(message, path=path, line=error.line, column=error.column, fix=_SAVE_AGAIN) from error
-    except (OSError, KeyError) as error:
-        raise InputError(
-            f"not a vocabulary of words and characters ({error!r})", path=path, fix=_SAVE_AGAIN
-        ) from error
-    by_language = {f"words of {name}": own for name, own in words.items()} if isinstance(words, dict) else None
-    for kind, entries in {**(by_language or {"words": words}), "characters": characters}.items():
-        if not isinstance(entries, list) or not all(isinstance(entry, str) and entry for entry in entries):
-            raise InputError(f"the {kind} are not a list of strings", path=path, fix=_SAVE_AGAIN)
-        if len(set(entries)) < len(entries):
-            repeated = Counter(entries).most_common(1)[0][0]
-            raise InputError(f"the {kind} hold {repeated!r} twice", path=path, fix=_SAVE_AGAIN)
-    return words, characters
-
-
-def _read_gazetteer(path: str) -> Gazetteer:
-    try:
-        return Gazetteer.from_json(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"not a gazetteer ({error})", path=path, fix=_SAVE_AGAIN) from error
-
-
-_SAVE_AGAIN = "Save the tokenizer again, or fetch its folder again."

@@ -6,9 +6,7 @@ imported inside the commands, so that help and typing errors come at once.
 
 from __future__ import annotations
 
-import io
 import sys
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,23 +30,23 @@ from tagsmith.training.commands.command_options import (
     report_reading,
     report_shared,
     say,
-    say_error,
-    set_loudness,
 )
 from tagsmith.training.commands.convert_command import convert
 from tagsmith.training.commands.errors_command import errors
 from tagsmith.training.commands.evaluate_command import evaluate
-from tagsmith.training.commands.every_command import Quiet, Verbose, for_every_command
+from tagsmith.training.commands.every_command import for_every_command
+from tagsmith.training.commands.export_command import export
 from tagsmith.training.commands.fold_scores import cross_validate
 from tagsmith.training.commands.plot_commands import plots
 from tagsmith.training.commands.push_command import push
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.commands.redact_options import RedactCommand
+from tagsmith.training.commands.running import new_app
 from tagsmith.training.commands.search_command import search
+from tagsmith.training.commands.streams import run
 from tagsmith.training.commands.suggest_command import suggest
 from tagsmith.training.commands.tag_command import tag
 from tagsmith.training.data.reading_options import ReadingOptions
-from tagsmith.training.machine.processes import end_launched_process
 
 OverwriteOutputDir = Annotated[
     bool, typer.Option("--overwrite-output-dir", help="Replace a tagger in the folder, or files by its files' names.")
@@ -66,32 +64,8 @@ def _recipes_that_begin(incomplete: str) -> list[str]:
     return [name for name in bundled_recipes() if name.startswith(incomplete)]
 
 
-def _say_version(asked: bool) -> None:
-    if asked:
-        from tagsmith import __version__
-
-        sys.stdout.write(f"tagsmith {__version__}\n")
-        raise typer.Exit
-
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = new_app()
 app.add_typer(plots, name="plot")
-
-
-@app.callback()
-def before_every_command(
-    version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=_say_version)
-    ] = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Compact sequence taggers from scratch: train them, score them, tag text with them."""
-    set_loudness(quiet, verbose)
 
 
 @reads_annotated_files
@@ -247,6 +221,7 @@ for command in (
     convert,
     agree,
     card,
+    export,
     push,
     cache,
     recipes,
@@ -313,48 +288,8 @@ def _settings(given: list[str], device: str | None, seed: int | None) -> list[st
 
 
 def main() -> None:
-    """The entry point: bad input ends as one line and exit code 2."""
-    _prepare_streams()
-    try:
-        app()
-    except InputError as error:
-        if messages.verbose:
-            traceback.print_exc()
-        _fail(str(error))
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}")
-    except SystemExit as stop:
-        if stop.code == 130:  # what typer makes of an interrupt
-            hint = "; with --resume it goes on from the last checkpoint" if sys.argv[1:2] == ["train"] else ""
-            if "--shards" in sys.argv:
-                hint = "; the same command goes on"
-            say(f"interrupted{hint}")
-        if not stop.code:
-            end_launched_process()
-        raise
-
-
-class _Closed(io.TextIOBase):
-    """Standard output where the shell has closed it."""
-
-    def write(self, text: str) -> int:
-        raise InputError("standard output is closed", fix="Redirect it to a file, or give --output.")
-
-
-def _prepare_streams() -> None:
-    """Data goes out as UTF-8 whatever the locale is, and no message fails for a character that it does not have."""
-    if sys.stdout is None:  # as after `>&-`
-        sys.stdout = _Closed()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="strict", newline="\n")
-    if isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr.reconfigure(errors="backslashreplace")
-
-
-def _fail(message: str) -> None:
-    say_error(" ".join(message.split()))
-    sys.exit(2)
+    """The entry point of a process that may call any command; see `entry`."""
+    run(app)
 
 
 if __name__ == "__main__":

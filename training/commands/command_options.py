@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.families import reads_bytes
 from tagsmith.training.machine.processes import is_main_process
 
 if TYPE_CHECKING:
+    from tagsmith.training.data.reading_options import ReadingOptions
     from tagsmith.training.machine.process_tuning import ProcessTuning
 
 WARNING = "yellow"  # the style by which a warning is known

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, signature
@@ -12,14 +10,13 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from tagsmith.training.commands.command_options import messages, set_loudness
+from tagsmith.training.commands.streams import quiet_end
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.", show_default=False)]
 Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Say more: the libraries' messages, where an error comes from."),
 ]
-
-READER_LEFT = 141  # as a shell says it of a tool that SIGPIPE has ended
 
 
 def for_every_command(command: Callable[..., None]) -> Callable[..., None]:
@@ -29,16 +26,8 @@ def for_every_command(command: Callable[..., None]) -> Callable[..., None]:
     def with_loudness(*args: Any, quiet: bool = False, verbose: bool = False, **kwargs: Any) -> None:
         # Either may stand before the command's name too.
         set_loudness(quiet or messages.silent, verbose or messages.verbose)
-        try:
+        with quiet_end():
             command(*args, **kwargs)
-            if sys.stdout is not None:
-                sys.stdout.flush()
-        except BrokenPipeError:
-            _end_quietly()
-        except SystemExit as stop:  # rich raises it where a pipe is broken; commands end by typer.Exit
-            if stop.code != 1:
-                raise
-            _end_quietly()
 
     options = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=hint)
@@ -70,13 +59,3 @@ def with_parameters(
     )
     wrapper.__annotations__ = {**hints, **{option.name: option.annotation for option in options}}
     return wrapper
-
-
-def _end_quietly() -> None:
-    """End as tools do whose output nobody reads any more; what Python still holds of it goes nowhere."""
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-    except (OSError, ValueError):  # no file of the system
-        pass
-    raise typer.Exit(READER_LEFT)

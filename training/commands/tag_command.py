@@ -17,7 +17,6 @@ from tagsmith.training.commands.command_options import (
     Int8,
     Threads,
     check_head,
-    load_pipeline,
     say,
 )
 from tagsmith.training.commands.redact_options import (
@@ -28,6 +27,7 @@ from tagsmith.training.commands.redact_options import (
     finish_redaction,
     redaction_of,
 )
+from tagsmith.training.commands.runtime_option import Runtime, RuntimeOption, load_by_runtime
 from tagsmith.training.commands.tagging_bar import tagging_bar
 from tagsmith.training.data.hub_names import is_file_name
 from tagsmith.training.families import reads_bytes
@@ -63,6 +63,7 @@ def tag(
     threads: Threads = 1,
     int8: Int8 = False,
     device: Device = None,
+    runtime: RuntimeOption = Runtime.auto,
     redact: Redact = None,
     redact_numbered: RedactNumbered = False,
     redact_map: RedactMap = None,
@@ -86,7 +87,7 @@ def tag(
     check_output(files, format_.value, output, shards)
     check_redaction(redact, redact_numbered, redact_map, output, shards is not None)
     state = join_processes() if shards else None
-    pipeline = load_pipeline(model, threads, int8, device)
+    pipeline = load_by_runtime(model, runtime, threads, int8, device, shards is not None)
     if recall_bias is not None and not reads_bytes(pipeline):
         raise InputError("--recall-bias is for byte-to-span taggers, and this is none", path=model)
     if head is not None or format_ != TagFormat.jsonl or redact is not None:

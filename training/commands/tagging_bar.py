@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from tagsmith.training.commands.command_options import messages
 
 
@@ -24,6 +22,8 @@ def tagging_bar(files: Sequence[str], output: Path | None) -> Iterator[Callable[
     if to_terminal or not messages.is_terminal or messages.quiet or not all(Path(name).is_file() for name in files):
         yield int
         return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     columns = (TextColumn("tagging"), BarColumn(), DownloadColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=messages, transient=True) as bar:
         task = bar.add_task("tagging", total=sum(Path(name).stat().st_size for name in files))

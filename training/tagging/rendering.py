@@ -11,14 +11,16 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader
 from rich.style import Style
 from rich.text import Text
 
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 Entity = Mapping[str, Any]
 
@@ -199,6 +201,8 @@ def generate_page(package: str, template: str, values: Mapping[str, Any]) -> Ite
 
 @lru_cache
 def _environment(package: str) -> Environment:
+    from jinja2 import ChoiceLoader, Environment, PackageLoader  # here, for those who write no page
+
     loader = ChoiceLoader([PackageLoader(name, "") for name in dict.fromkeys([package, _TEMPLATES])])
     return Environment(loader=loader, autoescape=True, keep_trailing_newline=True)
 

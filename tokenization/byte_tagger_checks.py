@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tagsmith.tokenization.input_error import InputError
+from .input_error import InputError
 
 
 def check_tokenizer(tokenizer: Any, config: Any, model: str) -> None:

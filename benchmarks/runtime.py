@@ -1,0 +1,191 @@
+"""What the runtime without torch takes, beside torch, in one run: a cold start, a warm sentence, many, megabytes, F1.
+
+    OMP_NUM_THREADS=1 python benchmarks/runtime.py --sentences 10000
+
+Everything is with the tagger that comes with the package, on one thread. Times are CPU seconds of this process, but
+for the cold start, which is wall time; a busy machine raises all of them, so that ratios of one run say most.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, NamedTuple
+
+import torch
+import typer
+from packaging.requirements import Requirement
+
+import tagsmith
+from tagsmith.runtime import load
+from tagsmith.tokenization.tag_schemes import tags_to_spans
+from tagsmith.training.data.sample import sample_files
+from tagsmith.training.tagging.export import export_tagger
+
+_LINE = "Angela Merkel and Barack Obama met at the White House in Washington.\n"
+_LENGTH = 20  # words of a sentence that is timed
+
+
+class Sentence(NamedTuple):
+    """A text, its words and their gold spans."""
+
+    text: str
+    words: list[str]
+    spans: set[tuple[int, int, str]]
+
+
+def sample_sentences() -> list[Sentence]:
+    """The dev part of the bundled sample, news, web and literary sentences of eight languages."""
+    found: list[Sentence] = []
+    text, lines = "", []
+    for line in [*sample_files()["dev"].read_text(encoding="utf-8").splitlines(), ""]:
+        if line.startswith("# text = "):
+            text = line.removeprefix("# text = ")
+        elif line and line[0] != "#":
+            lines.append(line.split("\t"))
+        elif lines:
+            spans = tags_to_spans([fields[-1] for fields in lines], "IOB2")
+            found.append(Sentence(text, [fields[1] for fields in lines], {tuple(span) for span in spans}))
+            lines = []
+    return found
+
+
+def cold_start(options: Iterable[str], times: int = 5) -> float:
+    """Wall seconds of `tagsmith tag` of one line in a process of its own, the best of some."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "line.txt")
+        path.write_text(_LINE, encoding="utf-8")
+        command = [sys.executable, "-m", "tagsmith", "tag", str(path), *options]
+        return min(_wall(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)) for _ in range(times))
+
+
+def _wall(action: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def of_twenty_words(sentences: Iterable[Sentence], tagger: Any) -> list[str]:
+    """Different texts of just so many words, cut from sentences that have more."""
+    texts = []
+    for sentence in sentences:
+        words = tagger.tokenizer.split(sentence.text)[:_LENGTH]
+        if len(words) == _LENGTH:
+            texts.append(sentence.text[: words[-1].end])
+    return texts
+
+
+def one_sentence(tagger: Any, texts: list[str], rounds: int = 5) -> tuple[float, float]:
+    """CPU milliseconds of a text at a time, the least and the median; words that recur are known after a while."""
+    for text in texts[:20]:
+        tagger(text)
+    taken = []
+    for text in texts * rounds:
+        started = time.process_time()
+        tagger(text)
+        taken.append(1000 * (time.process_time() - started))
+    return min(taken), median(taken)
+
+
+def words_a_second(tagger: Any, texts: list[str], words: int) -> float:
+    """Raw text to spans, by CPU seconds."""
+    tagger(texts[:200])
+    started = time.process_time()
+    for _ in tagger(iter(texts)):
+        pass
+    return words / (time.process_time() - started)
+
+
+def f1(tagger: Any, sentences: list[Sentence]) -> float:
+    """Of the gold spans, by words as they were given."""
+    tagged = tagger([sentence.words for sentence in sentences], is_split_into_words=True)
+    found = right = wanted = 0
+    for sentence, entities in zip(sentences, tagged, strict=True):
+        starts, at = {}, 0
+        for number, word in enumerate(sentence.words):
+            starts[at], at = number, at + len(word) + 1
+        own = {
+            (starts[e["start"]], starts[e["start"]] + 1 + e["word"].count(" "), e["entity_group"]) for e in entities
+        }
+        found, wanted, right = found + len(own), wanted + len(sentence.spans), right + len(own & sentence.spans)
+    return 2 * right / (found + wanted)
+
+
+def installed_megabytes(names: Iterable[str]) -> float:
+    """Of distributions and what they require, as far as it is installed here, without compiled Python."""
+    seen: set[str] = set()
+    return sum(_sizes(names, seen)) / 1e6
+
+
+def _sizes(names: Iterable[str], seen: set[str]) -> Iterator[int]:
+    for name in names:
+        if (key := name.lower().replace("_", "-")) in seen:
+            continue
+        seen.add(key)
+        try:
+            package = distribution(name)
+        except PackageNotFoundError:
+            continue
+        yield from (
+            path.stat().st_size for file in package.files or () if (path := Path(str(file.locate()))).is_file()
+        )
+        required = [Requirement(text) for text in package.requires or ()]
+        yield from _sizes(
+            [part.name for part in required if not part.marker or part.marker.evaluate({"extra": ""})], seen
+        )
+
+
+def main(
+    sentences: Annotated[int, typer.Option(min=1, help="Tagged together.")] = 10_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Of each throughput, by turns; the best counts.")] = 2,
+) -> None:
+    """Measure and print a table."""
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        raise typer.BadParameter("numpy takes its threads from the environment: set OMP_NUM_THREADS=1.")
+    torch.set_num_threads(1)
+    sample = sample_sentences()
+    with TemporaryDirectory() as folder:
+        pipeline = tagsmith.pipeline(device="cpu")
+        export_tagger(pipeline, Path(folder, "out"), "the bundled tagger")
+        export_tagger(pipeline, Path(folder, "int8"), "the bundled tagger", int8=True)
+        taggers = {
+            "torch": pipeline,
+            "numpy": load(tagsmith.DEFAULT_TAGGER),
+            "ONNX Runtime": load(Path(folder, "out"), "onnx"),
+            "ONNX Runtime, int8": load(Path(folder, "int8"), "onnx"),
+        }
+        plain, others = cold_start([]), cold_start(["--format", "jsonl"])
+        print(f"cold start, one line: {plain:.2f} s; with an option {others:.2f} s", flush=True)
+        print(f"the same by torch: {cold_start(['--runtime', 'torch'], times=2):.2f} s", flush=True)
+        texts = of_twenty_words(sample, taggers["numpy"])
+        for name, tagger in taggers.items():
+            least, middle = one_sentence(tagger, texts)
+            print(
+                f"{_LENGTH} words, {len(texts)} texts, {name}: {least:.2f} ms at least, median {middle:.2f}",
+                flush=True,
+            )
+        many = list(islice(cycle(sentence.text for sentence in sample), sentences))
+        words = sum(len(taggers["numpy"].tokenizer.split(text)) for text in many)
+        best = dict.fromkeys(taggers, 0.0)
+        for _ in range(rounds):
+            for name, tagger in taggers.items():
+                best[name] = max(best[name], words_a_second(tagger, many, words))
+        for name, rate in best.items():
+            print(f"{sentences:,} sentences, {name}: {rate:,.0f} words a second, {rate / best['torch']:.2f} of torch")
+        for name, tagger in taggers.items():
+            print(f"F1 on the sample's dev part, {name}: {100 * f1(tagger, sample):.2f}")
+    print(f"installed: numpy and tokenizers {installed_megabytes(['numpy', 'tokenizers']):.0f} MB, with onnxruntime "
+          f"{installed_megabytes(['numpy', 'tokenizers', 'onnxruntime']):.0f} MB")  # fmt: skip
+    print(f"Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+
+
+if __name__ == "__main__":
+    typer.run(main)

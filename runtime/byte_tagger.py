@@ -1,0 +1,135 @@
+"""A byte-to-span tagger that finds spans by the tags of bytes (`decode: tags`), without torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from ..modeling.byte_span_tagging import ByteSpanTagging
+from ..modeling.span_tagging import Entity
+from ..modeling.tag_average import SCHEME, ByteSpan, byte_tags
+from ..tokenization.byte_windows import Merge, TextStream
+from ..tokenization.strict_json import read_json
+from .byte_network import ByteConfig, ByteNetwork
+from .tag_chain import TagChain
+
+
+class ByteTokens:
+    """What cuts a tagger's texts into windows, by its tokenizer_config.json.
+
+    Args:
+        folder: of the tagger.
+        config: of the tagger, with what ids there are.
+    """
+
+    def __init__(self, folder: str, config: ByteConfig) -> None:
+        content = read_json(os.path.join(folder, "tokenizer_config.json"))
+        self.window_size, self.labels = content.get("window_size", 60), list(content.get("labels", ()))
+        self.vocab_size = config.vocab_size + 2 * (self.window_size - config.window_size)
+        self.vocab_size += len(self.labels) - len(config.span_labels)
+
+    def stream(
+        self, text: Any, *, overlap: int | None = None, errors: str = "strict", merge: Merge = "middle"
+    ) -> TextStream:
+        """A text of any length as windows, and what they predict as spans of it."""
+        return TextStream(text, self.window_size, overlap, errors, merge)
+
+
+class ByteTagChain:
+    """The best legal tags of stretches, as spans; what `ByteTagDecoder` does.
+
+    Args:
+        labels: of spans, in the order of their ids.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.tags = byte_tags(labels)
+        count = len(self.tags)
+        free = {"start": np.zeros(count), "transitions": np.zeros((count, count))}  # it knows what is legal
+        self.chain = TagChain("static", self.tags, SCHEME, free)
+        self._ids = [labels.index(label) for label in self.chain.span_labels]
+
+    def decode(self, stretches: Sequence[np.ndarray], recall_bias: float = 0.0) -> list[list[ByteSpan]]:
+        """The spans of each stretch, float32 `(bytes, tags)` log probabilities, in order.
+
+        A score is the probability of a span's least probable tag.
+        """
+        found: list[list[ByteSpan]] = [[] for _ in stretches]
+        order = sorted(range(len(stretches)), key=lambda number: -len(stretches[number]))
+        if not stretches:
+            return found
+        lengths = np.array([len(stretches[number]) for number in order])
+        scores = np.zeros((lengths[0], len(order), len(self.tags)), dtype=np.float32)
+        for column, number in enumerate(order):
+            scores[: lengths[column], column] = stretches[number]
+        scores -= scores.max(2, keepdims=True)
+        scores -= np.log(np.exp(scores).sum(2, keepdims=True))
+        biased = scores.copy()
+        biased[..., 0] -= np.float32(recall_bias)
+        tags = self._best(biased, lengths)
+        chances = np.exp(np.take_along_axis(scores, tags[:, :, None], 2)[:, :, 0]).T
+        for row, start, end, label in self.chain.read_spans(tags, lengths).tolist():
+            score = float(chances[row, start:end].min())
+            found[order[row]].append(ByteSpan(start, end, self._ids[label], score))
+        return found
+
+    def _best(self, scores: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """The best legal tags `(bytes, stretches)`: each byte's best where these are legal; O at padding."""
+        chain, inside = self.chain, np.arange(len(scores))[:, None] < lengths
+        tags = np.where(inside, scores.argmax(2), 0)
+        legal = chain.legal_transitions[tags[:-1], tags[1:]].all(0)
+        legal &= chain.legal_start[tags[0]] & chain.legal_end[tags[-1]]
+        if not legal.all():
+            rest = ~legal
+            tags[:, rest] = chain.decode(scores[:, rest].astype(np.float64), lengths[rest])
+        return np.where(inside, tags, 0)
+
+
+class _Model:
+    """A network under the names by which `ByteSpanTagging` asks for it."""
+
+    def __init__(self, network: ByteNetwork) -> None:
+        self.network, self.config = network, network.config
+
+
+class ByteTagger(ByteSpanTagging):
+    """Finds the spans of texts in bytes, as `tagsmith.pipeline` does; see `load`.
+
+    Calls of several threads go through it one after another.
+    """
+
+    def __init__(self, network: ByteNetwork, tokens: ByteTokens) -> None:
+        self.model, self.tokenizer = _Model(network), tokens
+        self.network = network
+        self.shortened, self.says_shortened = 0, True
+        self._batch_size = None
+        self._preprocess_params, self._forward_params, self._postprocess_params = {}, {}, {}
+        self._lock = Lock()
+
+    def pipe(self, texts: Iterable[Any], **options: Any) -> Iterator[list[Entity]]:
+        """Tag texts as they come, some windows at a time.
+
+        Args:
+            texts: any number of them, str or bytes.
+            **options: what a call takes.
+        """
+        tagged: Any = self(iter(texts), **options)
+        yield from tagged
+
+    def _tag(self, *args: Any, **kwargs: Any) -> None:
+        with self._lock:
+            super()._tag(*args, **kwargs)
+
+    def _make_decoder(self) -> ByteTagChain:
+        return ByteTagChain(self.tokenizer.labels)
+
+    def forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Windows to the log probabilities of their bytes' tags."""
+        return {
+            "windows": batch["windows"],
+            "tags": self.network.score_tags(batch["input_ids"], batch["attention_mask"]),
+        }

@@ -1,0 +1,130 @@
+"""A tagger out of its folder, with a clear error for whatever is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from typing import Any
+
+from ..tokenization.byte_tagger_checks import check_tokenizer as check_byte_tokenizer
+from ..tokenization.input_error import InputError
+from ..tokenization.strict_json import read_json
+from ..tokenization.word_tagger_checks import check_tokenizer
+from .byte_network import BYTE_TRAINING, ByteConfig, ByteNetwork
+from .byte_tagger import ByteTagger, ByteTokens
+from .weights_file import check_shapes, read_weights
+from .word_config import TRAINING, WordConfig
+from .word_network import Heads, WordNetwork
+from .word_tagger import WordTagger
+from .word_tokens import WordTokens
+
+# What transformers and its Trainer write into every config.json, and what concerns no tagger.
+BESIDE = {
+    *("architectures", "auto_map", "custom_pipelines", "dtype", "torch_dtype", "transformers_version", "use_cache"),
+    *("pad_token_id", "unk_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id", "is_encoder_decoder"),
+    *("chunk_size_feed_forward", "output_attentions", "output_hidden_states", "problem_type", "return_dict"),
+    *("_name_or_path",),
+}
+_UPGRADE = "If a newer tagsmith has made it, upgrade: pip install --upgrade tagsmith."
+RUNTIMES = ("numpy", "onnx")
+MANIFEST, MANIFEST_VERSION = "manifest.json", 1
+_FILES = ("config.json", "tokenizer_config.json", "model.safetensors")
+
+
+def load(folder: str | os.PathLike[str], runtime: str = "numpy", threads: int = 1) -> WordTagger | ByteTagger:
+    """A tagger, from the folder where `save_pretrained` or a run has put it, or from one of `tagsmith export`.
+
+    What it gives is called like `tagsmith.pipeline`: with a text, a list or an iterator of texts, and the same options
+    (`batch_size`, `head`, `min_score`, `is_split_into_words`, `max_words`); `pipe(texts)` gives a generator.
+
+    Args:
+        folder: of the tagger.
+        runtime: what computes: "numpy", or "onnx" for ONNX Runtime, which must be installed, of an exported tagger.
+        threads: of ONNX Runtime; numpy's are set by `OMP_NUM_THREADS` before it is imported.
+
+    Raises:
+        InputError: what is wrong with the folder, or what the runtime does not have.
+        ValueError: there is no such runtime.
+    """
+    if runtime not in RUNTIMES:
+        raise ValueError(f"runtime is {runtime!r}; choose one of {', '.join(RUNTIMES)}.")
+    folder = os.fspath(folder)
+    for name in _FILES:
+        if not os.path.isfile(os.path.join(folder, name)):
+            found = "there is no such folder" if not os.path.isdir(folder) else f"{name} is missing"
+            raise InputError(f"this is not the folder of a tagger: {found}", path=folder)
+    content = read_json(os.path.join(folder, "config.json"))
+    kind = content.get("model_type")
+    if kind == "hierarchical-tagger":
+        return _load_word_tagger(folder, content, runtime, threads)
+    if kind == "byte-to-span" and runtime == "onnx":
+        raise InputError("only hierarchical taggers run as graphs", path=folder, fix="Tag with numpy or torch.")
+    if kind == "byte-to-span":
+        return _load_byte_tagger(folder, content)
+    raise InputError(f"this is no tagger, but a model of type {kind!r}", path=folder, fix=_UPGRADE)
+
+
+def _load_word_tagger(folder: str, content: dict[str, Any], runtime: str, threads: int) -> WordTagger:
+    check_fields(content, {field.name for field in fields(WordConfig)} | TRAINING, folder)
+    config = WordConfig.of(content)
+    tokens = WordTokens(folder)
+    check_tokenizer(tokens, config, folder)
+    weights = read_weights(os.path.join(folder, "model.safetensors"))
+    check_shapes(weights, config.shapes(), folder)
+    if runtime == "numpy":
+        return WordTagger(WordNetwork(config, weights), tokens)
+    from .onnx_tagger import OnnxTagger
+
+    return OnnxTagger(folder, read_manifest(folder)["graphs"], Heads(config, weights), tokens, threads)
+
+
+def is_exported(folder: str) -> bool:
+    """Whether a folder is one of `tagsmith export`."""
+    return os.path.isfile(os.path.join(folder, MANIFEST))
+
+
+def read_manifest(folder: str) -> dict[str, Any]:
+    """What an exported tagger says of itself.
+
+    Raises:
+        InputError: it is not exported, or by a newer tagsmith.
+    """
+    if not is_exported(folder):
+        fix = f"Export it: tagsmith export {folder} --output DIR."
+        raise InputError(f"this tagger is not exported ({MANIFEST} is missing)", path=folder, fix=fix)
+    content = read_json(os.path.join(folder, MANIFEST))
+    if content.get("version") != MANIFEST_VERSION:
+        found = f"{MANIFEST} is of version {content.get('version')!r}, and this runtime reads {MANIFEST_VERSION}"
+        raise InputError(found, path=folder, fix=_UPGRADE)
+    graphs = content.get("graphs")
+    names = [str(name) for name in graphs.values()] if isinstance(graphs, dict) else []
+    if "sentences" not in (graphs or ()) or not all(os.path.isfile(os.path.join(folder, name)) for name in names):
+        raise InputError(f"a graph that {MANIFEST} names is missing", path=folder, fix="Export the tagger again.")
+    return content
+
+
+def _load_byte_tagger(folder: str, content: dict[str, Any]) -> ByteTagger:
+    check_fields(content, {field.name for field in fields(ByteConfig)} | BYTE_TRAINING, folder)
+    config = ByteConfig.of(content)
+    if config.decode != "tags":
+        found = f"the runtime finds spans by the tags of bytes, and this tagger has decode: {config.decode}"
+        raise InputError(found, path=folder, fix="Tag with torch: tagsmith.pipeline, or --runtime torch.")
+    if config.input_order != "forward":
+        found = f"the runtime reads bytes from the first on, and this tagger has input_order: {config.input_order}"
+        raise InputError(found, path=folder, fix="Tag with torch: tagsmith.pipeline, or --runtime torch.")
+    tokens = ByteTokens(folder, config)
+    check_byte_tokenizer(tokens, config, folder)
+    weights = read_weights(os.path.join(folder, "model.safetensors"))
+    check_shapes(weights, config.shapes(), folder)
+    return ByteTagger(ByteNetwork(config, weights), tokens)
+
+
+def check_fields(content: dict[str, Any], known: set[str], folder: str) -> None:
+    """See that this version knows all that a configuration says.
+
+    Raises:
+        InputError: it does not.
+    """
+    if unknown := sorted(set(content) - known - BESIDE):
+        found = f"config.json has what this runtime does not know: {', '.join(unknown)}"
+        raise InputError(found, path=folder, fix=_UPGRADE)

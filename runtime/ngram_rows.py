@@ -1,0 +1,86 @@
+"""The n-grams of words, as `modeling/ngram_embedding.py` has them, in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ..modeling.ngram_numbers import BASE, BOUNDARY, PRIME
+
+
+def hash_ngrams(codes: np.ndarray, sizes: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """The hashes of all n-grams of sequences: of each size, the smallest first; -1 where a code is below 0.
+
+    Args:
+        codes: int64 `(..., length)`.
+        sizes: of the n-grams.
+    """
+    known, hashes = codes >= 0, codes + 1
+    for size in range(1, min(max(sizes, default=0), codes.shape[-1]) + 1):
+        if size > 1:
+            known = known[..., :-1] & (codes[..., size - 1 :] >= 0)
+            hashes = (hashes[..., :-1] * BASE + codes[..., size - 1 :] + 1) % PRIME
+        if size in sizes:
+            yield size, np.where(known, hashes, -1)
+
+
+class Ngrams:
+    """The table, and what it has of the n-grams of sequences.
+
+    Args:
+        sizes: of the n-grams.
+        weights: `hashes`, `embedding.weight` and, of words, `points`, the code point of each character's id.
+    """
+
+    def __init__(self, sizes: Sequence[int], weights: Mapping[str, np.ndarray]) -> None:
+        self.sizes = sorted(sizes)
+        self.hashes = weights["hashes"].astype(np.int64)
+        self.table = weights["embedding.weight"].astype(np.float32)
+        self.table[0] = 0  # of n-grams that are not known
+        self.points = weights["points"].astype(np.int64) if "points" in weights else None
+
+    def find(self, hashes: np.ndarray) -> np.ndarray:
+        """The rows of n-grams by their hashes, of any shape; 0 for those that have none."""
+        if not len(self.hashes):
+            return np.zeros_like(hashes)
+        places = np.searchsorted(self.hashes, hashes).clip(max=len(self.hashes) - 1)
+        return np.where(self.hashes[places] == hashes, places + 1, 0)
+
+    def of_words(self, character_ids: np.ndarray) -> np.ndarray:
+        """Words `(words, characters)`, 0 where one is shorter, to float32 `(words, width)`."""
+        codes = self._word_codes(character_ids)
+        summed = np.zeros((len(codes), self.table.shape[1]), dtype=np.float32)
+        count = np.zeros(len(codes), dtype=np.int64)
+        for _, hashes in hash_ngrams(codes, self.sizes):
+            word, place = np.nonzero((rows := self.find(hashes)) > 0)
+            if len(word):
+                first = np.flatnonzero(np.diff(word, prepend=-1))  # sums of rows next to each other
+                summed[word[first]] += np.add.reduceat(self.table[rows[word, place]], first, axis=0)
+                count += np.bincount(word, minlength=len(codes))
+        summed /= np.sqrt(count.clip(min=1), dtype=np.float32)[:, None]
+        return summed
+
+    def rows_of_words(self, character_ids: np.ndarray) -> np.ndarray:
+        """The rows of all n-grams of words: int64 `(words, n)`, 0 for those that have none."""
+        hashes = [found for _, found in hash_ngrams(self._word_codes(character_ids), self.sizes)]
+        return self.find(np.concatenate(hashes, axis=1)) if hashes else np.zeros((len(character_ids), 0), np.int64)
+
+    def _word_codes(self, character_ids: np.ndarray) -> np.ndarray:
+        """The code points of words between their boundaries: int64 `(words, characters + 2)`, -1 elsewhere."""
+        assert self.points is not None
+        codes = np.pad(self.points[character_ids], ((0, 0), (1, 1)), constant_values=-1)
+        codes[:, 0] = BOUNDARY
+        codes[np.arange(len(codes)), 1 + (character_ids > 0).sum(1)] = BOUNDARY
+        return codes
+
+    def of_bytes(self, codes: np.ndarray) -> np.ndarray:
+        """Windows `(windows, bytes)` to `(windows, bytes, width)`: of n-grams that begin and that end at each byte."""
+        summed = np.zeros((*codes.shape, self.table.shape[1]), dtype=np.float32)
+        length = codes.shape[1]
+        for _, hashes in hash_ngrams(codes, self.sizes):
+            found = self.find(hashes)
+            beyond = length - found.shape[1]
+            summed[:, : length - beyond] += self.table[found]
+            summed[:, beyond:] += self.table[np.where(found > 0, found + len(self.hashes), 0)]
+        return summed

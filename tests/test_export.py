@@ -1,0 +1,159 @@
+"""Exported taggers: graph, weights and manifest, and what ONNX Runtime finds by them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_runtime import FROZEN, SHAPES, assert_same, fuzz_texts, make_tagger, sample_texts
+from toys import assert_one_line, tagsmith
+
+import tagsmith as package
+from tagsmith.runtime import load
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.tagging.export import export_tagger
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+TEXTS = [
+    "Ada Lovelace met Juan de Vega in New York City .",
+    "",
+    "It rains\nin Lund , 1843 .",
+    "東京 👨\u200d👩\u200d👧 x",
+    "Ada",
+]
+EXPORTED = [name for name in SHAPES if "sru" not in name and "linear" not in name]
+
+
+def export(folder: Path, output: Path, **options: Any) -> Any:
+    """Export a tagger; the pipeline of it as it was."""
+    pipeline = package.pipeline(folder, device="cpu")
+    export_tagger(pipeline, output, str(folder), **options)
+    return pipeline
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_every_shape(tmp_path: Path, name: str) -> None:
+    folder = make_tagger(tmp_path / "own", **SHAPES[name])
+    export(folder, tmp_path / "out")
+    expected = package.pipeline(tmp_path / "out")(TEXTS)  # of the weights in 16 bits
+    assert any(expected)
+    for runtime in ("onnx", "numpy"):
+        tagger = load(tmp_path / "out", runtime)
+        for batch_size in (64, 1):
+            assert_same(tagger(TEXTS, batch_size=batch_size), expected)
+
+
+def test_the_whole_graph(tmp_path: Path) -> None:
+    """In one piece, as other languages may take it: the emissions of the model."""
+    folder = make_tagger(tmp_path / "own", **SHAPES["n-grams"])
+    export(folder, tmp_path / "out")
+    pipeline = package.pipeline(tmp_path / "out")
+    ids = pipeline.tokenizer([TEXTS[0]], return_tensors="pt")
+    expected = pipeline.model(**ids).logits.detach().numpy()
+    ngrams = load(tmp_path / "out", "onnx").network.ngrams
+    (characters,) = ids["character_ids"].numpy()
+    feed = {
+        "words": ids["input_ids"].numpy(),
+        "lengths": ids["attention_mask"].sum(1).int().numpy(),
+        "spelling": np.arange(len(characters))[None],
+        "characters": characters,
+        "character_lengths": (characters > 0).sum(1).astype(np.int32),
+        "ngrams": ngrams.rows_of_words(characters),
+    }
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx", providers=["CPUExecutionProvider"])
+    assert np.abs(session.run(["emissions"], feed)[0] - expected).max() < 1e-4
+
+
+def test_several_heads(tmp_path: Path) -> None:
+    pipeline = export(FROZEN / "heads", tmp_path / "out")
+    for head in pipeline.model.config.head_names:
+        found = load(tmp_path / "out", "onnx")(TEXTS, head=head)
+        assert_same(found, package.pipeline(tmp_path / "out")(TEXTS, head=head))
+
+
+@pytest.mark.parametrize("name", ["sru", "linear rnn"])
+def test_what_onnx_has_no_operator_for(tmp_path: Path, name: str) -> None:
+    folder = make_tagger(tmp_path / "own", **SHAPES[name])
+    with pytest.raises(InputError, match=f"no operator for word_encoder {name.replace(' ', '-')}"):
+        export(folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ValueError, match="no operator for word_encoder"):
+        package.pipeline(folder).model.export_onnx(tmp_path)
+
+
+def test_one_copy_of_the_weights_in_16_bits(tiny_folder: Path, tmp_path: Path) -> None:
+    pipeline = export(tiny_folder, tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    wanted = {"config.json", "manifest.json", "model.onnx", "model.safetensors", "tokenizer_config.json", "vocab.json"}
+    wanted |= {"spelling.onnx", "sentences.onnx"}
+    assert names == wanted
+    graph = onnx.load(tmp_path / "out" / "model.onnx", load_external_data=False)
+    assert all(tensor.external_data and not tensor.raw_data for tensor in graph.graph.initializer)
+    assert (graph.producer_name, graph.producer_version) == ("tagsmith", package.__version__)
+    numbers = pipeline.model.num_parameters()
+    assert (tmp_path / "out" / "model.safetensors").stat().st_size < 2.2 * numbers + 5000
+
+
+def test_the_manifest(tiny_folder: Path, tmp_path: Path) -> None:
+    pipeline = export(tiny_folder, tmp_path / "out")
+    content = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    (head,) = content["heads"]
+    assert content["version"] == 1 and content["opset"] >= 17 and content["words"]["splitter"] == "words"
+    assert head["tags"] == list(pipeline.model.config.tags) and head["chain"] == "static"
+    transitions = torch.tensor(head["transitions"])
+    assert torch.equal(transitions, pipeline.model.head().crf.transitions)
+    graph = onnx.load(tmp_path / "out" / content["graphs"]["model"], load_external_data=False).graph
+    assert {item.name for item in graph.input} == {"words", "lengths", "spelling", "characters", "character_lengths"}
+
+
+def test_a_newer_manifest(tiny_folder: Path, tmp_path: Path) -> None:
+    export(tiny_folder, tmp_path / "out")
+    path = tmp_path / "out" / "manifest.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"version": 1', '"version": 2'), encoding="utf-8")
+    with pytest.raises(InputError, match=r"of version 2.*upgrade"):
+        load(tmp_path / "out", "onnx")
+    (tmp_path / "out" / "sentences.onnx").unlink()
+    path.write_text(path.read_text(encoding="utf-8").replace('"version": 2', '"version": 1'), encoding="utf-8")
+    with pytest.raises(InputError, match=r"a graph that .* names is missing"):
+        load(tmp_path / "out", "onnx")
+
+
+def test_int8(tmp_path: Path) -> None:
+    folder = make_tagger(tmp_path / "own", **SHAPES["lstm"])
+    export(folder, tmp_path / "out", int8=True)
+    graph = onnx.load(tmp_path / "out" / "sentences.int8.onnx")
+    assert "DynamicQuantizeLSTM" in {node.op_type for node in graph.graph.node}
+    assert load(tmp_path / "out", "onnx")("Ada saw Lund .") is not None
+
+
+def test_on_the_command_line(tiny_folder: Path, tmp_path: Path) -> None:
+    text = b"Ada Lovelace lived in London .\n"
+    out, tagged = tmp_path / "out", "[Ada Lovelace PER] lived in [London LOC] .\n"
+    assert tagsmith("export", tiny_folder, "--output", out).code == 0
+    for runtime in ("auto", "onnx", "numpy", "torch"):
+        assert tagsmith("tag", out, "--runtime", runtime, stdin=text).out == tagged
+    assert "by onnx" in tagsmith("tag", out, "-v", stdin=text).err
+    assert "by numpy" in tagsmith("tag", tiny_folder, "--runtime", "numpy", "-v", stdin=text).err
+    assert_one_line(tagsmith("export", tiny_folder, "--output", out), out, "already", "--output")
+    assert_one_line(tagsmith("tag", tiny_folder, "--runtime", "onnx", stdin=text), "not exported", "tagsmith export")
+    assert_one_line(tagsmith("tag", tiny_folder, "--runtime", "numpy", "--int8", stdin=text), "--int8", "torch")
+    assert_one_line(tagsmith("tag", "owner/name", "--runtime", "numpy", stdin=text), "owner/name", "--runtime torch")
+
+
+def test_a_byte_to_span_tagger_is_no_graph(byte_folder: Path, tmp_path: Path) -> None:
+    outcome = tagsmith("export", byte_folder, "--output", tmp_path / "out")
+    assert_one_line(outcome, "only hierarchical taggers", "decode: tags")
+
+
+@pytest.mark.parametrize("count", [100, pytest.param(1600, marks=pytest.mark.slow)])
+def test_conformance_texts(count: int, tmp_path: Path) -> None:
+    """The tagger that comes with the package, by its graph; its weights have 16 bits already."""
+    texts = fuzz_texts(count, seed=7) + sample_texts(count)
+    pipeline = export(Path(package.DEFAULT_TAGGER), tmp_path / "out")
+    assert_same(load(tmp_path / "out", "onnx")(texts), pipeline(texts))

@@ -482,6 +482,7 @@ class TestLoading:
             assert {Path(path).stem for path in found} == {
                 "pipeline_span_tagging",
                 "pipeline_byte_span_tagging",
+                "byte_span_tagging",
                 "byte_tags",
                 "remote_code",
                 "crf",
@@ -491,6 +492,7 @@ class TestLoading:
                 "recurrent",
                 "recurrent_cells",
                 "span_tagging",
+                "tag_average",
                 "tag_grammar",
                 "tag_rules",
                 "tag_spans",

@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers.dynamic_module_utils import get_relative_import_files
 
 import tagsmith
+from tagsmith.modeling import byte_span_tagging
 from tagsmith.modeling import pipeline_byte_span_tagging as module
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
@@ -240,7 +241,7 @@ class TestBatches:
                 alive.add(self)
                 most = max(most, len(alive))
 
-        monkeypatch.setattr(module, "_Window", Watched)
+        monkeypatch.setattr(byte_span_tagging, "_Window", Watched)
         assert pipeline("x" * 20_000, batch_size=10) == []
         assert sum(oracle.sizes) == 4999
         assert most <= 21

@@ -232,7 +232,7 @@ class TestBatches:
         alive: weakref.WeakSet[Any] = weakref.WeakSet()
         most = 0
 
-        class Watched(module._Window):
+        class Watched(byte_span_tagging._Window):
             __hash__ = object.__hash__
 
             def __init__(self, *args: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsmith.modeling import byte_tags as module
+from tagsmith.modeling import tag_average as module
 from tagsmith.modeling.byte_tags import ByteTagDecoder, TagAverage, byte_tags
 from tagsmith.tokenization.byte_windows import window_starts
 

@@ -531,6 +531,7 @@ class TestLoading:
                 "recurrent_cells",
                 "score_calibration",
                 "span_tagging",
+                "tag_average",
                 "tag_grammar",
                 "tag_average",
                 "tag_rules",

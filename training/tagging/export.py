@@ -19,6 +19,7 @@ from tagsmith.modeling.ngram_numbers import BASE, BOUNDARY, PRIME
 from tagsmith.modeling.onnx_graph import OPSET, emissions_of, unsupported, words_of
 from tagsmith.runtime.loading import MANIFEST, MANIFEST_VERSION
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.families import FAMILIES
 from tagsmith.training.machine.whole_files import staged_files
 
 
@@ -61,7 +62,7 @@ def check_exportable(config: Any, folder: Path, place: str, int8: bool) -> None:
     Raises:
         InputError: why not.
     """
-    if config.model_type != "hierarchical-tagger":
+    if FAMILIES[config.model_type].reads_bytes:
         found = "only hierarchical taggers are exported as graphs"
         fix = "The runtime reads a byte-to-span tagger with decode: tags as it is: tagsmith.runtime.load."
         raise InputError(found, path=place, fix=fix)

@@ -44,10 +44,11 @@ Medians over {rounds} rounds, in turn over all cases, each in a process of its o
 - *a second*: words of the hierarchical tagger, windows of byte-to-span. *batch*: sentences, or windows.
 - *GFLOP/s*: of the matrix products alone, counted from the shapes; a backward pass counts as two forward passes.
   What is done once counts once: the spelling of a word that recurs in a batch, in tagging all that a word is before
-  its sentence, and the first product of a byte or character. Padding counts where it is multiplied. The CRF and what
-  goes element by element are left out of the count, not of the time.
+  its sentence, and the first product of a byte or character, also where an operator of PyTorch's does it
+  again. Padding counts where it is multiplied, but for what such an operator pads. The CRF and what goes
+  element by element are left out of the count, not of the time.
 - *machine's*: the rate of products of two matrices of 1,024 by 1,024 in the same type (float32 beside int8), between
-  the steps of the case.
+  the steps of the case, by the library that `tagsmith.tune_process` takes for float32.
 - *peak MiB*: of the resident set, with torch and the libraries; *of the work*: how far above what it was before the
   first step.
 - A step of training is batch, forward, backward, clipping, optimizer and average of the weights; the Trainer's
@@ -241,6 +242,8 @@ def write(output: Path, report: dict[str, Any], lines: int, models: dict[str, st
     output.mkdir(parents=True, exist_ok=True)
     (output / "speed.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     machine = report["machine"].get("processor", "the CPU")
+    if library := report["machine"].get("float32_products"):
+        machine += f", float32 products by {library}"
     weights = "" if len(models) == len(SHAPES) else RANDOM
     notes = NOTES.format(rounds=report["rounds"], processor=machine, lines=lines, weights=weights)
     parts = ["# Speed\n", markdown_table(HEADERS, list(map(cells, report["cases"]))), notes]

@@ -132,6 +132,10 @@ def encode_corpus(
             "shortened": tokenizer.shorten(sentence.words)[1],
         }
 
+    def encode_batch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        rows = [encode(dict(zip(batch, row, strict=True))) for row in zip(*batch.values(), strict=True)]
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
     # All that the result depends on.
     options = [tokenizer.vocabularies, tokenizer.characters, tokenizer.init_kwargs, tokenizer.gazetteer]
     options += [tags, scheme, language]
@@ -146,7 +150,8 @@ def encode_corpus(
             fingerprint = Hasher.hash([split._fingerprint, "encode_corpus", 1, options])
             # Not from the cache: nothing in the fingerprint tells whether the code that encodes has changed.
             rows = split.map(
-                encode,
+                encode_batch,
+                batched=True,  # several times as fast as row by row
                 remove_columns=split.column_names,
                 new_fingerprint=fingerprint,
                 load_from_cache_file=False,

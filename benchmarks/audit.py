@@ -24,12 +24,12 @@ from typing import Any
 
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
 from tagsmith.training.data.reading_options import ReadingOptions
-from tagsmith.training.doubts.annotation_audit import Plan, cross_validate
+from tagsmith.training.doubts.annotation_audit import Plan, train_taggers
 from tagsmith.training.doubts.audited import Audited, read_audited
 from tagsmith.training.doubts.folds import cut_folds
 from tagsmith.training.doubts.opinions import Job, Opinion, opinions_of, posteriors, prepare_process
 from tagsmith.training.doubts.planting import Planted, plant_errors
-from tagsmith.training.doubts.ranking import rank
+from tagsmith.training.doubts.ranking import Copy, rank
 from tagsmith.training.doubts.strings import Strings, same_place
 from tagsmith.training.doubts.suspects import Witness
 from tagsmith.training.runs.recipe import read_recipe
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the planted errors")
     parser.add_argument("--sentences", type=int, help="only so many of the first ones")
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--taggers", type=int, default=3)
+    parser.add_argument("--taggers", type=int, default=2)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], help="a change to the recipe")
     parser.add_argument("--relabel", action="store_true", help="first relabel the corpus by a tagger trained on it")
@@ -164,8 +164,8 @@ def main() -> None:
     sentences, planted = plant_errors(clean, SHARE, given.seed)
     plan = Plan(recipe, given.folds, given.taggers, given.processes)
     started = time.monotonic()
-    opinions = _opinions(sentences, plan, given.keep)
-    suspects = rank(Witness(sentences, opinions, Strings.of(sentences)))
+    opinions, copies = _opinions(sentences, plan, given.keep)
+    suspects = rank(Witness(sentences, [opinions], Strings.of(sentences)), copies)
     minutes = (time.monotonic() - started) / 60
     row: dict[str, Any] = {
         "file": given.file.parent.name,
@@ -177,7 +177,7 @@ def main() -> None:
         "relabelled": given.relabel,
         "minutes": round(minutes, 1),
         "audit": measured([(s.sentence, *s.place) for s in suspects], planted),
-        "trial": measured(by_posterior(sentences, opinions[0], True), planted),
+        "trial": measured(by_posterior(sentences, opinions, True), planted),
     }
     if given.baselines:
         own = opinions_of(Job(recipe, sentences, sentences))
@@ -189,13 +189,13 @@ def main() -> None:
             out.write(json.dumps(row) + "\n")
 
 
-def _opinions(sentences: Sequence[Audited], plan: Plan, keep: Path | None) -> list[list[Opinion]]:
+def _opinions(sentences: Sequence[Audited], plan: Plan, keep: Path | None) -> tuple[list[Opinion], list[Copy]]:
     if keep is not None and keep.exists():
         return pickle.loads(keep.read_bytes())  # our own file
-    opinions, _ = cross_validate(sentences, plan, (), lambda done, of: print(f"{done} of {of}", flush=True))
+    opinions, copies, _ = train_taggers(sentences, plan, (), lambda done, of: print(f"{done} of {of}", flush=True))
     if keep is not None:
-        keep.write_bytes(pickle.dumps(opinions))
-    return opinions
+        keep.write_bytes(pickle.dumps((opinions, copies)))
+    return opinions, copies
 
 
 if __name__ == "__main__":

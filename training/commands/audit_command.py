@@ -28,8 +28,10 @@ def audit(
     evidence: Annotated[
         list[Path] | None, typer.Option(help="Data that are trusted: trained on, and not audited; repeatable.")
     ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Parts, each judged by taggers trained on the others.")] = 5,
-    taggers: Annotated[int, typer.Option(min=1, help="Taggers of each part, with other seeds and borders.")] = 3,
+    folds: Annotated[int, typer.Option(min=2, help="Parts, each judged by a tagger trained on the others.")] = 5,
+    taggers: Annotated[
+        int, typer.Option(min=1, help="Taggers that learn all of the data, with planted errors beside it.")
+    ] = 2,
     recipe: Annotated[str, typer.Option(help="Recipe of the taggers: a name, or the path of a YAML file.")] = "audit",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A change to the recipe, like training.num_train_epochs=4.")

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.training.doubts.audited import Audited
 from tagsmith.training.doubts.folds import cut_folds
 from tagsmith.training.doubts.opinions import Job, Opinion, all_opinions
-from tagsmith.training.doubts.ranking import rank
+from tagsmith.training.doubts.planting import plant_errors
+from tagsmith.training.doubts.ranking import PLANTED, Copy, rank
 from tagsmith.training.doubts.strings import Strings, same_place
 from tagsmith.training.doubts.suspects import Suspect, Witness
 from tagsmith.training.runs.recipe import RunRecipe
@@ -25,14 +28,14 @@ class Plan:
     Attributes:
         recipe: of the taggers.
         folds: into how many parts the corpus is cut.
-        taggers: how many are trained for each part, each with a seed and with borders of its own.
+        taggers: how many learn the whole corpus, each with a seed and with planted errors of its own.
         processes: how many taggers train at a time.
         seed: of the first tagger and of the planted errors.
     """
 
     recipe: RunRecipe
     folds: int = 5
-    taggers: int = 3
+    taggers: int = 2
     processes: int = 1
     seed: int = 1
 
@@ -102,9 +105,9 @@ def audit(
     if not sentences or not any(sentence.spans for sentence in sentences):
         found = "there are no spans to audit" if sentences else "there are no sentences with words to audit"
         raise InputError(found, path=sentences[0].path if sentences else None)
-    opinions, by_document = cross_validate(sentences, plan, evidence, done)
+    opinions, copies, by_document = train_taggers(sentences, plan, evidence, done)
     strings = Strings.of([*sentences, *evidence])
-    suspects = rank(Witness(sentences, opinions, strings), plan.seed)
+    suspects = rank(Witness(sentences, [opinions], strings), copies)
     return Audit(sentences, suspects, by_document)
 
 
@@ -114,34 +117,43 @@ def rare_labels(sentences: Sequence[Audited], folds: int) -> list[str]:
     return sorted(label for label, number in counts.items() if number < folds)
 
 
-def cross_validate(
+def train_taggers(
     sentences: Sequence[Audited], plan: Plan, evidence: Sequence[Audited], done: Callable[[int, int], Any]
-) -> tuple[list[list[Opinion]], bool]:
-    """The opinions of each tagger on each sentence, none of which it was trained on; and whether documents stay whole.
+) -> tuple[list[Opinion], list[Copy], bool]:
+    """The taggers of an audit, and what they say.
 
     Args:
         sentences: of the corpus.
         plan: how many taggers there are, and which.
         evidence: what every tagger is trained on too.
         done: as `audit` has it.
+
+    Returns:
+        The opinion on each sentence of a tagger that was not trained on it; copies of the corpus with planted errors,
+        each with the opinions of a tagger that was trained on just that; and whether all documents stayed whole.
     """
-    documents = [(sentence.path, sentence.document) for sentence in sentences]
     words = [len(sentence.words) for sentence in sentences]
-    jobs, places, by_document = [], [], True
-    for number in range(plan.taggers):
-        folds = cut_folds(documents, words, plan.folds, number / (plan.taggers * plan.folds))
-        by_document &= folds.by_document
-        for fold in range(plan.folds):
-            held = [place for place in range(len(sentences)) if folds.numbers[place] == fold]
-            rest = [sentences[place] for place in range(len(sentences)) if folds.numbers[place] != fold]
-            if not any(sentence.spans for sentence in [*rest, *evidence]):
-                fix = "Give more data, or data that are to be trusted as --evidence."
-                raise InputError("all spans are in one fold, and nothing could be learnt from the others", fix=fix)
-            recipe = replace(plan.recipe, training={**plan.recipe.training, "seed": plan.seed + number})
-            jobs.append(Job(recipe, [*rest, *evidence], [sentences[place] for place in held]))
-            places.append((number, held))
-    opinions: list[dict[int, Opinion]] = [{} for _ in range(plan.taggers)]
-    found = all_opinions(jobs, plan.processes, lambda finished: done(finished, len(jobs)))
-    for (number, held), own in zip(places, found, strict=True):
-        opinions[number].update(zip(held, own, strict=True))
-    return [[own[place] for place in range(len(sentences))] for own in opinions], by_document
+    folds = cut_folds([(sentence.path, sentence.document) for sentence in sentences], words, plan.folds)
+    jobs, places = [], []
+    for fold in range(plan.folds):
+        held, rest = (np.flatnonzero((folds.numbers == fold) == own).tolist() for own in (True, False))
+        training = [*(sentences[place] for place in rest), *evidence]
+        if not any(sentence.spans for sentence in training):
+            fix = "Give more data, or data that are to be trusted as --evidence."
+            raise InputError("all spans are in one fold, and nothing could be learnt from the others", fix=fix)
+        jobs.append(Job(_seeded(plan, 0), training, [sentences[place] for place in held]))
+        places.append(held)
+    planted = [plant_errors(sentences, PLANTED, 1000 * plan.seed + number) for number in range(plan.taggers)]
+    for number, (spoiled, _) in enumerate(planted):
+        jobs.append(Job(_seeded(plan, number), [*spoiled, *evidence], spoiled))
+    found = list(all_opinions(jobs, plan.processes, lambda finished: done(finished, len(jobs))))
+    by_place = {
+        place: own for held, part in zip(places, found, strict=False) for place, own in zip(held, part, strict=True)
+    }
+    opinions = [by_place[place] for place in range(len(sentences))]
+    copies = [Copy(*own, said) for own, said in zip(planted, found[plan.folds :], strict=True)]
+    return opinions, copies, folds.by_document
+
+
+def _seeded(plan: Plan, number: int) -> RunRecipe:
+    return replace(plan.recipe, training={**plan.recipe.training, "seed": plan.seed + number})

@@ -7,7 +7,7 @@ sentence say of it, what the corpus does with the same string elsewhere, and wha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,7 +28,9 @@ class Suspect:
         present: the span that stands there; None where one may be missing.
         kind: how it would be wrong.
         expected: the spans that should stand there instead.
-        features: see `present_features` and `absent_features`.
+        features: what speaks for and against it.
+        learnt: what a tagger makes of it that has learnt it.
+        choices: what should stand there by other kinds.
         score: how probable it is that it is wrong, once it has been judged.
     """
 
@@ -37,7 +39,14 @@ class Suspect:
     kind: str
     expected: tuple[Span, ...]
     features: np.ndarray
+    learnt: np.ndarray
+    choices: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
     score: float = 0.0
+
+    def decide(self, kind: str) -> None:
+        """Be of another kind, if that is one of the choices and nothing better is known."""
+        if kind in self.choices and self.kind != "inconsistent":
+            self.kind, self.expected = kind, self.choices[kind]
 
     @property
     def place(self) -> tuple[int, int]:
@@ -59,27 +68,33 @@ class Witness:
         self.sentences, self.opinions, self.strings = sentences, opinions, strings
         self.labels = sorted({span.label for sentence in sentences for span in sentence.spans})
 
-    def suspects(self, numbers: Sequence[int], spans: Sequence[Sequence[Span]]) -> Iterator[Suspect]:
+    def suspects(
+        self, numbers: Sequence[int], spans: Sequence[Sequence[Span]], learnt: Sequence[Opinion] | None = None
+    ) -> list[Suspect]:
         """The suspects of sentences.
 
         Args:
             numbers: of the sentences.
             spans: that are to be judged in each; the corpus's own, or others that were put there.
+            learnt: what a tagger that was trained on these spans says of every sentence, if there is one.
         """
-        cases = [_Case(self, number, own) for number, own in zip(numbers, spans, strict=True)]
+        said = self.opinions[0] if learnt is None else learnt
+        cases = [_Case(self, number, own, said[number]) for number, own in zip(numbers, spans, strict=True)]
         asked = [case.asked for case in cases]
-        chances = [posteriors([own[n] for n in numbers], asked) for own in self.opinions]
+        chances = [posteriors([own[n] for n in numbers], asked) for own in [*self.opinions, said]]
+        found: list[Suspect] = []
         for place, case in enumerate(cases):
-            yield from case.suspects(np.array([own[place] for own in chances]).reshape(len(chances), -1))
+            found += case.suspects(np.array([own[place] for own in chances]).reshape(len(chances), -1))
+        return found
 
 
 class _Case:
     """One sentence with spans to be judged."""
 
-    def __init__(self, witness: Witness, number: int, spans: Sequence[Span]) -> None:
+    def __init__(self, witness: Witness, number: int, spans: Sequence[Span], learnt: Opinion) -> None:
         self.witness, self.number = witness, number
         self.sentence = witness.sentences[number]
-        self.spans = sorted(spans)
+        self.spans, self.learnt = sorted(spans), learnt
         self.found = [own[number].spans for own in witness.opinions]
         self.anywhere = sorted(set().union(*self.found))
         self.absent = self._absent()
@@ -107,7 +122,7 @@ class _Case:
         )
 
     def suspects(self, chances: np.ndarray) -> Iterator[Suspect]:
-        """The suspects, by the posteriors of what was asked, `(taggers, asked)`."""
+        """The suspects, by the posteriors of what was asked, `(taggers, asked)`, last of the one that learnt it."""
         of = {span: chances[:, place] for place, span in enumerate(self.asked)}
         for span in self.spans:
             yield self._present(span, of)
@@ -118,11 +133,11 @@ class _Case:
         return np.array([own[self.number].outside[start:end].min() for own in self.witness.opinions])
 
     def _present(self, span: Span, of: Mapping[Span, np.ndarray]) -> Suspect:
-        own, around = of[span], self._around(span)
+        own, around = of[span][:-1], self._around(span)
         groups: dict[str, tuple[float, tuple[Span, ...]]] = {"label": (0.0, ()), "border": (0.0, ())}
         for other in around:
             kind = "label" if other[:2] == span[:2] else "border"
-            groups[kind] = max(groups[kind], (float(of[other].mean()), (other,)))
+            groups[kind] = max(groups[kind], (float(of[other][:-1].mean()), (other,)))
         nothing = self._nothing(span.start, span.end)
         groups["superfluous"] = (float(nothing.mean()), ())
         kind, (chance, expected) = max(groups.items(), key=lambda item: item[1][0])
@@ -132,16 +147,27 @@ class _Case:
             kind, expected = "inconsistent", (() if best is None else (span._replace(label=best),))
         agree = [span in found for found in self.found]
         evidence = [groups["label"][0], groups["border"][0], float(nothing.mean())]
+        free = float(self.learnt.outside[span.start : span.end].min())
+        besides = [
+            max((of[other][-1] for other in around if (other[:2] == span[:2]) == same), default=0.0)
+            for same in (True, False)
+        ]
+        learnt = [*(_logit(value) for value in (of[span][-1], *besides, free)), float(of[span][-1]), free]
         features = self._features(span, own, agree, evidence, labels, without)
-        return Suspect(self.number, span, kind, expected, features)
+        choices = {name: spans for name, (_, spans) in groups.items() if spans or name == "superfluous"}
+        return Suspect(self.number, span, kind, expected, features, np.array(learnt), choices)
 
     def _missing(self, span: Span, of: Mapping[Span, np.ndarray]) -> Suspect:
         labels, without = self.witness.strings.elsewhere(self.sentence, span.start, span.end)
         agree = [span in found for found in self.found]
         touched = np.mean([any(same_place(o, span.start, span.end) for o in found) for found in self.found])
         evidence = [float(touched), float(self._nothing(span.start, span.end).mean()), 0.0]
-        features = self._features(span, of[span], agree, evidence, labels, without)
-        return Suspect(self.number, None, "missing" if any(agree) else "inconsistent", (span,), features)
+        free = float(self.learnt.outside[span.start : span.end].min())
+        learnt = [_logit(of[span][-1]), float(span in self.learnt.found), _logit(free), float(of[span][-1]), free]
+        features = self._features(span, of[span][:-1], agree, evidence, labels, without)
+        return Suspect(
+            self.number, None, "missing" if any(agree) else "inconsistent", (span,), features, np.array(learnt)
+        )
 
     def _features(
         self,

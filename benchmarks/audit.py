@@ -119,6 +119,7 @@ def by_feature_crf(sentences: Sequence[Audited], folds: int) -> list[Place]:
         trainer.train(path)
         tagger = pycrfsuite.Tagger()
         tagger.open(path)
+        known = set(tagger.labels())  # a rare label may be in one fold alone
         for number, sentence in enumerate(sentences):
             if cut.numbers[number] != fold:
                 continue
@@ -127,7 +128,7 @@ def by_feature_crf(sentences: Sequence[Audited], folds: int) -> list[Place]:
             for span in set(found) ^ set(sentence.spans):
                 own = spans_to_tags([span], len(sentence.words), "BIOES")
                 words = range(span.start, span.end)
-                stands = sum(tagger.marginal(own[n], n) for n in words) / len(words)
+                stands = sum(tagger.marginal(own[n], n) for n in words if own[n] in known) / len(words)
                 says = sum(tagger.marginal(tags[n], n) for n in words) / len(words)
                 score = says if span in found else says - stands
                 scored.append((score, (number, span.start, span.end)))

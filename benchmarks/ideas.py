@@ -31,8 +31,8 @@ from tagsmith.modeling import recurrent, recurrent_cells
 from tagsmith.modeling.crf import ConditionalRandomField
 from tagsmith.modeling.dropout import Dropout
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerModel
-from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline as Tagging
 from tagsmith.modeling.recurrent import Packing, RecurrentStack
+from tagsmith.modeling.span_tagging import SpanTagging
 from tagsmith.modeling.word_cache import WordCache
 from tagsmith.training.batches.length_sampler import LengthGroupedSampler
 from tagsmith.training.commands.command_options import Threads, prepare_torch
@@ -84,14 +84,12 @@ def forget_first(cache: WordCache, words: Iterable[str]) -> None:
     _read_words(cache, words)
 
 
-_forward = RecurrentStack.forward
+_outputs = RecurrentStack.outputs
 
 
-def project_each(
-    stack: RecurrentStack, packed: Tensor, packing: Packing, initial: Tensor | None = None, table: Tensor | None = None
-) -> Any:
-    """`RecurrentStack.forward` with a product for each step, if `project` changes nothing."""
-    return _forward(stack, packed if table is None else table[0][packed], packing, initial)
+def project_each(stack: RecurrentStack, packed: Tensor, packing: Packing, table: Tensor | None = None) -> Tensor:
+    """`RecurrentStack.outputs` with a product for each step, if `project` changes nothing."""
+    return _outputs(stack, packed if table is None else table[0][packed], packing)
 
 
 @contextmanager
@@ -99,7 +97,7 @@ def words_projected_each() -> Iterator[None]:
     """The first product of words for each place where they stand, and not for each distinct word."""
     with (
         patched(RecurrentStack, "project", lambda stack, inputs: inputs[None]),
-        patched(RecurrentStack, "forward", project_each),
+        patched(RecurrentStack, "outputs", project_each),
     ):
         yield
 
@@ -184,6 +182,7 @@ def ideas(text: str | None = None) -> list[Idea]:
     every_word = partial(patched, HierarchicalTaggerModel, "_spell_once", HierarchicalTaggerModel.spell)
     tanh = partial(patched, recurrent_cells, "_tanh", lambda x, out: torch.tanh(x, out=out))
     logarithms = partial(patched, ConditionalRandomField, "_partition", partition_by_logarithms)
+    one_batch = partial(patched, SpanTagging, "_BUFFERED", 1)
     random = partial(
         patched, workloads, "LengthGroupedSampler", lambda lengths, size, seed: LengthGroupedSampler(lengths, 1, seed)
     )
@@ -191,7 +190,7 @@ def ideas(text: str | None = None) -> list[Idea]:
         Idea("each distinct word of a batch spelled once", learn, {}, every_word),
         Idea("dropout by 16 random bits", learn, {}, partial(patched, Dropout, "forward", nn.Dropout.forward)),
         Idea("a distinct word's first product made once", read, {}, words_projected_each),
-        Idea("words read in groups of 16 batches, not of one", read, {}, partial(patched, Tagging, "_BUFFERED", 1)),
+        Idea("words read in groups of 16 batches, not of one", read, {}, one_batch),
         Idea("words kept from group to group", long, {}, partial(patched, WordCache, "read", forget_first)),
         Idea("the first product of each byte made once", windows, {}, each_byte),
         Idea("the first product of each byte made once", read_bytes, {}, each_byte),

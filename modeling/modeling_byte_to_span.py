@@ -156,6 +156,7 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
         """Put another table in place."""
         self.embedding = value
 
+    @torch.compiler.disable  # one graph for each length would be slower than none: a compiled model runs as it is
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> BytesRead:
         """Read windows of bytes.
 
@@ -345,6 +346,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             "encoder_outputs": encoder_outputs,
         }
 
+    @torch.compiler.disable  # one graph for each length would be slower than none: a compiled model runs as it is
     def forward(
         self,
         input_ids: Tensor | None = None,

@@ -26,11 +26,11 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
@@ -40,7 +40,6 @@ from .crf import ConditionalRandomField
 from .dropout import Dropout
 from .label_smoothing import summed_cross_entropy
 from .linear_recurrence import LinearRNNLayer, SRULayer
-from .onnx_graph import stored_tensors, tagger_graphs, unsupported
 from .recurrent import Packing, RecurrentLayer
 from .remote_code import SavedModel
 from .state_crf import StateConditionalRandomField
@@ -173,6 +172,7 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         self.ngrams.know(hashes)
         self.ngrams.spelt_by(characters)
 
+    @torch.compiler.disable  # one graph for each length would be slower than none: a compiled model runs as it is
     def forward(
         self,
         input_ids: Tensor,
@@ -333,6 +333,7 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         head: TaggerHead = self.heads[self._key(name)]  # type: ignore[assignment]
         return head
 
+    @torch.compiler.disable  # one graph for each length would be slower than none: a compiled model runs as it is
     def forward(
         self,
         input_ids: Tensor,
@@ -394,21 +395,12 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             The paths of the graph, "model", and of the same cut in two, "spelling" and "sentences"; checked by onnx.
 
         Raises:
-            ModuleNotFoundError: onnx is not installed.
+            ModuleNotFoundError: onnx is not installed; or the tagger was loaded with its own code, without tagsmith.
             ValueError: ONNX has no operator for a part of the tagger; the message names it.
         """
-        import onnx
-
-        if part := unsupported(self.config):
-            raise ValueError(f"ONNX has no operator for {part}; gru, lstm, rnn and cnn can be exported.")
-        weights = Path(folder) / "model.safetensors"
-        save_file({name: _halved(name, tensor) for name, tensor in self.state_dict().items()}, weights)
-        graphs = tagger_graphs(self.config, stored_tensors(weights), weights.name, version)
-        paths = {name: Path(folder) / f"{name}.onnx" for name in graphs}
-        for name, path in paths.items():
-            path.write_bytes(graphs[name].SerializeToString())
-            onnx.checker.check_model(str(path), full_check=True)
-        return paths
+        # By its name, since it does not travel with taggers: those who load one need not have onnx.
+        graphs: dict[str, Path] = import_module(".onnx_graph", __package__).write_graphs(self, Path(folder), version)
+        return graphs
 
     def predict_spans(self, input_ids: Tensor, *, head: str | None = None, **inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The spans of a batch of sentences and how probable each is.
@@ -462,12 +454,3 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         states = self.encoder.encode(input_ids, character_ids, packing, languages.pop(), table)
         top = self._top(states, gazetteer_features, packing)
         return {name: head.spans(packing.unpack(head(top)), mask) for name, head in chosen.items()}
-
-
-def _halved(name: str, tensor: Tensor) -> Tensor:
-    """A tensor in 16 bits, but for a CRF's scores, what would not fit, and what is no floating-point number."""
-    tensor = tensor.detach().cpu().contiguous()
-    if not tensor.is_floating_point() or ".crf." in name:
-        return tensor
-    short = tensor.to(torch.float16)
-    return short if short.isfinite().all() else tensor.float()

@@ -296,3 +296,29 @@ def stored_tensors(path: Path) -> dict[str, Stored]:
         start, end = entry["data_offsets"]
         found[name] = Stored(entry["dtype"], tuple(entry["shape"]), 8 + length + start, end - start)
     return found
+
+
+def write_graphs(model: Any, folder: Path, version: str) -> dict[str, Path]:
+    """As `export_onnx` of a model, which calls this."""
+    import onnx
+    from safetensors.torch import save_file
+
+    if part := unsupported(model.config):
+        raise ValueError(f"ONNX has no operator for {part}; gru, lstm, rnn and cnn can be exported.")
+    weights = folder / "model.safetensors"
+    save_file({name: _halved(name, tensor) for name, tensor in model.state_dict().items()}, weights)
+    graphs = tagger_graphs(model.config, stored_tensors(weights), weights.name, version)
+    paths = {name: folder / f"{name}.onnx" for name in graphs}
+    for name, path in paths.items():
+        path.write_bytes(graphs[name].SerializeToString())
+        onnx.checker.check_model(str(path), full_check=True)
+    return paths
+
+
+def _halved(name: str, tensor: Any) -> Any:
+    """A tensor in 16 bits, but for a CRF's scores, what would not fit, and what is no floating-point number."""
+    tensor = tensor.detach().cpu().contiguous()
+    if not tensor.is_floating_point() or ".crf." in name:
+        return tensor
+    short = tensor.half()
+    return short if short.isfinite().all() else tensor.float()

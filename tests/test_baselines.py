@@ -294,7 +294,7 @@ def test_scores_as_tagsmith_does(sentences: list[Any], corpus: Callable[[str, st
                 found = model.tag(tokens)
                 starts = list(itertools.accumulate((len(token) + 1 for token in tokens), initial=0))
                 yield [
-                    {"entity_group": tag[2:], "start": start, "end": start + len(token)}
+                    {"entity_group": tag[2:], "score": 1.0, "start": start, "end": start + len(token)}
                     for tag, start, token in zip(found, starts, tokens, strict=False)
                     if tag != "O"
                 ]

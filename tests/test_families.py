@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import tagsmith
+from tagsmith.training.cards.results import Results
 from tagsmith.training.families import FAMILIES, Family, Part
 
 ROOT = Path(tagsmith.__file__).parent
@@ -44,7 +45,7 @@ def test_what_a_card_needs_to_know(family: Family) -> None:
     card = family.card.load()
     assert card.CITATION.startswith("@") and card.CITATION.endswith("}")
     assert list(card.labels_by_head(config)) == [""] and isinstance(card.shape_said(config), dict)
-    assert card.language_names(config, {}) == []
+    assert card.language_names(config, Results()) == []
 
 
 def test_families_are_told_apart_by_the_table_alone() -> None:

@@ -533,7 +533,6 @@ class TestLoading:
                 "span_tagging",
                 "tag_average",
                 "tag_grammar",
-                "tag_average",
                 "tag_rules",
                 "tag_spans",
                 "word_cache",

@@ -12,7 +12,7 @@ from transformers.pipelines import PIPELINE_REGISTRY, AggregationStrategy, Token
 import tagsmith
 from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
-from tagsmith.modeling.tag_grammar import GRAMMARS, written_tags
+from tagsmith.modeling.tag_rules import GRAMMARS, written_tags
 
 TEXT = "It rains.\nAda Lovelace lived in London."
 HERE = Path(__file__).parent / "frozen"

@@ -34,6 +34,7 @@ ID = "ada/tagger"
 WEIGHTS = {"config.json", "model.safetensors"}
 WORDS = {"tokenizer_config.json", "vocab.json"}
 MODEL_CODE = {
+    "byte_span_tagging.py",
     "byte_tags.py",
     "configuration_hierarchical_tagger.py",
     "crf.py",
@@ -45,13 +46,18 @@ MODEL_CODE = {
     "linear_recurrence.py",
     "modeling_hierarchical_tagger.py",
     "ngram_embedding.py",
+    "ngram_numbers.py",
     "pipeline_byte_span_tagging.py",
     "pipeline_span_tagging.py",
     "recurrent.py",
     "recurrent_cells.py",
     "remote_code.py",
+    "score_calibration.py",
+    "span_tagging.py",
     "state_crf.py",
+    "tag_average.py",
     "tag_grammar.py",
+    "tag_rules.py",
     "tag_spans.py",
     "word_cache.py",
     "word_reader.py",
@@ -65,6 +71,7 @@ WORD_CODE = {
     "spans.py",
     "strict_json.py",
     "tokenization_hierarchical_tagger.py",
+    "word_lookup.py",
     "words.py",
 }
 CODE = MODEL_CODE | WORD_CODE

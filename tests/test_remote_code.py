@@ -168,7 +168,7 @@ def test_what_travels_needs_nothing_but_transformers_and_torch(folder: Path) -> 
                 needed |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 needed.add((node.module or "").partition(".")[0])
-    of_transformers = {"huggingface_hub", "numpy", "tokenizers"}
+    of_transformers = {"huggingface_hub", "numpy", "tokenizers", "safetensors"}
     assert needed - set(sys.stdlib_module_names) <= {"torch", "transformers", *of_transformers}
 
 

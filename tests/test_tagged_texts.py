@@ -6,7 +6,7 @@ import pytest
 
 from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.evaluation.scoring import score_tagger
-from tagsmith.training.evaluation.span_metric import SpanCounts
+from tagsmith.training.evaluation.span_counts import SpanCounts
 from tagsmith.training.evaluation.tagged_texts import tagged_texts
 from tagsmith.training.tagging.load_tagger import load_tagger
 

@@ -42,6 +42,7 @@ class Family:
             taggers.
         card: the module of what its model card says: `CITATION`, `labels_by_head`, `shape_said`, `language_names`.
         files: what a tagger's folder has beside `config.json`, `tokenizer_config.json` and weights.
+        searched: what `tagsmith search` varies where nothing is said.
         generates: whether the model writes symbols, for `AutoModelForSeq2SeqLM`.
         reads_bytes: whether it tags whole documents as bytes, and knows neither words nor heads.
     """
@@ -57,6 +58,7 @@ class Family:
     check_tokenizer: Part
     card: Part
     files: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
     generates: bool = False
     reads_bytes: bool = False
 
@@ -76,6 +78,12 @@ FAMILIES = {
             check_tokenizer=Part("tokenization.word_tagger_checks:check_tokenizer"),
             card=Part("training.cards.word_tagger_card"),
             files=("vocab.json",),
+            searched=(
+                "training.learning_rate=0.001..0.01",
+                "training.per_device_train_batch_size=16|32|64",
+                "model.hidden_dropout=0.2..0.6",
+                "model.embedding_dropout=0.2..0.6",
+            ),
         ),
         Family(
             "byte-to-span",
@@ -88,6 +96,11 @@ FAMILIES = {
             check_names=Part("training.runs.byte_run:check_corpora"),
             check_tokenizer=Part("tokenization.byte_tagger_checks:check_tokenizer"),
             card=Part("training.cards.byte_tagger_card"),
+            searched=(
+                "training.learning_rate=0.0003..0.01",
+                "model.hidden_dropout=0.0..0.5",
+                "model.byte_dropout=0.0..0.4",
+            ),
             generates=True,
             reads_bytes=True,
         ),

@@ -137,12 +137,12 @@ def train(
     for name, corpus in ({} if streaming else corpora).items():  # a stream has no report, and is not compared
         report_reading(corpus, name)
         report_shared(corpus, chosen_columns[name], name)
-    say(str(tuned), style="dim")
     if folds is not None:
         cross_validate(chosen, corpora, output_dir, folds, resume)
         return
     how: Any = {"resume": resume, "overwrite_output_dir": overwrite_output_dir, "console": messages}
     results = Results.of(family.train.load()(chosen, corpora, output_dir, **how))
+    say(str(tuned), style="dim")
     for name, score in results.dev.items():
         print_scores(score, name)
     say(f"{results.minutes:.1f} minutes; the tagger is in {output_dir}")

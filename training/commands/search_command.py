@@ -42,17 +42,18 @@ def search(
 ) -> None:
     """Search for better numbers of a recipe, on dev data alone."""
     try:
-        from tagsmith.training.runs.search import SPACES, Field, Search
+        from tagsmith.training.runs.search import Field, Search
         from tagsmith.training.runs.search import search as find
     except ImportError as error:
         fix = "Install it: pip install 'tagsmith[search]'"
         raise InputError(f"a search needs optuna ({error})", fix=fix) from error
     from tagsmith.training.data.corpora import load_corpus
+    from tagsmith.training.families import FAMILIES
     from tagsmith.training.runs.recipe import read_recipe
 
     prepare_torch(threads)
     family = read_recipe(recipe, set_ or []).model_type
-    plan = Search(recipe, set_ or [], [Field.read(text) for text in over or SPACES[family]], output_dir)
+    plan = Search(recipe, set_ or [], [Field.read(text) for text in over or FAMILIES[family].searched], output_dir)
     plan.check()
     corpus = load_corpus({"train": train, "dev": dev}, options=reading)
     report_reading(corpus)

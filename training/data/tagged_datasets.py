@@ -224,7 +224,7 @@ def _rows(
     if names_map:
         rows = [map_sentence(sentence, names_map, report) for sentence in rows]
     values = dict(zip(Sentence._fields, map(list, zip(*rows, strict=True)), strict=True))
-    del values["line"], values["scores"]
+    del values["line"], values["scores"], values["lines"]
     values["spans"] = [
         [{"start": start, "end": end, "label": label} for start, end, label in spans] for spans in values["spans"]
     ]

@@ -31,21 +31,6 @@ from tagsmith.training.runs.recipe import RunRecipe, read_recipe
 JOURNAL, TRIALS, RECIPE = "journal.log", "trials.json", "recipe.yaml"
 _FORM = "Write it like training.learning_rate=0.001..0.01, or model.hidden_size=100|200|300."
 
-# What is searched where nothing is said, by family.
-SPACES = {
-    "hierarchical-tagger": [
-        "training.learning_rate=0.001..0.01",
-        "training.per_device_train_batch_size=16|32|64",
-        "model.hidden_dropout=0.2..0.6",
-        "model.embedding_dropout=0.2..0.6",
-    ],
-    "byte-to-span": [
-        "training.learning_rate=0.0003..0.01",
-        "model.hidden_dropout=0.0..0.5",
-        "model.byte_dropout=0.0..0.4",
-    ],
-}
-
 
 @dataclass(frozen=True)
 class Field:

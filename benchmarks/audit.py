@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pickle
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -115,10 +115,11 @@ def by_feature_crf(sentences: Sequence[Audited], folds: int) -> list[Place]:
             if cut.numbers[number] != fold:
                 tags = spans_to_tags(list(sentence.spans), len(sentence.words), "BIOES")
                 trainer.append(sentence_features(list(sentence.words)), tags)
-        path = f"/tmp/audit-{os.getpid()}.crfsuite"
-        trainer.train(path)
         tagger = pycrfsuite.Tagger()
-        tagger.open(path)
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder, "model.crfsuite"))
+            trainer.train(path)
+            tagger.open(path)
         known = set(tagger.labels())  # a rare label may be in one fold alone
         for number, sentence in enumerate(sentences):
             if cut.numbers[number] != fold:
@@ -132,7 +133,6 @@ def by_feature_crf(sentences: Sequence[Audited], folds: int) -> list[Place]:
                 says = sum(tagger.marginal(tags[n], n) for n in words) / len(words)
                 score = says if span in found else says - stands
                 scored.append((score, (number, span.start, span.end)))
-        Path(path).unlink()
     return [place for _, place in sorted(scored, key=lambda item: -item[0])]
 
 

@@ -9,10 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .crf import ConditionalRandomField
-from .tag_average import SCHEME as SCHEME
-from .tag_average import ByteSpan as ByteSpan
-from .tag_average import TagAverage as TagAverage
-from .tag_average import byte_tags as byte_tags
+from .tag_average import SCHEME, ByteSpan, byte_tags
 from .tag_spans import spans_of_tags
 
 

@@ -9,10 +9,10 @@ from typing import Any, Literal, Self
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-from .byte_tags import byte_tags
 from .ngram_embedding import check_ngrams
 from .remote_code import Pushed, known_fields, save_with_code
 from .score_calibration import check_calibration
+from .tag_average import byte_tags
 
 GO_ID, DROP_ID, PAD_ID, FIRST_START = 256, 257, 258, 259
 

@@ -5,7 +5,7 @@
 import os
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from huggingface_hub.dataclasses import strict
 from torch import nn
@@ -14,30 +14,13 @@ from transformers import PreTrainedConfig
 from .ngram_embedding import check_ngrams
 from .remote_code import Pushed, known_fields, save_with_code
 from .score_calibration import check_calibration
+from .tagger_shape import TaggerShape
 
 _NAME = re.compile(r"[\w-]+")  # of a head or a language
 
 
-class HeadShape(NamedTuple):
-    """What one head of a tagger writes, and in which language's words it reads.
-
-    Attributes:
-        tags: in the order of their ids.
-        tag_scheme: how they spell spans.
-        language: whose words and word encoder are under the head; None where all heads have the same.
-    """
-
-    tags: list[str]
-    tag_scheme: str
-    language: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As `heads` has it."""
-        return {name: value for name, value in self._asdict().items() if value is not None}
-
-
 @strict
-class HierarchicalTaggerConfig(Pushed, PreTrainedConfig):
+class HierarchicalTaggerConfig(Pushed, TaggerShape, PreTrainedConfig):
     """Every choice that makes one hierarchical tagger differ from another (Yang et al. 2016, and options beside it).
 
     The defaults are the paper's shape. Labels are the tags themselves ("O", "B-LOC", ...), in `id2label`; where the
@@ -232,16 +215,6 @@ class HierarchicalTaggerConfig(Pushed, PreTrainedConfig):
         if self.sharing == "all" and any(head != first for head in self.heads.values()):
             raise ValueError('Heads that share all must have the same tags; let them share "encoder".')
 
-    def cell(self, encoder: str) -> str:
-        """The cell of a recurrent encoder, by its name in the configuration."""
-        options = {
-            "gru": (self.gru_reset == "before", "gru-reset-before"),
-            "sru": (self.sru_gates == "state", "sru-state-gates"),
-            "linear-rnn": (self.linear_rnn == "plain", "linear-rnn-plain"),
-        }
-        chosen, cell = options.get(encoder, (False, ""))
-        return cell if chosen else encoder
-
     def _check_frozen(self, first: int | None, size: int) -> None:
         """Words that are not trained come after PAD and UNK, and need a width."""
         if first is None:
@@ -255,26 +228,6 @@ class HierarchicalTaggerConfig(Pushed, PreTrainedConfig):
     def tags(self) -> list[str]:
         """The tags in the order of their ids, of a tagger of one head."""
         return [self.id2label[index] for index in range(len(self.id2label))]
-
-    def head(self, name: str | None = None) -> HeadShape:
-        """What a head writes and reads; None for the head of a tagger that has but one.
-
-        Raises:
-            ValueError: there is no such head; the message has those that are.
-        """
-        if self.heads is None:
-            if name is not None:
-                raise ValueError(f"This tagger has one head, without a name, and none {name!r}. Leave the name out.")
-            return HeadShape(self.tags, self.tag_scheme)
-        if name not in self.heads:
-            found = "This tagger has several heads" if name is None else f"This tagger has no head {name!r}"
-            raise ValueError(f"{found}. Choose one of {', '.join(sorted(self.heads))}.")
-        return HeadShape(**self.heads[name])
-
-    @property
-    def head_names(self) -> list[str | None]:
-        """The names of the heads, in the order that config.json has them in; `[None]` for a tagger of one."""
-        return [None] if self.heads is None else [*sorted(self.heads)]
 
     @property
     def vocabularies(self) -> dict[str | None, tuple[int, int | None]]:

@@ -25,15 +25,16 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
 
 from .beam_search import beam_spans
-from .byte_tags import byte_tags
 from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
 from .dropout import Dropout
 from .input_order import turned
 from .label_smoothing import IMPOSSIBLE, summed_cross_entropy
-from .ngram_embedding import PRIME, NgramEmbedding
+from .ngram_embedding import NgramEmbedding
+from .ngram_hashes import PRIME
 from .recurrent import Packing, RecurrentLayer, RecurrentStack
 from .remote_code import SavedModel
 from .span_grammar import SpanGrammar
+from .tag_average import byte_tags
 
 
 @dataclass

@@ -35,16 +35,17 @@ from torch import Tensor, nn
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
 
-from .configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
+from .configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from .crf import ConditionalRandomField
 from .dropout import Dropout
 from .label_smoothing import summed_cross_entropy
 from .linear_recurrence import LinearRNNLayer, SRULayer
 from .recurrent import Packing, RecurrentLayer
-from .remote_code import SavedModel
+from .remote_code import IS_REMOTE, SavedModel
 from .state_crf import StateConditionalRandomField
-from .tag_grammar import span_labels
+from .tag_rules import span_labels
 from .tag_spans import spans_of_tags
+from .tagger_shape import HeadShape
 from .word_reader import CharacterEncoder, WordNgrams, WordReader
 
 SHARED = "shared"  # the name of a module that all heads have in common
@@ -398,6 +399,10 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
             ModuleNotFoundError: onnx is not installed; or the tagger was loaded with its own code, without tagsmith.
             ValueError: ONNX has no operator for a part of the tagger; the message names it.
         """
+        if IS_REMOTE:
+            raise ModuleNotFoundError(
+                "A tagger that runs its own code has no exporter. Install tagsmith, and load it by that."
+            )
         # By its name, since it does not travel with taggers: those who load one need not have onnx.
         graphs: dict[str, Path] = import_module(".onnx_graph", __package__).write_graphs(self, Path(folder), version)
         return graphs

@@ -8,14 +8,12 @@ codes of an n-gram are the digits of a number to the base `BASE`, 1 added to eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from .ngram_numbers import BASE as BASE
-from .ngram_numbers import BOUNDARY as BOUNDARY
-from .ngram_numbers import PRIME as PRIME
+from .ngram_hashes import BOUNDARY, PRIME, hash_ngrams
 
 
 def check_ngrams(sizes: Sequence[int] | None, rows: int) -> None:
@@ -28,26 +26,6 @@ def check_ngrams(sizes: Sequence[int] | None, rows: int) -> None:
         raise ValueError(f"ngram_sizes are {sizes}; each must be at least 1, and be there once.")
     if rows < 0:
         raise ValueError(f"ngram_rows is {rows}; it cannot be negative.")
-
-
-def hash_ngrams(codes: Tensor, sizes: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
-    """The hashes of all n-grams of sequences.
-
-    Args:
-        codes: long `(..., length)`, from 0 to `BOUNDARY`; -1 where there is nothing, or nothing known.
-        sizes: of the n-grams.
-
-    Yields:
-        For each size up to the length, the smallest first, the size and long `(..., length - size + 1)`: the hash of
-        the n-gram that begins at each place, -1 where it holds a code below 0.
-    """
-    known, hashes = codes >= 0, codes + 1
-    for size in range(1, min(max(sizes, default=0), codes.shape[-1]) + 1):
-        if size > 1:
-            known = known[..., :-1] & (codes[..., size - 1 :] >= 0)
-            hashes = (hashes[..., :-1] * BASE + codes[..., size - 1 :] + 1) % PRIME
-        if size in sizes:
-            yield size, torch.where(known, hashes, -1)
 
 
 def word_codes(points: Tensor, lengths: Tensor) -> Tensor:
@@ -114,7 +92,7 @@ class NgramEmbedding(nn.Module):
 
     def of_words(self, codes: Tensor) -> Tensor:
         """Words `(words, length)`, from `word_codes`, to `(words, width)`: the sum of n rows divided by sqrt(n)."""
-        rows = self.find(torch.cat([hashes for _, hashes in hash_ngrams(codes, self.sizes)], dim=1))
+        rows = self.find(torch.cat([hashes for _, hashes in hash_ngrams(codes, self.sizes, torch.where)], dim=1))
         if self.training and self.dropout:
             rows = rows.masked_fill(torch.rand(rows.shape, device=rows.device) < self.dropout, 0)
         summed = self._sum(rows)
@@ -123,7 +101,7 @@ class NgramEmbedding(nn.Module):
     def of_bytes(self, codes: Tensor) -> Tensor:
         """Windows `(windows, bytes)` to `(windows, bytes, width)`: of n-grams that begin and that end at each byte."""
         rows, length = [], codes.shape[1]
-        for _, hashes in hash_ngrams(codes, self.sizes):
+        for _, hashes in hash_ngrams(codes, self.sizes, torch.where):
             found = self.find(hashes)
             beyond = length - found.shape[1]
             ending = torch.where(found > 0, found + len(self.hashes), 0)

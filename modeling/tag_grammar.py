@@ -7,10 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .tag_rules import GRAMMARS as GRAMMARS
 from .tag_rules import legal_steps
-from .tag_rules import span_labels as span_labels
-from .tag_rules import split_tags as split_tags
 
 
 def legal_transitions(labels: Sequence[str], scheme: str) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,7 +12,7 @@ from ..modeling.tag_average import byte_tags
 from ..tokenization.span_codec import GO_ID
 from .ngram_rows import Ngrams
 from .packed_rows import Packed
-from .recurrences import recurrent_shapes
+from .stacks import stack_shapes
 from .word_network import Stack, beneath
 
 _SPECIAL = 3  # ids between bytes and positions: GO, DROP and PAD
@@ -76,12 +76,12 @@ class ByteConfig:
         if self.ngram_sizes:
             shapes["model.ngrams.hashes"] = (self.ngram_rows,)
             shapes["model.ngrams.embedding.weight"] = (1 + 2 * self.ngram_rows, width)
-        shapes |= _stack("model.writer", width, size, layers, 1)
+        shapes |= stack_shapes("model.writer", "lstm", width, size, layers, 1)
         memory = size
         if self.encoder == "separate":
-            shapes |= _stack("model.reader", width, size, layers, 1)
+            shapes |= stack_shapes("model.reader", "lstm", width, size, layers, 1)
         elif self.encoder == "bidirectional":
-            shapes |= _stack("model.reader", width, self.encoder_hidden_size, self.encoder_num_layers, 2)
+            shapes |= stack_shapes("model.reader", "lstm", width, self.encoder_hidden_size, self.encoder_num_layers, 2)
             memory = 2 * self.encoder_hidden_size
             shapes |= {"model.bridge.weight": (2 * layers * size, memory), "model.bridge.bias": (2 * layers * size,)}
         if self.attention:
@@ -137,11 +137,3 @@ class ByteNetwork:
         result = np.zeros((*ids.shape, scores.shape[1]), dtype=np.float32)
         result[mask] = ordered
         return result
-
-
-def _stack(place: str, width: int, size: int, layers: int, directions: int) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
-    for index in range(layers):
-        own = recurrent_shapes("lstm", directions * size if index else width, size, directions)
-        found |= {f"{place}.layers.{index}.{name}": shape for name, shape in own.items()}
-    return found

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..modeling.ngram_numbers import BASE, BOUNDARY, PRIME
-
-
-def hash_ngrams(codes: np.ndarray, sizes: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-    """The hashes of all n-grams of sequences: of each size, the smallest first; -1 where a code is below 0.
-
-    Args:
-        codes: int64 `(..., length)`.
-        sizes: of the n-grams.
-    """
-    known, hashes = codes >= 0, codes + 1
-    for size in range(1, min(max(sizes, default=0), codes.shape[-1]) + 1):
-        if size > 1:
-            known = known[..., :-1] & (codes[..., size - 1 :] >= 0)
-            hashes = (hashes[..., :-1] * BASE + codes[..., size - 1 :] + 1) % PRIME
-        if size in sizes:
-            yield size, np.where(known, hashes, -1)
+from ..modeling.ngram_hashes import BOUNDARY, hash_ngrams
 
 
 class Ngrams:
@@ -52,7 +36,7 @@ class Ngrams:
         codes = self._word_codes(character_ids)
         summed = np.zeros((len(codes), self.table.shape[1]), dtype=np.float32)
         count = np.zeros(len(codes), dtype=np.int64)
-        for _, hashes in hash_ngrams(codes, self.sizes):
+        for _, hashes in hash_ngrams(codes, self.sizes, np.where):
             word, place = np.nonzero((rows := self.find(hashes)) > 0)
             if len(word):
                 first = np.flatnonzero(np.diff(word, prepend=-1))  # sums of rows next to each other
@@ -63,7 +47,7 @@ class Ngrams:
 
     def rows_of_words(self, character_ids: np.ndarray) -> np.ndarray:
         """The rows of all n-grams of words: int64 `(words, n)`, 0 for those that have none."""
-        hashes = [found for _, found in hash_ngrams(self._word_codes(character_ids), self.sizes)]
+        hashes = [found for _, found in hash_ngrams(self._word_codes(character_ids), self.sizes, np.where)]
         return self.find(np.concatenate(hashes, axis=1)) if hashes else np.zeros((len(character_ids), 0), np.int64)
 
     def _word_codes(self, character_ids: np.ndarray) -> np.ndarray:
@@ -78,7 +62,7 @@ class Ngrams:
         """Windows `(windows, bytes)` to `(windows, bytes, width)`: of n-grams that begin and that end at each byte."""
         summed = np.zeros((*codes.shape, self.table.shape[1]), dtype=np.float32)
         length = codes.shape[1]
-        for _, hashes in hash_ngrams(codes, self.sizes):
+        for _, hashes in hash_ngrams(codes, self.sizes, np.where):
             found = self.find(hashes)
             beyond = length - found.shape[1]
             summed[:, : length - beyond] += self.table[found]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
-from .linear_recurrences import LINEAR, linear_shapes
-from .recurrences import recurrent_shapes
+from ..modeling.tagger_shape import TaggerShape
+from .stacks import stack_shapes
 
 SHARED = "shared"  # the name of a module that all heads have in common
 LANGUAGE_READERS = "encoder.readers"
@@ -19,16 +19,8 @@ TRAINING = {
 }
 
 
-class Head(NamedTuple):
-    """What one head writes, and in which language's words it reads."""
-
-    tags: list[str]
-    tag_scheme: str
-    language: str | None = None
-
-
 @dataclass(frozen=True)
-class WordConfig:
+class WordConfig(TaggerShape):
     """The fields of `HierarchicalTaggerConfig` that matter to tagging, with their defaults."""
 
     sharing: str | None = None
@@ -67,25 +59,10 @@ class WordConfig:
         return cls(**{field.name: content[field.name] for field in fields(cls) if field.name in content})
 
     @property
-    def head_names(self) -> list[str | None]:
-        """The names of the heads, in order; `[None]` for a tagger of one."""
-        return [None] if self.heads is None else [*sorted(self.heads)]
-
-    def head(self, name: str | None = None) -> Head:
-        """What a head writes and reads; None for the head of a tagger that has but one.
-
-        Raises:
-            ValueError: there is no such head; the message has those that are.
-        """
-        if self.heads is None:
-            if name is not None:
-                raise ValueError(f"This tagger has one head, without a name, and none {name!r}. Leave the name out.")
-            names = self.id2label or {}
-            return Head([names[str(index)] for index in range(len(names))], self.tag_scheme)
-        if name not in self.heads:
-            found = "This tagger has several heads" if name is None else f"This tagger has no head {name!r}"
-            raise ValueError(f"{found}. Choose one of {', '.join(sorted(self.heads))}.")
-        return Head(**self.heads[name])
+    def tags(self) -> list[str]:
+        """The tags in the order of their ids, of a tagger of one head."""
+        names = self.id2label or {}
+        return [names[str(index)] for index in range(len(names))]
 
     def head_key(self, name: str | None) -> str:
         """The name of a head's module."""
@@ -104,16 +81,6 @@ class WordConfig:
         frozen = {name: part.get("frozen_word_id") for name, part in found.items()}
         return {name: (size, size if (first := frozen[name]) is None else first) for name, size in sizes.items()}
 
-    def cell(self, encoder: str) -> str:
-        """The cell of a recurrent encoder, by its name in the configuration."""
-        options = {
-            "gru": (self.gru_reset == "before", "gru-reset-before"),
-            "sru": (self.sru_gates == "state", "sru-state-gates"),
-            "linear-rnn": (self.linear_rnn == "plain", "linear-rnn-plain"),
-        }
-        chosen, cell = options.get(encoder, (False, ""))
-        return cell if chosen else encoder
-
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The weights that a tagger of this shape has, by their names."""
         shapes: dict[str, tuple[int, ...]] = {}
@@ -126,7 +93,9 @@ class WordConfig:
                     shapes[f"{place}.frozen_vectors"] = (size - frozen, self.word_embedding_size)
                 inputs += self.word_embedding_size
             layers = self.num_hidden_layers
-            shapes |= _stack(f"{place}.recurrent", self.cell(self.word_encoder), inputs, self.hidden_size, layers)
+            shapes |= stack_shapes(
+                f"{place}.recurrent", self.cell(self.word_encoder), inputs, self.hidden_size, layers
+            )
         for name in self.head_names[:1] if self.sharing == "all" else self.head_names:
             place, tags = f"heads.{self.head_key(name)}", len(self.head(name).tags)
             outputs = tags
@@ -148,7 +117,7 @@ class WordConfig:
             shapes[f"{place}.convolution.bias"] = (self.character_filters,)
             return self.character_filters
         cell, size = self.cell(self.character_encoder), self.character_hidden_size
-        shapes |= _stack(f"{place}.recurrent", cell, width, size, self.character_num_layers)
+        shapes |= stack_shapes(f"{place}.recurrent", cell, width, size, self.character_num_layers)
         return 2 * size
 
     def _add_ngrams(self, shapes: dict[str, tuple[int, ...]]) -> int:
@@ -158,13 +127,3 @@ class WordConfig:
         shapes["encoder.ngrams.hashes"] = (self.ngram_rows,)
         shapes["encoder.ngrams.points"] = (self.character_vocab_size,)
         return self.ngram_embedding_size
-
-
-def _stack(place: str, cell: str, width: int, size: int, layers: int) -> dict[str, tuple[int, ...]]:
-    """The shapes of a stack of layers that read both ways."""
-    of_layer = linear_shapes if cell in LINEAR else recurrent_shapes
-    found: dict[str, tuple[int, ...]] = {}
-    for index in range(layers):
-        own = of_layer(cell, 2 * size if index else width, size, 2)
-        found |= {f"{place}.layers.{index}.{name}": shape for name, shape in own.items()}
-    return found

@@ -87,6 +87,26 @@ def test_what_onnx_has_no_operator_for(tmp_path: Path, name: str) -> None:
         package.pipeline(folder).model.export_onnx(tmp_path)
 
 
+def test_a_tagger_that_runs_its_own_code_says_what_to_install(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = package.pipeline(tiny_folder).model
+    monkeypatch.setattr("tagsmith.modeling.modeling_hierarchical_tagger.IS_REMOTE", True)
+    with pytest.raises(ModuleNotFoundError, match="Install tagsmith"):
+        model.export_onnx(tmp_path)
+
+
+def test_the_calibration_is_exported_and_read(tiny_folder: Path, tmp_path: Path) -> None:
+    pipeline = package.pipeline(tiny_folder)
+    pipeline.model.config.calibration = {"": {"temperature": 2.0, "shift": -0.5, "min_scores": {"PER": 0.3}}}
+    pipeline.save_pretrained(tmp_path / "own")
+    export(tmp_path / "own", tmp_path / "out")
+    content = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert content["calibration"] == pipeline.model.config.calibration
+    for runtime in ("numpy", "onnx"):
+        assert_same(load(tmp_path / "out", runtime)(TEXTS), package.pipeline(tmp_path / "out")(TEXTS))
+
+
 def test_one_copy_of_the_weights_in_16_bits(tiny_folder: Path, tmp_path: Path) -> None:
     pipeline = export(tiny_folder, tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}
@@ -105,6 +125,7 @@ def test_the_manifest(tiny_folder: Path, tmp_path: Path) -> None:
     content = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
     (head,) = content["heads"]
     assert content["version"] == 1 and content["opset"] >= 17 and content["words"]["splitter"] == "words"
+    assert content["words"]["zero_character_digits"] is False and content["calibration"] is None
     assert head["tags"] == list(pipeline.model.config.tags) and head["chain"] == "static"
     transitions = torch.tensor(head["transitions"])
     assert torch.equal(transitions, pipeline.model.head().crf.transitions)

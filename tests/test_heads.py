@@ -18,9 +18,10 @@ from torch import Tensor
 from toys import assert_same
 
 import tagsmith
-from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
+from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
+from tagsmith.modeling.tagger_shape import HeadShape
 from tagsmith.modeling.word_reader import forget_rare
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError

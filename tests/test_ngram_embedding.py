@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tagsmith.modeling.ngram_embedding import BASE, BOUNDARY, PRIME, NgramEmbedding, hash_ngrams, word_codes
+from tagsmith.modeling.ngram_embedding import NgramEmbedding, word_codes
+from tagsmith.modeling.ngram_hashes import BASE, BOUNDARY, PRIME, hash_ngrams
 
 SIZES = [2, 3, 5]
 
@@ -72,7 +73,7 @@ class TestHash:
     )
     def test_it_is_frozen(self, codes: list[int], value: int) -> None:
         assert plain_hash(codes) == value
-        ((size, hashes),) = hash_ngrams(torch.tensor(codes), [len(codes)])
+        ((size, hashes),) = hash_ngrams(torch.tensor(codes), [len(codes)], torch.where)
         assert (size, hashes.tolist()) == (len(codes), [value])
 
     def test_floating_point_numbers_are_enough(self) -> None:
@@ -80,7 +81,7 @@ class TestHash:
 
     @given(st.lists(st.integers(-1, BOUNDARY), max_size=9), st.sets(st.integers(1, 6), max_size=4))
     def test_as_in_plain_python(self, codes: list[int], sizes: set[int]) -> None:
-        found = list(hash_ngrams(torch.tensor([codes], dtype=torch.long), sorted(sizes)))
+        found = list(hash_ngrams(torch.tensor([codes], dtype=torch.long), sorted(sizes), torch.where))
         assert [size for size, _ in found] == [size for size in sorted(sizes) if size <= len(codes)]
         for size, hashes in found:
             stretches = [codes[first : first + size] for first in range(len(codes) - size + 1)]

@@ -46,7 +46,7 @@ MODEL_CODE = {
     "linear_recurrence.py",
     "modeling_hierarchical_tagger.py",
     "ngram_embedding.py",
-    "ngram_numbers.py",
+    "ngram_hashes.py",
     "pipeline_byte_span_tagging.py",
     "pipeline_span_tagging.py",
     "recurrent.py",
@@ -59,6 +59,7 @@ MODEL_CODE = {
     "tag_grammar.py",
     "tag_rules.py",
     "tag_spans.py",
+    "tagger_shape.py",
     "word_cache.py",
     "word_reader.py",
 }

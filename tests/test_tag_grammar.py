@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tagsmith.modeling.tag_grammar import GRAMMARS, legal_transitions, span_labels
+from tagsmith.modeling.tag_grammar import legal_transitions
+from tagsmith.modeling.tag_rules import GRAMMARS, span_labels
 from tagsmith.tokenization.tag_schemes import PREFIXES, find_violations, tag_names
 
 

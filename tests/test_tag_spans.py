@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsmith.modeling.tag_grammar import span_labels
+from tagsmith.modeling.tag_rules import span_labels
 from tagsmith.modeling.tag_spans import spans_of_tags
 from tagsmith.tokenization.tag_schemes import tag_names, tags_to_spans
 

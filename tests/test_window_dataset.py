@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from tagsmith.modeling.byte_tags import byte_tags
+from tagsmith.modeling.tag_average import byte_tags
 from tagsmith.tokenization.byte_windows import window_tags
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import PAD_ID, SpanCodec, SymbolLayout

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tagsmith.modeling.ngram_embedding import hash_ngrams, word_codes
+from tagsmith.modeling.ngram_embedding import word_codes
+from tagsmith.modeling.ngram_hashes import hash_ngrams
 
 _WORDS = 4096  # that are counted at a time
 _BYTES = 1 << 20
@@ -50,7 +51,7 @@ def ngrams_of_words(words: Collection[str], sizes: Sequence[int], least: int, mo
         ordered = sorted(words, key=lambda word: (len(word), word))
         for first in range(0, len(ordered), _WORDS):
             codes = _codes(ordered[first : first + _WORDS])
-            yield ((size, _once(hashes)) for size, hashes in hash_ngrams(codes, sizes))
+            yield ((size, _once(hashes)) for size, hashes in hash_ngrams(codes, sizes, torch.where))
 
     return frequent_ngrams(blocks(), least, most)
 
@@ -79,6 +80,6 @@ def ngrams_of_bytes(texts: Iterable[np.ndarray], sizes: Sequence[int], least: in
         for text in texts:
             for first in range(0, len(text), _BYTES):
                 codes = torch.from_numpy(text[first : first + _BYTES + beyond].astype(np.int64))
-                yield ((size, hashes[:_BYTES]) for size, hashes in hash_ngrams(codes, sizes))
+                yield ((size, hashes[:_BYTES]) for size, hashes in hash_ngrams(codes, sizes, torch.where))
 
     return frequent_ngrams(blocks(), least, most)

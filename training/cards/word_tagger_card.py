@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tagsmith.modeling.tag_grammar import span_labels
+from tagsmith.modeling.tag_rules import span_labels
 from tagsmith.training.cards.results import Results
 
 CITATION = """@article{yang-etal-2016-multi-task,

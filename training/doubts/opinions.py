@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
+from torch import nn
 
+from tagsmith.modeling.tag_rules import span_spellings
 from tagsmith.tokenization.spans import Span
-from tagsmith.tokenization.tag_schemes import spans_to_tags
 from tagsmith.training.doubts.audited import Audited, as_corpus
 from tagsmith.training.families import FAMILIES, reads_bytes
 from tagsmith.training.runs.recipe import RunRecipe
@@ -115,18 +116,19 @@ def _of_words(pipeline: Any, sentences: Sequence[Audited], name: str | None) -> 
     arrays = tokenizer.pad_sentences([tokenizer.encode_words(words, shape.language) for words in read])
     batch = {key: torch.from_numpy(value).to(model.device) for key, value in arrays.items()}
     batch = {key: value for key, value in batch.items() if key != "length"}
-    logits = model(**batch, head=name).logits.cpu()
+    logits = model(**batch, head=name).logits
     mask = torch.arange(logits.shape[1])[None] < torch.tensor([len(words) for words in read])[:, None]
-    head = head.cpu()
+    mask = mask.to(logits.device)
     spans, scores = head.spans(logits, mask)
     found: list[dict[Span, float]] = [{} for _ in sentences]
     for (row, first, end, label), score in zip(spans.tolist(), scores.tolist(), strict=True):
         found[row][Span(first, end, head.span_labels[label])] = score
     tags = head.crf.marginals(logits, mask) if head.crf is not None else logits.float().softmax(-1)
-    free = tags[..., head.tags.index("O")].numpy() if "O" in head.tags else np.zeros(mask.shape)
+    free = tags[..., head.tags.index("O")].cpu().numpy() if "O" in head.tags else np.zeros(mask.shape)
+    kept = logits.float().cpu().numpy()
     for number, (own, words) in enumerate(zip(found, read, strict=True)):
         size = len(words)
-        yield Opinion(own, free[number, :size].copy(), head, logits[number, :size].numpy().astype(np.float32))
+        yield Opinion(own, free[number, :size].copy(), head, kept[number, :size].copy())
 
 
 def _of_bytes(pipeline: Any, sentences: Sequence[Audited]) -> Iterator[Opinion]:
@@ -176,7 +178,7 @@ def posteriors(opinions: Sequence[Opinion], asked: Sequence[Sequence[Span]]) -> 
 
 def _batch_posteriors(opinions: Sequence[Opinion], asked: Sequence[Sequence[Span]]) -> Iterator[np.ndarray]:
     head = opinions[0].head
-    logits, mask = _padded(opinions)
+    logits, mask = (tensor.to(head.output.weight.device) for tensor in _padded(opinions))
     labels = {label: number for number, label in enumerate(head.span_labels)}
     rows = [
         (row, span.start, span.end, labels[span.label])
@@ -201,15 +203,12 @@ def span_posteriors(head: Any, logits: torch.Tensor, mask: torch.Tensor, spans: 
     if head.crf is not None:
         exact: torch.Tensor = head.crf.span_posteriors(logits, mask, spans)
         return exact
-    log_chances = logits.float().log_softmax(-1)
-    ids = {tag: number for number, tag in enumerate(head.tags)}
-    values = []
-    for row, first, end, label in spans.tolist():
-        tags = _tags_of(head, first, end, label)
-        chances = [log_chances[row, first + at, ids[tag]] for at, tag in enumerate(tags) if tag in ids]
-        values.append(float(torch.stack(chances).sum().exp()) if len(chances) == len(tags) else 0.0)
-    return torch.tensor(values)
-
-
-def _tags_of(head: Any, first: int, end: int, label: int) -> list[str]:
-    return spans_to_tags([Span(0, end - first, head.span_labels[label])], end - first, head.tag_scheme)
+    log_chances = nn.functional.pad(logits.double().log_softmax(-1), (0, 1), value=-torch.inf)  # of a tag that is not
+    total = nn.functional.pad(log_chances[..., :-1].cumsum(1), (0, 1, 1, 0))
+    _, ids = span_spellings(head.tags, head.tag_scheme)[-1]
+    row, start, end, label = spans.T
+    first, inner, last, only = torch.tensor(ids, device=spans.device)[label].T
+    between = total[row, (end - 1).clamp(min=0), inner] - total[row, (start + 1).clamp(max=total.shape[1] - 1), inner]
+    between = torch.where(end - start > 2, torch.where(inner < 0, -torch.inf, between), 0.0)
+    several = log_chances[row, start, first] + between + log_chances[row, end - 1, last]
+    return torch.where(end - start == 1, log_chances[row, start, only], several).exp()

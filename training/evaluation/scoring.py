@@ -55,7 +55,7 @@ def score_tagger(
     Raises:
         InputError: the data are too few for intervals.
     """
-    tally = _count(pipeline, rows, batch_size, by_line, head, known)
+    tally = _count(pipeline, rows, batch_size, by_line, head, known, bootstrap)
     return {**tally.result(), **({"intervals": tally.intervals()} if bootstrap else {})}
 
 
@@ -92,10 +92,11 @@ def score_corpora(
     """
     heads = bool(getattr(pipeline.model.config, "heads", None))
     tallies = {
-        name: _count(pipeline, rows, batch_size, head=name if heads else None) for name, rows in corpora.items()
+        name: _count(pipeline, rows, batch_size, head=name if heads else None, bootstrap=bootstrap)
+        for name, rows in corpora.items()
     }
     if len(tallies) > 1 and not heads:
-        tallies[ALL] = sum(tallies.values(), Tally())
+        tallies[ALL] = sum(tallies.values(), Tally(bootstrap=bootstrap))
     return {
         name: {**tally.result(), **({"intervals": tally.intervals()} if bootstrap and len(tally.counts) > 1 else {})}
         for name, tally in tallies.items()
@@ -105,11 +106,12 @@ def score_corpora(
 class Tally:
     """Spans and tokens as they are counted, and the scores that follow; with known names, of these and others too."""
 
-    def __init__(self, known: Collection[str] | None = None) -> None:
+    def __init__(self, known: Collection[str] | None = None, bootstrap: bool = False) -> None:
         self.spans, self.known = SpanCounts(), known
         self.seen, self.unseen = SpanCounts(), SpanCounts()
         self.right = self.tokens = 0
-        self.documents: list[int] = []  # of each sentence or document that was counted
+        self.bootstrap = bootstrap
+        self.documents: list[int] = []  # for a bootstrap, of each sentence or document that was counted
         self.counts: list[tuple[int, int, int]] = []  # its correct, found and gold spans
 
     def add(
@@ -117,15 +119,16 @@ class Tally:
     ) -> None:
         """Count the spans of a sentence, with its document, or of a whole document: of its text, or of its words."""
         self.spans.add(gold, found)
-        self.documents.append(len(self.documents) if document is None else document)
-        self.counts.append((len(set(gold) & set(found)), len(set(found)), len(set(gold))))
+        if self.bootstrap:
+            self.documents.append(len(self.documents) if document is None else document)
+            self.counts.append((len(set(gold) & set(found)), len(set(found)), len(set(gold))))
         if self.known is not None:
             known = {span for span in {*gold, *found} if _name("".join(text[span.start : span.end])) in self.known}
             self.seen.add(known.intersection(gold), known.intersection(found))
             self.unseen.add(set(gold) - known, set(found) - known)
 
     def __add__(self, other: Tally) -> Tally:
-        both = Tally(self.known)
+        both = Tally(self.known, self.bootstrap)
         both.spans = self.spans + other.spans
         both.seen, both.unseen = self.seen + other.seen, self.unseen + other.unseen
         both.right, both.tokens = self.right + other.right, self.tokens + other.tokens
@@ -180,10 +183,11 @@ def _count(
     by_line: bool = False,
     head: str | None = None,
     known: Collection[str] | None = None,
+    bootstrap: bool = False,
 ) -> Tally:
     if reads_bytes(pipeline):
-        return _count_documents(pipeline, rows, batch_size or 128, by_line, known)
-    tally = Tally(known)
+        return _count_documents(pipeline, rows, batch_size or 128, by_line, known, bootstrap)
+    tally = Tally(known, bootstrap)
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
     for row, found in tagged_rows(pipeline, rows, batch_size or 64, head, plain):
         if plain:
@@ -220,8 +224,9 @@ def _count_documents(
     batch_size: int,
     by_line: bool,
     known: Collection[str] | None = None,
+    bootstrap: bool = False,
 ) -> Tally:
-    tally = Tally(known)
+    tally = Tally(known, bootstrap)
     for document, scored in tagged_documents(pipeline, rows, batch_size, by_line):
         tally.add_document(document, [span for span, _ in scored])
     return tally

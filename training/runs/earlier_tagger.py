@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
+from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.modeling.tagger_shape import HeadShape
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.runs.recipe import Recipe

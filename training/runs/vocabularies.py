@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from tagsmith.modeling.configuration_hierarchical_tagger import HeadShape, HierarchicalTaggerConfig
-from tagsmith.modeling.tag_grammar import span_labels
+from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
+from tagsmith.modeling.tag_rules import span_labels
+from tagsmith.modeling.tagger_shape import HeadShape
 from tagsmith.tokenization.composed import check_normalization
 from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError

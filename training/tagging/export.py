@@ -15,7 +15,7 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 import tagsmith
-from tagsmith.modeling.ngram_numbers import BASE, BOUNDARY, PRIME
+from tagsmith.modeling.ngram_hashes import BASE, BOUNDARY, PRIME
 from tagsmith.modeling.onnx_graph import OPSET, emissions_of, unsupported, words_of
 from tagsmith.runtime.loading import MANIFEST, MANIFEST_VERSION
 from tagsmith.tokenization.input_error import InputError
@@ -101,6 +101,7 @@ def manifest(model: Any, tokenizer: Any, graphs: dict[str, str], int8: bool) -> 
             "splitter": tokenizer.splitter,
             "lowercase": tokenizer.lowercase,
             "zero_digits": tokenizer.zero_digits,
+            "zero_character_digits": tokenizer.zero_character_digits,
             "normalization": tokenizer.normalization,
             "max_word_characters": tokenizer.max_word_characters,
             "max_words": 500,
@@ -113,6 +114,7 @@ def manifest(model: Any, tokenizer: Any, graphs: dict[str, str], int8: bool) -> 
         "gazetteer": "gazetteer.json" if config.gazetteer_size else None,
         "heads": [_head(model, name) for name in names],
         "head_names": config.head_names,
+        "calibration": config.calibration,
     }
 
 

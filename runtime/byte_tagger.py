@@ -12,8 +12,9 @@ import numpy as np
 from ..modeling.byte_span_tagging import ByteSpanTagging
 from ..modeling.span_tagging import Entity
 from ..modeling.tag_average import SCHEME, ByteSpan, byte_tags
-from ..tokenization.byte_windows import Merge, TextStream
+from ..tokenization.byte_windows import Merge
 from ..tokenization.strict_json import read_json
+from ..tokenization.text_stream import TextStream
 from .byte_network import ByteConfig, ByteNetwork
 from .tag_chain import TagChain
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from byte_references import window_starts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsmith.modeling import tag_average as module
 from tagsmith.modeling.byte_tags import ByteTagDecoder
 from tagsmith.modeling.tag_average import TagAverage, byte_tags
-from tagsmith.tokenization.byte_windows import window_starts
 
 LABELS = ["PER", "LOC"]
 

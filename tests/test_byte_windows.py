@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from byte_references import window_starts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,16 +14,14 @@ from tagsmith.tokenization.byte_windows import (
     Merge,
     ScoredSpan,
     SpanMerger,
-    TextSpan,
-    TextStream,
     iterate_windows,
     window_bytes,
-    window_starts,
     window_targets,
 )
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import PAD_ID, SpanCodec, SpanOrder, SymbolLayout
 from tagsmith.tokenization.spans import Span
+from tagsmith.tokenization.text_stream import TextSpan, TextStream
 
 LABELS = ("A", "B", "C")
 Spans = list[tuple[int, int, str]]
@@ -388,7 +387,8 @@ def test_broken_bytes_read_alike_in_pieces_and_whole(data: bytes, cuts: list[int
     bounds = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     pieces = (data[start:end] for start, end in itertools.pairwise(bounds))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tagsmith.tokenization.byte_windows._BLOCK", 3)
+        patch.setattr("tagsmith.tokenization.text_stream.BLOCK", 3)
+        patch.setattr("tagsmith.tokenization.byte_windows.BLOCK", 3)
         stream = TextStream(pieces, 1, 0, errors="replace")
         read = b"".join(window.tobytes() for _, window in stream.windows())
     assert read.decode() == data.decode(errors="replace")

@@ -25,7 +25,7 @@ from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
-from tagsmith.tokenization import byte_windows
+from tagsmith.tokenization import text_stream
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import ByteText
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
@@ -339,13 +339,13 @@ class TestParameters:
 
     def test_overlap_and_errors_are_those_of_the_stream(self, tagger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         streams = []
-        stream = byte_windows.TextStream.__init__
+        stream = text_stream.TextStream.__init__
 
         def watch(self: Any, *args: Any) -> None:
             stream(self, *args)
             streams.append((self.overlap, self.errors, self.merger.rule))
 
-        monkeypatch.setattr(byte_windows.TextStream, "__init__", watch)
+        monkeypatch.setattr(text_stream.TextStream, "__init__", watch)
         tagger("a", overlap=3, errors="replace", merge="paper")
         tagger("a")
         assert streams[1::2] == [(3, "replace", "paper"), (6, "strict", "middle")]

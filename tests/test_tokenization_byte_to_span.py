@@ -106,7 +106,15 @@ def test_its_files_are_uploaded_with_it(tokenizer: ByteToSpanTokenizer, tmp_path
     Uploaded.__module__ = ByteToSpanTokenizer.__module__
     Uploaded.register_for_auto_class("AutoTokenizer")
     Uploaded(8).save_pretrained(tmp_path)
-    expected = {"tokenization_byte_to_span", "span_codec", "byte_windows", "encodings", "spans", "input_error"}
+    expected = {
+        "tokenization_byte_to_span",
+        "span_codec",
+        "byte_windows",
+        "text_stream",
+        "encodings",
+        "spans",
+        "input_error",
+    }
     expected |= {"saved_tokenizer"}
     assert {path.stem for path in tmp_path.glob("*.py")} == expected
 

@@ -211,49 +211,6 @@ class SpanCodec:
         skipped = read.sum(axis=1) - 3 * fits.sum(axis=1)
         return DecodedBatch(rows, first, first + lengths[fits], labels[fits], positions, skipped)
 
-    @cached_property
-    def legal_lengths(self) -> np.ndarray:
-        """Which lengths `0..k` a start `0..k-1` allows: bool `(k, k + 1)`."""
-        starts, lengths = np.ogrid[: self.layout.window_size, : self.layout.window_size + 1]
-        return (lengths >= 1) & (starts + lengths <= self.layout.window_size)
-
-    @cached_property
-    def transitions(self) -> np.ndarray:
-        """Which symbol may follow which: bool `(vocab, vocab)`, the row for the symbol that went before.
-
-        The grammar needs no more memory than that: after a start a length that stays in the window, after a length a
-        label, after STOP only STOP, after a label or anything else (GO) a start or STOP.
-        """
-        layout = self.layout
-        legal = np.zeros((layout.vocab_size, layout.vocab_size), dtype=bool)
-        legal[:, layout.first_start : layout.first_length] = bool(layout.labels)
-        legal[:, layout.stop] = True
-        legal[layout.first_start : layout.first_label] = False
-        legal[layout.first_start : layout.first_length, layout.first_length : layout.stop] = self.legal_lengths
-        legal[layout.first_length : layout.stop, layout.first_label :] = True
-        legal[layout.stop, layout.stop] = True
-        return legal
-
-    def legal_next(self, previous: np.ndarray, window_lengths: np.ndarray | None = None) -> np.ndarray:
-        """Which symbols may come next.
-
-        Args:
-            previous: `(batch,)` the last symbol of each row: GO, or what was emitted.
-            window_lengths: `(batch,)` bytes of each window, where a text is shorter than k.
-
-        Returns:
-            bool `(batch, vocab)`, never an empty row as long as what went before was legal.
-        """
-        layout = self.layout
-        legal = self.transitions[previous]
-        if window_lengths is not None:
-            limits = np.asarray(window_lengths)[:, None]
-            positions = np.arange(layout.window_size + 1)
-            legal[:, layout.first_start : layout.first_length] &= positions[:-1] < limits
-            ends = np.asarray(previous)[:, None] - layout.first_start + positions
-            legal[:, layout.first_length : layout.stop] &= ends <= limits
-        return legal
-
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -330,16 +287,6 @@ class ByteText:
         last = self.bounds.searchsorted(ends, side="left")
         snapped = (self.bounds[first] != starts) | (self.bounds[last] != ends)
         return first, last, int(snapped.sum())
-
-    def spans_to_bytes(self, spans: Iterable[tuple[int, int, str]]) -> list[Span]:
-        """Character spans as byte spans, sorted.
-
-        Raises:
-            InputError: a span of no length or outside the text; spans that overlap.
-        """
-        ordered = check_spans(spans, len(self.text), "characters of the text")
-        bounds = self.to_bytes(np.array([(span.start, span.end) for span in ordered], dtype=np.int64).reshape(-1, 2))
-        return [Span(start, end, span.label) for (start, end), span in zip(bounds.tolist(), ordered, strict=True)]
 
 
 def _not_utf8(error: UnicodeDecodeError, offset: int) -> InputError:

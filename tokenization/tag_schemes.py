@@ -277,13 +277,6 @@ class SchemeDetector:
             self._sum_up()
 
     @property
-    def share_of_tags(self) -> float:
-        """The share of words whose tag is `O` or has a prefix: near one in a column of span tags."""
-        self._sum_up()
-        tagged = self.outside + self.prefixes.total()
-        return tagged / max(tagged + self.unprefixed, 1)
-
-    @property
     def words(self) -> int:
         """Words taken in, unknown tags left out."""
         self._sum_up()

@@ -9,7 +9,7 @@ import numpy as np
 from transformers import BatchEncoding
 from transformers.tokenization_utils_base import AddedToken
 
-from .byte_windows import Bytes, Merge, TextStream, window_bytes
+from .byte_windows import Bytes, Merge, window_bytes
 from .encodings import (
     ByteEncoding,
     Padding,
@@ -21,6 +21,7 @@ from .encodings import (
 )
 from .saved_tokenizer import SavedTokenizer
 from .span_codec import DROP_ID, GO_ID, PAD_ID, ByteText, SpanCodec, SymbolLayout
+from .text_stream import TextStream
 
 
 class ByteToSpanTokenizer(SavedTokenizer):

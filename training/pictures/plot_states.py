@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from tagsmith.tokenization.byte_windows import TextStream, window_bytes
+from tagsmith.tokenization.byte_windows import window_bytes
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import GO_ID
+from tagsmith.tokenization.text_stream import TextStream
 from tagsmith.training.pictures.figures import (
     FEWEST_POINTS,
     check_output,

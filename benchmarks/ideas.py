@@ -31,7 +31,8 @@ from tagsmith.modeling import recurrent, recurrent_cells
 from tagsmith.modeling.crf import ConditionalRandomField
 from tagsmith.modeling.dropout import Dropout
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerModel
-from tagsmith.modeling.recurrent import Packing, RecurrentStack
+from tagsmith.modeling.packing import Packing
+from tagsmith.modeling.recurrent import RecurrentStack
 from tagsmith.modeling.span_tagging import SpanTagging
 from tagsmith.modeling.word_cache import WordCache
 from tagsmith.training.batches.length_sampler import LengthGroupedSampler

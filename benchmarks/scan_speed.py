@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from tagsmith.modeling import linear_recurrence
 from tagsmith.modeling.linear_recurrence import LinearRecurrentStack, exponential_filter, linear_scan
-from tagsmith.modeling.recurrent import Packing
+from tagsmith.modeling.packing import Packing
 from tagsmith.training.commands.command_options import prepare_torch
 
 AtLeastOne = Annotated[int, typer.Option(min=1)]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from .recurrent import Packing
+    from .packing import Packing
 
 _FEW = 512  # steps up to which the loop in C++ is faster
 _FILLED = 0.8  # share of steps that are no padding from which on the kernel is faster

@@ -35,7 +35,8 @@ from torch import Tensor, nn
 from transformers import initialization as init
 
 from .dropout import Dropout
-from .recurrent import Packing, project_rows, project_steps
+from .packing import Packing
+from .recurrent import project_rows, project_steps
 
 
 def _steps(x: Tensor, length: int) -> tuple[Tensor, ...]:

@@ -15,58 +15,28 @@ and a layer upon the bytes' states tags each byte by itself, as another loss and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList
 from transformers import initialization as init
-from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
+from transformers.modeling_outputs import Seq2SeqLMOutput
 
 from .beam_search import beam_spans
+from .byte_states import BytesRead, RecurrentState
 from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
 from .dropout import Dropout
+from .greedy_search import greedy_spans
 from .input_order import turned
 from .label_smoothing import IMPOSSIBLE, summed_cross_entropy
 from .ngram_embedding import NgramEmbedding
 from .ngram_hashes import PRIME
-from .recurrent import Packing, RecurrentLayer, RecurrentStack
+from .packing import Packing
+from .recurrent import RecurrentLayer, RecurrentStack
 from .remote_code import SavedModel
 from .span_grammar import SpanGrammar
 from .tag_average import byte_tags
-
-
-@dataclass
-class BytesRead(ModelOutput):
-    """What the writer starts from.
-
-    Attributes:
-        last_hidden_state: the bytes' top states, `(batch, bytes, width)`, zeros at padding.
-        mask: `(batch, bytes)` bool.
-        states: `(batch, layers, 2, hidden_size)`, each layer's hidden state and cell before GO.
-    """
-
-    last_hidden_state: Tensor
-    mask: Tensor = None  # type: ignore[assignment]
-    states: Tensor = None  # type: ignore[assignment]
-
-
-class RecurrentState:
-    """The writer's state between two symbols, in the place that `generate` has for a cache."""
-
-    is_compileable = False
-
-    def __init__(self, states: Tensor, length: int = 0) -> None:
-        self.states, self.length = states, length
-
-    def get_seq_length(self, layer_idx: int = 0) -> int:
-        """How many symbols have been written."""
-        return self.length
-
-    def reorder_cache(self, beam_idx: Tensor) -> None:
-        """Follow the beams that were kept."""
-        self.states = self.states.index_select(0, beam_idx)
 
 
 class ByteToSpanPreTrainedModel(SavedModel):
@@ -397,7 +367,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         mask = torch.ones_like(decoder_input_ids, dtype=torch.bool) if labels is None else labels >= 0
         states = read.states if past_key_values is None else past_key_values.states
         hidden, states = self.model.write(decoder_input_ids, mask, states)
-        logits = self._score(self.dropout(hidden), read)
+        logits = self.score_next(self.dropout(hidden), read)
         loss = None
         if labels is not None:
             summed = summed_cross_entropy(logits, labels, smoothing)
@@ -430,7 +400,7 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
         pointing = scores.masked_fill(~read.mask[:, None], IMPOSSIBLE)
         return torch.cat([hidden, pointing.softmax(-1) @ memory], dim=-1), pointing
 
-    def _score(self, hidden: Tensor, read: BytesRead) -> Tensor:
+    def score_next(self, hidden: Tensor, read: BytesRead) -> Tensor:
         """States `(batch, symbols, hidden_size)` to the scores of the next symbol `(batch, symbols, vocabulary)`."""
         features, pointing = self.attend(hidden, read)
         logits = torch.cat([self.positions(features), self.label_scores(features)], dim=-1)
@@ -480,38 +450,10 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             if it comes to so many. With `span_grammar` off, symbols may make no span; `SpanCodec` passes over them.
         """
         bias = self.config.recall_bias if recall_bias is None else recall_bias
+        mask = input_ids.ne(PAD_ID) if attention_mask is None else attention_mask
         if num_beams > 1 and input_ids.numel():
-            mask = input_ids.ne(PAD_ID) if attention_mask is None else attention_mask
             return beam_spans(self, input_ids, mask, bias, num_beams)
-        read = self.model(input_ids, attention_mask)
-        grammar, lengths = SpanGrammar(self.config), read.mask.sum(1)
-        rows = torch.arange(len(input_ids), device=input_ids.device)
-        last, states, table = torch.full_like(rows, GO_ID), read.states, None
-        symbol_rows = self.model.embedding.weight
-        if len(rows) > len(symbol_rows) and rows.device == symbol_rows.device:
-            table = self.model.writer.project(symbol_rows)
-        symbols: list[tuple[Tensor, Tensor, Tensor]] = []
-        for _ in range(3 * self.config.window_size):
-            if not len(rows):
-                break
-            one = torch.ones_like(last, dtype=torch.bool)[:, None]
-            hidden, states = self.model.write(last[:, None], one, states, table)
-            scores = self._score(hidden, read)[:, 0].float()
-            chosen = scores.clone()
-            chosen[:, self.config.stop_id] -= bias
-            if self.config.span_grammar:
-                chosen = chosen.masked_fill(~grammar.legal(last, lengths), float("-inf"))
-            last = chosen.argmax(-1)
-            symbols.append((rows, last, scores.log_softmax(-1).gather(1, last[:, None])[:, 0]))
-            going = (last != self.config.stop_id).nonzero()[:, 0]
-            if len(going) < len(rows):
-                rows, last, states, lengths = rows[going], last[going], states[going], lengths[going]
-                read = BytesRead(read.last_hidden_state[going], read.mask[going], read.states)
-        written = torch.full((len(input_ids), len(symbols)), self.config.stop_id, device=input_ids.device)
-        chances = torch.zeros(written.shape, device=input_ids.device)
-        for step, (which, symbol, chance) in enumerate(symbols):
-            written[which, step], chances[which, step] = symbol, chance
-        return written, chances
+        return greedy_spans(self, input_ids, mask, bias)
 
 
 def _sources(before: Sequence[str], after: Sequence[str]) -> Tensor:

@@ -11,7 +11,8 @@ from .configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from .dropout import Dropout
 from .linear_recurrence import LINEAR_LAYERS, LinearRecurrentStack
 from .ngram_embedding import NgramEmbedding, word_codes
-from .recurrent import Packing, RecurrentStack
+from .packing import Packing
+from .recurrent import RecurrentStack
 
 PAD_ID, UNK_ID = 0, 1
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from tagsmith.modeling import recurrent
 from tagsmith.modeling.fused_lstm import fits_fused, fits_small, run_fused
 from tagsmith.modeling.int8 import quantize
-from tagsmith.modeling.recurrent import CELLS, Packing, RecurrentLayer, RecurrentStack
+from tagsmith.modeling.packing import Packing
+from tagsmith.modeling.recurrent import CELLS, RecurrentLayer, RecurrentStack
 
 EQUAL, NEARLY = [5, 5, 5], [4, 6, 5, 6, 6]
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-12}

@@ -10,8 +10,9 @@ from torch import nn
 from toys import script
 
 from tagsmith.modeling.crf import ConditionalRandomField
+from tagsmith.modeling.packing import Packing
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
-from tagsmith.modeling.recurrent import CELLS, Packing, RecurrentStack, scan
+from tagsmith.modeling.recurrent import CELLS, RecurrentStack, scan
 
 SIZES = [4, 4, 2, 1]
 

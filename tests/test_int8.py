@@ -15,7 +15,8 @@ from toys import tagsmith as command
 
 import tagsmith
 from tagsmith.modeling.int8 import Int8Product, quantize
-from tagsmith.modeling.recurrent import CELLS, Packing, RecurrentStack
+from tagsmith.modeling.packing import Packing
+from tagsmith.modeling.recurrent import CELLS, RecurrentStack
 
 FROZEN = Path(__file__).parent / "frozen"
 FAMILIES = ["hierarchical", "bytes"]

@@ -19,7 +19,7 @@ from tagsmith.modeling.linear_recurrence import (
     exponential_filter,
     linear_scan,
 )
-from tagsmith.modeling.recurrent import Packing
+from tagsmith.modeling.packing import Packing
 
 CELL_NAMES = sorted(LINEAR_LAYERS)
 LENGTHS = [3, 0, 5, 1, 5, 2]

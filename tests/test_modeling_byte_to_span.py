@@ -22,10 +22,10 @@ from transformers import AutoModelForSeq2SeqLM, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
 from tagsmith.modeling import configuration_byte_to_span
+from tagsmith.modeling.byte_states import BytesRead
 from tagsmith.modeling.configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
 from tagsmith.modeling.input_order import turned
 from tagsmith.modeling.modeling_byte_to_span import (
-    BytesRead,
     ByteToSpanForSpanTagging,
     ByteToSpanModel,
 )
@@ -301,7 +301,7 @@ def test_attention_points_at_starts() -> None:
     mask = torch.arange(6) < lengths[:, None]
     memory = torch.eye(6, 8).expand(2, 6, 8) * mask[..., None]
     looking_for = torch.tensor([[5, 0, 3], [2, 3, 1]])
-    scores = model._score(7.0 * torch.eye(8)[looking_for], BytesRead(memory, mask))
+    scores = model.score_next(7.0 * torch.eye(8)[looking_for], BytesRead(memory, mask))
     k, length_id = model.config.window_size, model.config.first_length_id
     starts = scores[..., FIRST_START:length_id]
     expected = 7.0 * nn.functional.one_hot(looking_for, k).float()

@@ -25,7 +25,7 @@ from tagsmith.modeling.modeling_hierarchical_tagger import (
     HierarchicalTaggerForTokenClassification,
     HierarchicalTaggerModel,
 )
-from tagsmith.modeling.recurrent import Packing
+from tagsmith.modeling.packing import Packing
 from tagsmith.modeling.tag_grammar import legal_transitions
 from tagsmith.modeling.word_reader import forget_rare
 from tagsmith.tokenization.tag_schemes import tag_names

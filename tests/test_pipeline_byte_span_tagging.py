@@ -527,6 +527,7 @@ class TestLoading:
                 "dropout",
                 "forked",
                 "int8",
+                "packing",
                 "recurrent",
                 "recurrent_cells",
                 "score_calibration",

@@ -80,7 +80,7 @@ def decode_by_hand(model: ByteToSpanForSpanTagging, window: bytes) -> list[tuple
     spans = []
     while config.stop_id not in symbols and len(symbols) < 3 * config.window_size:
         hidden, states = model.model.write(last[:, None], torch.ones(1, 1, dtype=torch.bool), states)
-        scores = model._score(hidden, read)[:, 0]
+        scores = model.score_next(hidden, read)[:, 0]
         biased = scores.clone()
         biased[:, config.stop_id] -= config.recall_bias
         last = biased.masked_fill(~grammar.legal(last, length), float("-inf")).argmax(-1)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tagsmith.modeling.linear_recurrence import LinearRecurrentStack
-from tagsmith.modeling.recurrent import CELLS, Packing, RecurrentLayer, RecurrentStack, gates_of, scan
+from tagsmith.modeling.packing import Packing
+from tagsmith.modeling.recurrent import CELLS, RecurrentLayer, RecurrentStack, gates_of, scan
 
 CELL_NAMES = sorted(CELLS)
 REFERENCES = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}

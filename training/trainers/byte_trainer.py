@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-import numpy as np
 from torch.utils.data import Sampler
-from transformers import EvalPrediction, TrainerControl
+from transformers import EvalPrediction
 from transformers.trainer_utils import PredictionOutput, denumpify_detensorize
 
 from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
@@ -16,21 +15,21 @@ from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training.batches.byte_corpus import Document
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset, WindowSampler
 from tagsmith.training.evaluation.scoring import Tally, tagged_documents
-from tagsmith.training.trainers.span_scores import Scores
-from tagsmith.training.trainers.tagger_trainer import TaggerTrainer, scores_of_each
+from tagsmith.training.trainers.named_data_trainer import NamedDataTrainer, named_metrics
+from tagsmith.training.trainers.span_scores import Scores, scores_of_each
 
 _SCORES = ["precision", "recall", "f1", "accuracy"]
 _Item = TypeVar("_Item")
 
 
-class ByteTaggerTrainer(TaggerTrainer):
+class ByteTaggerTrainer(NamedDataTrainer):
     """Trains a byte-to-span tagger on a `WindowDataset` with plain `TrainingArguments`.
 
     Windows come in the order of a `WindowSampler`. Evaluation tags the documents of corpus rows, as the tagger's users
     will, and compares spans: `eval_f1` and the like are the mean over the data sets, `eval_NAME_f1` those of each.
     `compute_metrics` is called with each data set: `predictions` and `label_ids` are lists of `Span`, in characters, a
     list a document, and `inputs` the texts, where `include_for_metrics` has "inputs". With `batch_eval_metrics` it is
-    called document by document.
+    called document by document. `predict` gives spans, lists of `Span` a document.
 
     Args:
         balance: draw windows of every corpus equally often.
@@ -42,7 +41,6 @@ class ByteTaggerTrainer(TaggerTrainer):
         ValueError: the windows have their spans in another order than the model's.
     """
 
-    control: TrainerControl
     processing_class: Any
 
     def __init__(self, *args: Any, balance: bool = False, **kwargs: Any) -> None:
@@ -75,37 +73,7 @@ class ByteTaggerTrainer(TaggerTrainer):
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         return WindowSampler(list(map(len, dataset.corpora)), seed, self.balance)
 
-    def evaluate(
-        self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
-    ) -> dict[str, float]:
-        """Tag documents with the averaged weights, and score them.
-
-        Raises:
-            ValueError: the data are not the rows of a corpus.
-        """
-        data = self.eval_dataset if eval_dataset is None else eval_dataset
-        metrics = self._tag(data, metric_key_prefix, keep=False).metrics or {}
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
-
-    def predict(
-        self, test_dataset: Any, ignore_keys: list[str] | None = None, metric_key_prefix: str = "test"
-    ) -> PredictionOutput:
-        """As `evaluate`, with the spans themselves.
-
-        Returns:
-            `predictions` and `label_ids`, lists of `Span` a document, in characters; by name where the data are; and
-            `metrics`.
-
-        Raises:
-            ValueError: the data are not the rows of a corpus.
-        """
-        output = self._tag(test_dataset, metric_key_prefix, keep=True)
-        self.control = self.callback_handler.on_predict(self.args, self.state, self.control, output.metrics)
-        return output
-
-    def _tag(self, chosen: Any, prefix: str, keep: bool) -> PredictionOutput:
+    def _predictions(self, chosen: Any, ignore_keys: list[str] | None, prefix: str, keep: bool) -> PredictionOutput:
         data = chosen if isinstance(chosen, Mapping) else {"": chosen}
         for rows in data.values():
             if rows is None or isinstance(rows, WindowDataset):
@@ -123,14 +91,10 @@ class ByteTaggerTrainer(TaggerTrainer):
             name: {key.removeprefix(f"{prefix}_"): value for key, value in own.items()}
             for name, (own, _) in tagged.items()
         }
-        first, *others = scores.values()
-        metrics = {
-            f"{prefix}_{key}": float(np.mean([own[key] for own in scores.values()])) if others else value
-            for key, value in first.items()
-            if all(isinstance(own.get(key), int | float) for own in others)
-        }
-        if others:
-            metrics |= {f"{prefix}_{name}_{key}": value for name, own in scores.items() for key, value in own.items()}
+        if len(scores) > 1:
+            metrics = named_metrics(scores, prefix)
+        else:
+            metrics = {f"{prefix}_{key}": value for own in scores.values() for key, value in own.items()}
         found: Any = {name: [spans for _, spans in pairs] for name, (_, pairs) in tagged.items()}
         gold: Any = {name: [document.spans for document, _ in pairs] for name, (_, pairs) in tagged.items()}
         return PredictionOutput(*((found, gold) if chosen is data else (found[""], gold[""])), metrics)

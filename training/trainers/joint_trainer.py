@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset, concatenate_datasets
 from torch.utils.data import DataLoader
-from transformers import TrainerControl
 from transformers.trainer_utils import PredictionOutput
 
 from tagsmith.training.batches.head_sampler import HeadBatchSampler
-from tagsmith.training.trainers.span_scores import Scores, span_scores
-from tagsmith.training.trainers.tagger_trainer import TaggerTrainer, scores_of_each
+from tagsmith.training.trainers.named_data_trainer import NamedDataTrainer, named_metrics
+from tagsmith.training.trainers.span_scores import Scores, scores_of_each, span_scores
 
 
-class JointTaggerTrainer(TaggerTrainer):
+class JointTaggerTrainer(NamedDataTrainer):
     """Trains a tagger of several heads with plain `TrainingArguments`: the heads in turn, a batch each or more.
 
     Every batch is a step of the optimizer; with `gradient_accumulation_steps` as many as there are heads a step
     follows the mean of their objectives. Evaluation scores each head: `eval_NAME_f1` and the like, and `eval_f1`,
-    their mean. Several processes train as one with their batches together. Each head's sentences come in the order
-    that `train_sampling_strategy` says, "random" or "group_by_length".
+    their mean; what `predict` gives is by head. Several processes train as one with their batches together. Each
+    head's sentences come in the order that `train_sampling_strategy` says, "random" or "group_by_length".
 
     Args:
         *args: what `TaggerTrainer` takes.
         train_dataset: encoded sentences of each head (see `encode_corpus`), by its name.
-        eval_dataset: likewise.
+        eval_dataset: as `train_dataset`.
         epoch_head: the head whose sentences an epoch passes over once; by default the one that lasts longest.
         head_batches: of heads in a turn, by name; one of each that is left out.
         **kwargs: what `TaggerTrainer` takes. `compute_metrics` is called with the predictions of each head.
@@ -37,8 +35,6 @@ class JointTaggerTrainer(TaggerTrainer):
         ValueError: `epoch_head` or a name in `head_batches` is no head of `train_dataset`, a head has less than one
             batch, or sentences are to come in another order.
     """
-
-    control: TrainerControl
 
     def __init__(
         self,
@@ -104,27 +100,7 @@ class JointTaggerTrainer(TaggerTrainer):
     def _steps_per_epoch(self) -> int:
         return max(-(-len(self._batches()) // self.args.gradient_accumulation_steps), 1)
 
-    def evaluate(
-        self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
-    ) -> dict[str, float]:
-        """Score each head's data, those of the constructor or others like them, with the averaged weights."""
-        data = self.eval_dataset if eval_dataset is None else eval_dataset
-        metrics = self._tag_heads(data, "Evaluating", ignore_keys, metric_key_prefix).metrics or {}
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
-
-    def predict(
-        self, test_dataset: Any, ignore_keys: list[str] | None = None, metric_key_prefix: str = "test"
-    ) -> PredictionOutput:
-        """As `evaluate`, with the tags themselves: `predictions` and `label_ids` are by head."""
-        output = self._tag_heads(test_dataset, "Prediction", ignore_keys, metric_key_prefix)
-        self.control = self.callback_handler.on_predict(self.args, self.state, self.control, output.metrics)
-        return output
-
-    def _tag_heads(
-        self, data: Any, description: str, ignore_keys: list[str] | None, metric_key_prefix: str
-    ) -> PredictionOutput:
+    def _predictions(self, data: Any, ignore_keys: list[str] | None, prefix: str, keep: bool) -> PredictionOutput:
         if not isinstance(data, Mapping) or not data:
             raise ValueError("Pass encoded sentences of each head by its name: {'ner': ..., 'pos': ...}.")
         given, outputs = self.compute_metrics, {}
@@ -135,20 +111,18 @@ class JointTaggerTrainer(TaggerTrainer):
                 try:
                     outputs[name] = self.evaluation_loop(
                         self.get_eval_dataloader(_of_head(rows, name)),
-                        description=description,
+                        description="Prediction" if keep else "Evaluating",
                         ignore_keys=ignore_keys,
-                        metric_key_prefix=f"{metric_key_prefix}_{name}",
+                        metric_key_prefix=f"{prefix}_{name}",
                     )
                 finally:
                     self.compute_metrics = given
-        metrics = {key: value for output in outputs.values() for key, value in output.metrics.items()}
-        scores = [
-            {key.removeprefix(f"{metric_key_prefix}_{name}_"): value for key, value in output.metrics.items()}
+        scores = {
+            name: {key.removeprefix(f"{prefix}_{name}_"): value for key, value in output.metrics.items()}
             for name, output in outputs.items()
-        ]
-        for key in scores[0]:
-            if key != "model_preparation_time" and all(isinstance(own.get(key), int | float) for own in scores):
-                metrics[f"{metric_key_prefix}_{key}"] = float(np.mean([own[key] for own in scores]))
+        }
+        metrics = named_metrics(scores, prefix)
+        metrics.pop(f"{prefix}_model_preparation_time", None)  # it was prepared once
         predictions: Any = {name: output.predictions for name, output in outputs.items()}
         label_ids: Any = {name: output.label_ids for name, output in outputs.items()}
         return PredictionOutput(predictions, label_ids, metrics)

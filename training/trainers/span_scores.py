@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,11 @@ def span_scores(tags: list[str], scheme: str) -> Scores:
         return {name: scores[name] for name in ("precision", "recall", "f1", "accuracy")}
 
     return compute
+
+
+def scores_of_each(data: Any, names: list[str]) -> list[str]:
+    """The names of scores, of each data set where there are several by name."""
+    return [f"{key}_{name}" for key in data for name in names] if isinstance(data, Mapping) else names
 
 
 def _batches(ids: Any) -> list[np.ndarray]:

@@ -37,6 +37,7 @@ from tagsmith.training.commands.evaluate_command import evaluate
 from tagsmith.training.commands.every_command import for_every_command
 from tagsmith.training.commands.export_command import export
 from tagsmith.training.commands.fold_scores import cross_validate
+from tagsmith.training.commands.models_command import models
 from tagsmith.training.commands.plot_commands import plots
 from tagsmith.training.commands.push_command import push
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
@@ -224,6 +225,7 @@ for command in (
     export,
     push,
     cache,
+    models,
     recipes,
     demo,
 ):

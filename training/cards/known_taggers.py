@@ -1,0 +1,117 @@
+"""The taggers that are on this machine: the one that comes with the package, and copies of the Hub's in its cache."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from huggingface_hub import constants, scan_cache_dir
+from huggingface_hub.errors import CacheNotFound
+
+from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.strict_json import read_json
+from tagsmith.training.cards.results import Results
+from tagsmith.training.families import FAMILIES
+from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER, check_folder
+
+
+@dataclass(frozen=True)
+class KnownTagger:
+    """A tagger on this machine, as its folder tells.
+
+    Attributes:
+        name: what `tagsmith tag` takes: the name on the Hub, or the folder.
+        bundled: whether it comes with the package.
+        family: its `model_type`.
+        bytes: of all its files.
+        labels: of its spans, or of words where it tags each word.
+        languages: codes, as its card names them.
+        license: as its card names it; None where it does not.
+        scores: F1 of spans, or accuracy where there is none, in percent: by split, and by head or language, a single
+            one under the empty string.
+    """
+
+    name: str
+    bundled: bool
+    family: str
+    bytes: int
+    labels: list[str]
+    languages: list[str]
+    license: str | None
+    scores: dict[str, dict[str, float]]
+
+
+def known_taggers() -> list[KnownTagger]:
+    """The bundled tagger first, then those in the Hub's cache, by name; the newest copy where there are several."""
+    return [read_tagger(Path(DEFAULT_TAGGER), "the bundled tagger", bundled=True), *_cached()]
+
+
+def _cached() -> Iterator[KnownTagger]:
+    try:
+        repositories = scan_cache_dir(constants.HF_HUB_CACHE).repos
+    except CacheNotFound:
+        return
+    for repository in sorted(repositories, key=lambda one: one.repo_id):
+        if repository.repo_type != "model" or not repository.revisions:
+            continue
+        newest = max(repository.revisions, key=lambda revision: revision.last_modified)
+        try:
+            check_folder(newest.snapshot_path)
+            yield read_tagger(newest.snapshot_path, repository.repo_id)
+        except InputError:
+            continue  # another kind of model, or a copy that is not whole
+
+
+def read_tagger(folder: Path, name: str, bundled: bool = False) -> KnownTagger:
+    """What a folder tells of its tagger; nothing is loaded but its small files.
+
+    Raises:
+        InputError: the folder has no tagger of a known family, or a file that cannot be read.
+    """
+    config = read_json(folder / "config.json")
+    family = str(config.get("model_type"))
+    if family not in FAMILIES:
+        raise InputError(f"the model is of the type {family}", path=folder, fix="It is not a tagger of tagsmith.")
+    results, card = Results.read(folder), _card_metadata(folder / "README.md")
+    language = card.get("language") or []
+    return KnownTagger(
+        name=name,
+        bundled=bundled,
+        family=family,
+        bytes=sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
+        labels=_labels(config),
+        languages=[language] if isinstance(language, str) else [str(code) for code in language],
+        license=card.get("license"),
+        scores={split: found for split in ("dev", "test") if (found := _scores(results, split))},
+    )
+
+
+def _labels(config: dict[str, Any]) -> list[str]:
+    heads = config.get("heads") or {}
+    tags = [tag for head in heads.values() for tag in head.get("tags", [])] if isinstance(heads, dict) else []
+    tags = tags or [str(tag) for tag in (config.get("id2label") or {}).values()]
+    return list(dict.fromkeys(re.sub("^[BIESLU]-", "", tag) for tag in tags if tag != "O"))
+
+
+def _scores(results: Results, split: str) -> dict[str, float]:
+    found = {}
+    for name, scores in results.scores(split).items():
+        value = scores.get("f1", scores.get("accuracy"))
+        if isinstance(value, int | float):
+            found[name] = round(100 * value, 2)
+    return found
+
+
+def _card_metadata(path: Path) -> dict[str, Any]:
+    """The metadata of a card; nothing where there is no card or none that can be read."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    head = re.match(r"---\r?\n(.*?)\r?\n---\r?\n", text, flags=re.DOTALL)
+    try:
+        data = yaml.safe_load(head.group(1)) if head else None
+    except yaml.YAMLError:
+        data = None
+    return data if isinstance(data, dict) else {}

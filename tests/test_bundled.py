@@ -1,0 +1,37 @@
+"""The script that scores a tagger on raw text by character offsets."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from documents import ROOT
+
+import tagsmith
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import bundled as script
+from prepare_open import Sentence, write
+
+TEXT = "Angela Merkel and Barack Obama met in Washington."
+WORDS = ["Angela", "Merkel", "and", "Barack", "Obama", "met", "in", "Washington", "."]
+TAGS = ["B-PER", "I-PER", "O", "B-PER", "I-PER", "O", "O", "B-LOC", "O"]
+
+
+def test_offsets_are_those_of_the_text() -> None:
+    spans = script.annotated(Sentence(WORDS, TAGS, TEXT, False))
+    assert {(TEXT[start:end], label) for start, end, label in spans} == {
+        ("Angela Merkel", "PER"),
+        ("Barack Obama", "PER"),
+        ("Washington", "LOC"),
+    }
+
+
+def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "en" / "dev.iob2", [Sentence(WORDS, TAGS, TEXT, False)] * 2)
+    script.main(tagsmith.DEFAULT_TAGGER, tmp_path, "upper", "", tmp_path / "scores.json")
+    assert "| en | 100.0 |" in capsys.readouterr().out
+    scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))["f1"]
+    assert scores["as it is"] == {"en": 100.0, "mean": 100.0, "all": 100.0} and set(scores) == {"as it is", "upper"}

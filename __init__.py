@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer as ByteTaggerTrainer
     from tagsmith.training.trainers.tagger_trainer import TaggerTrainer as TaggerTrainer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Where each public name is defined; the imports above say the same to type checkers.
 _MODULE_OF = {

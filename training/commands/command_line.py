@@ -44,6 +44,7 @@ from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.commands.redact_options import RedactCommand
 from tagsmith.training.commands.running import new_app
 from tagsmith.training.commands.search_command import search
+from tagsmith.training.commands.serve_command import serve
 from tagsmith.training.commands.streams import run
 from tagsmith.training.commands.suggest_command import suggest
 from tagsmith.training.commands.tag_command import tag
@@ -223,6 +224,7 @@ for command in (
     agree,
     card,
     export,
+    serve,
     push,
     cache,
     models,

@@ -1,4 +1,4 @@
-"""Where the command `tagsmith` begins. `tag` comes without what others import, and without options starts at once."""
+"""Where the command `tagsmith` begins. `tag` and `serve` come without what others import; plain `tag` starts at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ _SMALL = 1 << 20  # bytes of files that are tagged before a bar would show anyth
 def main() -> None:
     """The entry point: bad input ends as one line and exit code 2."""
     arguments = sys.argv[1:]
-    if arguments[:1] != ["tag"]:
+    if arguments[:1] == ["serve"]:
+        from tagsmith.training.commands.serve_app import app
+    elif arguments[:1] != ["tag"]:
         from tagsmith.training.commands.command_line import app
     elif _is_plain(arguments[1:]):
         run(lambda: _tag_plainly(arguments[1:] or ["-"]))

@@ -1,0 +1,128 @@
+"""Concurrent requests into batches for one tagger, with a bound on what waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+_CHARACTERS = 200_000  # of texts in one batch, so that a long text does not keep short ones waiting
+
+
+class Overloaded(Exception):
+    """More texts wait than are allowed, or some have waited too long."""
+
+
+@dataclass(eq=False)
+class _Waiting:
+    texts: list[str]
+    options: dict[str, Any]
+    deadline: float
+    answer: asyncio.Future[list[Any]]
+    kind: tuple[Any, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.kind = tuple(sorted(self.options.items()))
+
+
+class RequestBatches:
+    """What tags the texts of many requests together: those that came while the batch before was computed.
+
+    Args:
+        tagger: called with a list of texts and options, in a thread of its own.
+        max_batch: texts in a batch; those of one request stay together, however many they are.
+        max_waiting: texts that may wait.
+        max_wait: seconds after which a request that still waits is turned away.
+        observe: told the number of texts of each batch.
+    """
+
+    def __init__(
+        self,
+        tagger: Callable[..., Any],
+        max_batch: int = 64,
+        max_waiting: int = 1024,
+        max_wait: float = 10.0,
+        observe: Callable[[int], None] = lambda texts: None,
+    ) -> None:
+        self.tagger, self.observe = tagger, observe
+        self.max_batch, self.max_waiting, self.max_wait = max_batch, max_waiting, max_wait
+        self.waiting = 0  # texts, of requests that are not computed yet
+        self._requests: deque[_Waiting] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tagger")
+        self._worker: asyncio.Task[None] | None = None
+
+    async def tag(self, texts: list[str], **options: Any) -> list[Any]:
+        """What the tagger finds in each text.
+
+        Raises:
+            Overloaded: the queue is full, or the request has waited too long.
+            ValueError: of the tagger, for a text or an option that it does not take.
+        """
+        if self.waiting and self.waiting + len(texts) > self.max_waiting:
+            raise Overloaded("too many texts are waiting")
+        answer = asyncio.get_running_loop().create_future()
+        self._requests.append(_Waiting(texts, options, monotonic() + self.max_wait, answer))
+        self.waiting += len(texts)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return await answer
+
+    def close(self) -> None:
+        """End the thread; call it when no request is left."""
+        self._thread.shutdown()
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._requests:
+            batch = self._next_batch()
+            if not batch:
+                continue
+            texts = [text for request in batch for text in request.texts]
+            self.observe(len(texts))
+            try:
+                found = await loop.run_in_executor(self._thread, lambda: self._compute(batch))  # noqa: B023
+            finally:
+                self.waiting -= len(texts)
+            for request, result in zip(batch, found, strict=True):
+                if request.answer.cancelled():
+                    continue
+                if isinstance(result, Exception):
+                    request.answer.set_exception(result)
+                else:
+                    request.answer.set_result(result)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Requests of the same options in the order in which they came, as many as a batch holds."""
+        batch: list[_Waiting] = []
+        texts = characters = 0
+        while self._requests:
+            request = self._requests[0]
+            if request.answer.cancelled() or request.deadline < monotonic():
+                self._requests.popleft()
+                self.waiting -= len(request.texts)
+                if not request.answer.cancelled():
+                    request.answer.set_exception(Overloaded(f"the request has waited {self.max_wait:g} seconds"))
+                continue
+            size = sum(map(len, request.texts))
+            full = texts + len(request.texts) > self.max_batch or characters + size > _CHARACTERS
+            if batch and (full or request.kind != batch[0].kind):
+                break
+            batch.append(self._requests.popleft())
+            texts, characters = texts + len(request.texts), characters + size
+        return batch
+
+    def _compute(self, batch: list[_Waiting]) -> list[Any]:
+        """The answer of each request, or its error: a text that cannot be read is its own request's mistake."""
+        try:
+            found = list(self.tagger([text for request in batch for text in request.texts], **batch[0].options))
+        except Exception as error:
+            return [error] if len(batch) == 1 else [answer for one in batch for answer in self._compute([one])]
+        answers, first = [], 0
+        for request in batch:
+            answers.append(found[first : first + len(request.texts)])
+            first += len(request.texts)
+        return answers

@@ -1,0 +1,72 @@
+"""Around all routes: the token, the counts and times that /metrics shows."""
+
+from __future__ import annotations
+
+import hmac
+from time import perf_counter
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from tagsmith.training.serving.request_bodies import answer
+
+_OPEN = ("/health",)  # what asks for it has no token: whoever restarts a container
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Measures:
+    """The figures of one server."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        own: dict[str, Any] = {"registry": self.registry}
+        self.requests = Counter("tagsmith_requests", "Requests answered.", ["path", "status"], **own)
+        self.seconds = Histogram("tagsmith_request_seconds", "From request to answer.", ["path"], **own)
+        self.texts = Counter("tagsmith_texts", "Texts tagged.", **own)
+        self.batches = Histogram("tagsmith_batch_texts", "Texts of a batch.", buckets=_SIZES, **own)
+        self.waiting = Gauge("tagsmith_waiting_texts", "Texts not tagged yet.", **own)
+
+
+class Guard:
+    """ASGI around an app: asks for the token where there is one, and counts.
+
+    Args:
+        app: what answers.
+        measures: what counts.
+        paths: that are counted by their names; all others together.
+        token: that requests must bear; empty for none.
+    """
+
+    def __init__(self, app: Any, measures: Measures, paths: set[str], token: str) -> None:
+        self.app, self.measures, self.paths = app, measures, paths
+        self.expected = f"Bearer {token}".encode() if token else b""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"] if scope["path"] in self.paths else "other"
+        begin, status = perf_counter(), 500
+
+        async def noting(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            if self._may(scope):
+                await self.app(scope, receive, noting)
+            else:
+                refusal = answer({"error": "the token is missing or wrong"}, 401, {"WWW-Authenticate": "Bearer"})
+                await refusal(scope, receive, noting)
+        finally:
+            self.measures.requests.labels(path, status).inc()
+            self.measures.seconds.labels(path).observe(perf_counter() - begin)
+
+    def _may(self, scope: Any) -> bool:
+        if not self.expected or scope["path"] in _OPEN:
+            return True
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        return len(given) == 1 and hmac.compare_digest(given[0], self.expected)

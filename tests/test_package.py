@@ -248,7 +248,8 @@ def test_dependencies_are_those_that_are_imported() -> None:
     names = {modules_of.get(name.lower(), name.replace("-", "_")) for name in declared}
     # Without accelerate there is no Trainer, without jinja2 no model card: neither is imported by name.
     # pyarrow is what datasets are made of.
-    # The others are of extras: [plots], [onnx], [spacy], [search], [serve]; codecarbon is used where a person has installed it.
+    # The others are of extras: [plots], [onnx], [spacy], [search], [serve].
+    # codecarbon is used where a person has installed it.
     extras = {"matplotlib", "sklearn", "spacy", "onnx", "onnxruntime", "optuna", "codecarbon"}
     extras |= {"fastapi", "starlette", "uvicorn", "prometheus_client"}
     assert used - {"pyarrow"} - extras <= names

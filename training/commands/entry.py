@@ -1,4 +1,4 @@
-"""Where the command `tagsmith` begins. `tag` and `serve` come without what others import; plain `tag` starts at once."""
+"""Where the command `tagsmith` begins. `tag` and `serve` come without what others import."""
 
 from __future__ import annotations
 

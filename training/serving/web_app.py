@@ -35,7 +35,7 @@ _TEXTS = {"texts": {"type": "array", "items": {"type": "string"}}}
 
 @dataclass(frozen=True)
 class Limits:
-    """What a server takes: bytes of a body, seconds for it to arrive, texts in a batch and waiting, seconds to wait."""
+    """What a server takes: bytes of a body, seconds for it to come, texts in a batch and waiting, seconds to wait."""
 
     max_bytes: int = 1_000_000
     max_seconds: float = 10.0

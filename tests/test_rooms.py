@@ -19,7 +19,7 @@ FLOORS = [
     {"training/families.py", "training/machine"},
     {"training/data"},
     {"training/tagging"},
-    {"training/batches", "training/cards", "training/serving"},
+    {"training/batches", "training/cards", "training/integrations", "training/serving"},
     {"training/evaluation"},
     {"training/trainers", "training/pictures"},
     {"training/runs"},

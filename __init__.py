@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tagsmith.training.evaluation.span_counts import score_tags as score_tags
     from tagsmith.training.evaluation.span_metric import SpanScore as SpanScore
     from tagsmith.training.families import register as register
+    from tagsmith.training.integrations.batch_tagger import BatchTagger as BatchTagger
     from tagsmith.training.machine.process_tuning import ProcessTuning as ProcessTuning
     from tagsmith.training.machine.process_tuning import tune_process as tune_process
     from tagsmith.training.runs.byte_run import train_byte_tagger as train_byte_tagger
@@ -68,6 +69,7 @@ __version__ = "0.2.0"
 
 # Where each public name is defined; the imports above say the same to type checkers.
 _MODULE_OF = {
+    "BatchTagger": "training.integrations.batch_tagger",
     "ByteCorpus": "training.batches.byte_corpus",
     "ByteRecipe": "training.runs.recipe",
     "ByteSpanTaggingPipeline": "modeling.pipeline_byte_span_tagging",

@@ -44,6 +44,8 @@ class Results:
         calibration: of the spans' scores, by head.
         pictures: "learning_curve", and "confusion" by head, as names of files in the folder.
         scored_with: by split, the settings that it was scored with, where they are not the tagger's any more.
+        languages: F1 on dev texts, from 0 to 1, by what was trained on ("gold", "weak", "untrained") and by code.
+        most_unknown_words: the share of unknown words, from 0 to 1, above which a text is of another language.
         show_examples: whether the card shows spans of the training data.
         others: what the file has besides.
     """
@@ -68,6 +70,8 @@ class Results:
     calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
     pictures: dict[str, Any] = field(default_factory=dict)
     scored_with: dict[str, Any] = field(default_factory=dict)
+    languages: dict[str, dict[str, float]] = field(default_factory=dict)
+    most_unknown_words: float | None = None
     show_examples: bool = False
     others: dict[str, Any] = field(default_factory=dict)
 

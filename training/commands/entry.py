@@ -36,6 +36,7 @@ def _is_plain(files: list[str]) -> bool:
 
 
 def _tag_plainly(files: list[str]) -> None:
+    from tagsmith.training.commands.tagger_notice import print_line, print_warning, with_notice
     from tagsmith.training.tagging.runtimes import load_without_torch
     from tagsmith.training.tagging.tag_files import read_texts, write_tagged
     from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
@@ -44,7 +45,8 @@ def _tag_plainly(files: list[str]) -> None:
         with quiet_end():
             tagger = load_without_torch(DEFAULT_TAGGER)
             tagger.says_shortened = False  # until all is tagged
-            write_tagged(tagger, read_texts(files), "text")
+            texts = with_notice(tagger, DEFAULT_TAGGER, read_texts(files), print_line, print_warning)
+            write_tagged(tagger, texts, "text")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     if tagger.shortened:

@@ -18,6 +18,7 @@ from tagsmith.training.commands.command_options import (
     Threads,
     check_head,
     say,
+    warn,
 )
 from tagsmith.training.commands.redact_options import (
     Redact,
@@ -28,6 +29,7 @@ from tagsmith.training.commands.redact_options import (
     redaction_of,
 )
 from tagsmith.training.commands.runtime_option import Runtime, RuntimeOption, load_by_runtime
+from tagsmith.training.commands.tagger_notice import with_notice
 from tagsmith.training.commands.tagging_bar import tagging_bar
 from tagsmith.training.data.hub_names import is_file_name
 from tagsmith.training.families import reads_bytes
@@ -99,7 +101,8 @@ def tag(
         tag_shards(pipeline, files, format_.value, output, shards, state, say, redaction, **options)
     else:
         with tagging_bar(files, output) as watch, _opened(output) as out:
-            write_tagged(pipeline, read_texts(files, watch), format_.value, out, redaction, **options)
+            texts = with_notice(pipeline, model, read_texts(files, watch), say, warn)
+            write_tagged(pipeline, texts, format_.value, out, redaction, **options)
     if pipeline.shortened:
         say(f"warning: {pipeline.tokenizer.describe_shortened(pipeline.shortened)}", style="yellow")
     finish_redaction(redaction, redact_map)

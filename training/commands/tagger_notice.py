@@ -1,0 +1,62 @@
+"""What `tagsmith tag` says on standard error: which tagger tags, its languages, and texts that it does not know."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from tagsmith.training.cards.results import Results
+from tagsmith.training.tagging.familiarity import Familiarity
+from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
+
+
+def with_notice(
+    tagger: Any,
+    folder: str,
+    texts: Iterable[str | None],
+    say: Callable[[str], Any],
+    warn: Callable[[str], Any],
+) -> Iterator[str | None]:
+    """Say which tagger it is, where its folder tells its languages, and look at the texts on their way to it.
+
+    Args:
+        tagger: a pipeline.
+        folder: of the tagger, or its name on the Hub, of which nothing is said.
+        texts: that are to be tagged; they come out as they are.
+        say: gets what is said in any case.
+        warn: gets what is said of texts that the tagger does not know.
+
+    Raises:
+        InputError: the folder's results cannot be read.
+    """
+    results = Results.read(folder) if os.path.isdir(folder) else Results()
+    if results.languages:
+        say(notice(folder, results.languages))
+    return Familiarity(tagger.tokenizer, results.most_unknown_words, warn).watch(texts)
+
+
+def notice(folder: str, languages: dict[str, dict[str, float]]) -> str:
+    """One line of a tagger and its languages, by what their training data were."""
+    name = os.path.basename(os.path.abspath(folder))
+    if os.path.realpath(folder) == os.path.realpath(DEFAULT_TAGGER):
+        name += ", which comes with tagsmith"
+    said = {"gold": "trained for", "weak": "on little or old text for", "untrained": "not trained for, but tried:"}
+    parts = [f"{words} {_codes(languages[kind])}" for kind, words in said.items() if languages.get(kind)]
+    return f"tagger: {name}; {'; '.join(parts)} (dev F1)"
+
+
+def _codes(scores: dict[str, float]) -> str:
+    return " ".join(f"{code} {100 * f1:.0f}" for code, f1 in sorted(scores.items()))
+
+
+def print_line(line: str) -> None:
+    """A line on standard error, without the libraries that draw; nowhere where the shell has closed it."""
+    if sys.stderr is not None:
+        sys.stderr.write(line + "\n")
+
+
+def print_warning(line: str) -> None:
+    """The same, as a warning."""
+    print_line(f"warning: {line}")

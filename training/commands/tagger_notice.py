@@ -39,10 +39,14 @@ def with_notice(
     languages, most_unknown = results.get("languages"), results.get("most_unknown_words")
     if not isinstance(most_unknown, int | float):
         most_unknown = None
-    for number, text in enumerate(Familiarity(tagger.tokenizer, most_unknown, warn).watch(texts)):
-        if not number and isinstance(languages, dict):
-            say(notice(folder, languages))
-        yield text
+
+    def announced() -> Iterator[str | None]:
+        for number, text in enumerate(texts):
+            if not number and isinstance(languages, dict):
+                say(notice(folder, languages))
+            yield text
+
+    return Familiarity(tagger.tokenizer, most_unknown, warn).watch(announced())
 
 
 def notice(folder: str, languages: dict[str, dict[str, float]]) -> str:

@@ -21,6 +21,7 @@ docs: ## the site, in build/site
 
 package: ## source distribution and wheel, in build/package
 	bash .ci/package
+	bash .ci/container
 
 bench: ## training and tagging, as a share of the speed of the machine
 	python benchmarks/speed.py --output build/speed

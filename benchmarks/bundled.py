@@ -29,14 +29,15 @@ def annotated(sentence: Sentence) -> Found:
     """The spans of a sentence by the offsets of its words in its text."""
     assert sentence.text is not None
     spans: list[tuple[int, int, str]] = []
-    place = 0
+    place, before = 0, "O"
     for word, tag in zip(sentence.words, sentence.tags, strict=True):
         start = sentence.text.index(word, place)
         place = start + len(word)
-        if tag.startswith("B-"):
-            spans.append((start, place, tag[2:]))
+        if tag != "O" and (tag.startswith("B-") or tag[2:] != before[2:]):
+            spans.append((start, place, tag[2:]))  # some corpora have spans that open with I-
         elif tag != "O":
-            spans[-1] = (spans[-1][0], place, spans[-1][2])
+            spans[-1] = (spans[-1][0], place, tag[2:])
+        before = tag
     return set(spans)
 
 

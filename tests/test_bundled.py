@@ -29,6 +29,11 @@ def test_offsets_are_those_of_the_text() -> None:
     }
 
 
+def test_a_span_may_open_with_an_inside_tag() -> None:
+    sentence = Sentence(["Lund", "Ada", "met", "Bo"], ["I-LOC", "I-PER", "O", "I-PER"], "Lund Ada met Bo", False)
+    assert script.annotated(sentence) == {(0, 4, "LOC"), (5, 8, "PER"), (13, 15, "PER")}
+
+
 def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "en" / "dev.iob2", [Sentence(WORDS, TAGS, TEXT, False)] * 2)
     script.main(tagsmith.DEFAULT_TAGGER, tmp_path, "upper", "", tmp_path / "scores.json")

@@ -7,12 +7,13 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
-from spacy.util import filter_spans, minibatch
+from spacy.util import filter_spans
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
@@ -61,19 +62,18 @@ class SpacyTagger:
         return next(self.pipe([doc]))
 
     def pipe(self, docs: Iterable[Doc], batch_size: int | None = None, **_: Any) -> Iterator[Doc]:
-        """Tag documents, some hundreds at a time.
+        """Tag documents: the pipeline reads some hundreds of them ahead.
 
         Args:
             docs: any number of them.
             batch_size: spaCy's; the tagger's own is `batch_size` of the component's settings.
         """
         own = {name: self.settings[name] for name in ("head", "min_score") if self.settings[name] is not None}
-        size = self.settings["batch_size"]
-        for batch in minibatch(docs, max(batch_size or 0, 16 * size)):
-            found: Any = self.tagger([doc.text for doc in batch], batch_size=size, **own)
-            for doc, entities in zip(batch, found, strict=True):
-                self._set(doc, entities)
-                yield doc
+        docs, ahead = tee(docs)
+        found = self.tagger((doc.text for doc in ahead), batch_size=self.settings["batch_size"], **own)
+        for doc, entities in zip(docs, found, strict=True):
+            self._set(doc, entities)
+            yield doc
 
     def _set(self, doc: Doc, found: Any) -> None:
         key = self.settings["spans_key"]

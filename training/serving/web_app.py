@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from tagsmith.training.families import reads_bytes
 from tagsmith.training.serving.annotation_tools import VERSION, Labelling, prodigy_task
 from tagsmith.training.serving.request_batches import Overloaded, RequestBatches
 from tagsmith.training.serving.request_bodies import Refused, answer, read_object
@@ -214,7 +215,7 @@ def _add_facts(app: FastAPI, service: Service) -> None:
 
 def _describe(name: str, tagger: Any) -> dict[str, Any]:
     config = tagger.model.config
-    if config.model_type == "byte-to-span":
+    if reads_bytes(tagger):
         return {"name": name, "model_type": config.model_type, "labels": list(tagger.tokenizer.labels)}
     heads = {head or "": list(tagger.model.head(head).span_labels) for head in config.head_names}
     labels = {"labels": heads[""]} if "" in heads else {"heads": heads}

@@ -3,9 +3,10 @@
     python benchmarks/serve.py [--clients 64] [--seconds 30] [--requests 0]
 
 A server of the bundled tagger runs in a process of its own. First every dev sentence of the bundled sample is asked
-for by concurrent clients, and its spans are compared with the pipeline's. Then the same sentences in turn come from wrk, a
-compiled load generator (Debian's package of that name), where it is installed, else from this process, which then
-takes a good part of the machine. With `--requests` so many more follow, and the server's memory is told at tenths.
+for by concurrent clients, and its spans are compared with the pipeline's. Then the same sentences in turn come from
+wrk, a compiled load generator (Debian's package of that name), where it is installed, else from this process, which
+then takes a good part of the machine. With `--requests` so many more follow, and the server's memory is told at
+tenths.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import tagsmith
 
 ROOT = Path(tagsmith.__file__).parent
 PROJECT = ROOT / "pyproject.toml"
-OURS = ("modeling", "runtime", "tokenization", "training")
+OURS = ("browser", "modeling", "runtime", "tokenization", "training")
 
 pytestmark = pytest.mark.skipif(not PROJECT.is_file(), reason="needs the source tree")
 

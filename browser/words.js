@@ -1,0 +1,160 @@
+/** Texts into words with exact offsets, as tagsmith's tokenizer splits them. */
+
+import { RANGES } from "./characters.js";
+
+// A class of each code point, one character, and its property of Unicode's grapheme clusters, another.
+const CLASSES = "xULMNJlmn";
+const starts = [], kinds = [];
+for (let at = 0, place = 0; place < RANGES.length; place += 2) {
+  at += RANGES[place];
+  starts.push(at);
+  kinds.push(RANGES[place + 1]);
+}
+const LITERAL = new Map([..."'.-&,:/"].map((c) => [c.codePointAt(0), c]));
+LITERAL.set(0x2019, "'").set(0xb7, "·").set(0x387, "·");
+const [OTHER, CR, LF, CONTROL, EXTEND, PREPEND, FLAG, SPACING, JOINER, L, V, T, LV, LVT, PICTURE] = Array(15).keys();
+
+const known = new Map();
+/** @param {number} point @returns {number} class times 16 plus property */
+function kindOf(point) {
+  let kind = known.get(point);
+  if (kind === undefined) {
+    let low = 0, high = starts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (starts[middle] <= point) low = middle;
+      else high = middle;
+    }
+    known.set(point, (kind = kinds[low]));
+  }
+  return kind;
+}
+
+const LETTER = "[ULMNJ]";
+const PATTERNS = {
+  words: new RegExp(
+    `(?:UM*\\.)+(?!${LETTER})|'(?:[ULl][Mm]*){1,2}(?!${LETTER})|` +
+      `${LETTER}+(?:[-.&·]${LETTER}+|(?<=[Nn])[,:/][Nn]+)*|\\.{2,}|-{2,}`, "y"),
+  punctuation: new RegExp(`${LETTER}+`, "y"),
+  whitespace: null,
+};
+const SPACE = /\p{White_Space}/u;
+const SHOWS = new RegExp(
+  "[^\\p{White_Space}\\0-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f" +
+    "\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufff8\\u{1bca0}-\\u{1bca3}" +
+    "\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}]", "u");
+const LONE = /\p{Cs}/u;
+
+/** Where the grapheme that begins at a place ends, among the code points of a stretch without white space. */
+function graphemeEnd(kinds, start) {
+  let place = start + 1;
+  while (place < kinds.length && !breaks(kinds, place)) place++;
+  return place;
+}
+
+function breaks(kinds, place) {
+  const before = kinds[place - 1] & 15, here = kinds[place] & 15;
+  if (before === CR && here === LF) return false;
+  if ((before >= CR && before <= CONTROL) || (here >= CR && here <= CONTROL)) return true;
+  if (before === L && (here === L || here === V || here === LV || here === LVT)) return false;
+  if ((before === LV || before === V) && (here === V || here === T)) return false;
+  if ((before === LVT || before === T) && here === T) return false;
+  if (here === EXTEND || here === JOINER || here === SPACING || before === PREPEND) return false;
+  if (before === JOINER && here === PICTURE) {
+    let back = place - 2;
+    while (back >= 0 && (kinds[back] & 15) === EXTEND) back--;
+    return !(back >= 0 && (kinds[back] & 15) === PICTURE);
+  }
+  if (before === FLAG && here === FLAG) {
+    let flags = 0;
+    for (let back = place - 2; back >= 0 && (kinds[back] & 15) === FLAG; back--) flags++;
+    return flags % 2 === 1;
+  }
+  return true;
+}
+
+/**
+ * @typedef {{text: string, start: number, end: number}} Word `source.slice(start, end) === text`
+ * @param {string} text
+ * @param {string} splitter "words", "punctuation" or "whitespace"
+ * @returns {Word[][]} the words of each line that has any
+ */
+export function splitLines(text, splitter) {
+  if (!(splitter in PATTERNS)) throw new RangeError(`Unknown splitter "${splitter}".`);
+  if (LONE.test(text)) throw new TypeError("The text holds a lone surrogate, which is no character.");
+  const lines = [];
+  for (const line of text.matchAll(/[^\r\n]+/g)) {
+    const words = [];
+    if (SHOWS.test(line[0]))
+      for (const piece of line[0].matchAll(/\P{White_Space}+/gu))
+        splitPiece(piece[0], line.index + piece.index, PATTERNS[splitter], words);
+    if (words.length) lines.push(words);
+  }
+  return lines;
+}
+
+function splitPiece(piece, offset, pattern, words) {
+  if (!pattern) return void words.push({ text: piece, start: offset, end: offset + piece.length });
+  const points = Array.from(piece, (character) => /** @type {number} */ (character.codePointAt(0)));
+  const kinds = points.map(kindOf);
+  const classes = points.map((point, place) => LITERAL.get(point) ?? CLASSES[kinds[place] >> 4]).join("");
+  for (let place = 0, start = 0; place < points.length; ) {
+    pattern.lastIndex = place;
+    const end = pattern.test(classes) ? pattern.lastIndex : graphemeEnd(kinds, place);
+    let size = 0;
+    for (; place < end; place++) size += points[place] > 0xffff ? 2 : 1;
+    words.push({ text: piece.slice(start, start + size), start: offset + start, end: offset + start + size });
+    start += size;
+  }
+}
+
+const ENDS = new Set(".!?…。！？।॥؟۔։");
+
+/** A line of more words than fit, in stretches that end where a sentence does, if one does. */
+export function* stretches(words, most) {
+  while (words.length > most) {
+    let cut = most;
+    while (cut && !ENDS.has([...words[cut - 1].text].at(-1))) cut--;
+    yield words.slice(0, cut || most);
+    words = words.slice(cut || most);
+  }
+  yield words;
+}
+
+/** How a tagger's words become ids. */
+export class Vocabulary {
+  /** @param {object} reading `words` of the manifest @param {object} content vocab.json */
+  constructor(reading, content) {
+    this.reading = reading;
+    const ids = (list) => new Map(list.map((entry, place) => [entry, place + reading.first_id]));
+    this.shared = Array.isArray(content.words);
+    this.words = this.shared ? ids(content.words)
+      : Object.fromEntries(Object.entries(content.words).map(([name, own]) => [name, ids(own)]));
+    this.characters = ids(content.characters);
+  }
+
+  /** A word as it is read: of one with too many characters, its first and its last. */
+  shorten(word) {
+    const limit = this.reading.max_word_characters;
+    if (word.length <= limit) return word;
+    const points = [...word];
+    if (points.length <= limit) return word;
+    const last = Math.floor(limit / 2);
+    return points.slice(0, limit - last).join("") + points.slice(-last).join("");
+  }
+
+  id(word, language) {
+    const { lowercase, zero_digits, normalization, unknown_id } = this.reading;
+    if (normalization) word = word.normalize("NFC");
+    if (zero_digits) word = word.replace(/\p{Nd}/gu, "0");
+    if (lowercase) word = word.toLowerCase();
+    return (this.shared ? this.words : this.words[language]).get(word) ?? unknown_id;
+  }
+
+  spell(word) {
+    const { zero_character_digits, normalization, unknown_id } = this.reading;
+    if (normalization) word = word.normalize("NFC");
+    if (zero_character_digits) word = word.replace(/\p{Nd}/gu, "0");
+    return Array.from(word, (character) => this.characters.get(character) ?? unknown_id);
+  }
+}

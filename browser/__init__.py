@@ -1,3 +1,3 @@
-"""The page that tags in a browser, and its library, plain ES modules that read a folder of `tagsmith export`."""
+"""The JavaScript library that tags in a browser: plain ES modules that read a saved tagger's folder."""
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ const PATTERNS = {
   punctuation: new RegExp(`${LETTER}+`, "y"),
   whitespace: null,
 };
+export const SPLITTERS = Object.keys(PATTERNS);
 const SPACE = /\p{White_Space}/u;
 const SHOWS = new RegExp(
   "[^\\p{White_Space}\\0-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f" +
@@ -110,7 +111,10 @@ function splitPiece(piece, offset, pattern, words) {
 
 const ENDS = new Set(".!?…。！？।॥؟۔։");
 
-/** A line of more words than fit, in stretches that end where a sentence does, if one does. */
+/**
+ * A line of more words than fit, in stretches that end where a sentence does, if one does.
+ * @param {Word[]} words @param {number} most @returns {Generator<Word[]>}
+ */
 export function* stretches(words, most) {
   while (words.length > most) {
     let cut = most;
@@ -119,42 +123,4 @@ export function* stretches(words, most) {
     words = words.slice(cut || most);
   }
   yield words;
-}
-
-/** How a tagger's words become ids. */
-export class Vocabulary {
-  /** @param {object} reading `words` of the manifest @param {object} content vocab.json */
-  constructor(reading, content) {
-    this.reading = reading;
-    const ids = (list) => new Map(list.map((entry, place) => [entry, place + reading.first_id]));
-    this.shared = Array.isArray(content.words);
-    this.words = this.shared ? ids(content.words)
-      : Object.fromEntries(Object.entries(content.words).map(([name, own]) => [name, ids(own)]));
-    this.characters = ids(content.characters);
-  }
-
-  /** A word as it is read: of one with too many characters, its first and its last. */
-  shorten(word) {
-    const limit = this.reading.max_word_characters;
-    if (word.length <= limit) return word;
-    const points = [...word];
-    if (points.length <= limit) return word;
-    const last = Math.floor(limit / 2);
-    return points.slice(0, limit - last).join("") + points.slice(-last).join("");
-  }
-
-  id(word, language) {
-    const { lowercase, zero_digits, normalization, unknown_id } = this.reading;
-    if (normalization) word = word.normalize("NFC");
-    if (zero_digits) word = word.replace(/\p{Nd}/gu, "0");
-    if (lowercase) word = word.toLowerCase();
-    return (this.shared ? this.words : this.words[language]).get(word) ?? unknown_id;
-  }
-
-  spell(word) {
-    const { zero_character_digits, normalization, unknown_id } = this.reading;
-    if (normalization) word = word.normalize("NFC");
-    if (zero_character_digits) word = word.replace(/\p{Nd}/gu, "0");
-    return Array.from(word, (character) => this.characters.get(character) ?? unknown_id);
-  }
 }

@@ -1,17 +1,6 @@
 /** GRU and LSTM layers, read both ways, upon each other. */
 
-/** out[at...] += x (inner) times w (inner, columns). */
-export function product(x, xAt, w, wAt, out, at, inner, columns) {
-  let k = 0;
-  for (; k + 3 < inner; k += 4, wAt += 4 * columns) {
-    const a = x[xAt + k], b = x[xAt + k + 1], c = x[xAt + k + 2], d = x[xAt + k + 3];
-    const second = wAt + columns, third = second + columns, fourth = third + columns;
-    for (let j = 0; j < columns; j++)
-      out[at + j] += a * w[wAt + j] + b * w[second + j] + (c * w[third + j] + d * w[fourth + j]);
-  }
-  for (; k < inner; k++, wAt += columns)
-    for (let j = 0; j < columns; j++) out[at + j] += x[xAt + k] * w[wAt + j];
-}
+import { Product } from "./product.js";
 
 const logistic = (x) => 1 / (1 + Math.exp(-x));
 const tanh = (x) => 2 / (1 + Math.exp(-2 * x)) - 1;
@@ -21,37 +10,41 @@ class Layer {
   constructor(weights, place, cell, width, size) {
     const columns = (cell === "lstm" ? 4 : 3) * size;
     Object.assign(this, { cell, width, size, columns });
-    this.inputWeight = weights.get(`${place}.input_weight`, [2, width, columns]);
-    this.recurrentWeight = weights.get(`${place}.recurrent_weight`, [2, size, columns]);
-    this.inputBias = weights.get(`${place}.input_bias`, [2, 1, columns]);
-    this.recurrentBias = weights.get(`${place}.recurrent_bias`, [2, 1, columns]);
+    const product = (name, inner) => new Product(weights.get(`${place}.${name}`, [2, inner, columns]), 2, inner, columns);
+    const bias = (name) => weights.get(`${place}.${name}`, [2, 1, columns]);
+    [this.input, this.inputBias] = [product("input_weight", width), bias("input_bias")];
+    [this.recurrent, this.recurrentBias] = [product("recurrent_weight", size), bias("recurrent_bias")];
   }
 
   /** An input, `x[at...]`, to what enters a step: `(2, columns)`. */
   project(x, at) {
-    const { width, columns } = this, out = this.inputBias.slice();
-    for (let way = 0; way < 2; way++)
-      product(x, at, this.inputWeight, way * width * columns, out, way * columns, width, columns);
-    return out;
+    const { width, columns, input } = this, projected = new Float32Array(2 * columns);
+    input.x.set(x.subarray(at, at + width));
+    for (let way = 0; way < 2; way++) {
+      input.out.set(this.inputBias.subarray(way * columns, (way + 1) * columns));
+      input.add(way);
+      projected.set(input.out, way * columns);
+    }
+    return projected;
   }
 
   /** @param {Float32Array[]} steps projected @returns {Float32Array} states `(steps, 2 * size)`, in the text's order */
   run(steps) {
-    const { size, columns } = this, out = new Float32Array(steps.length * 2 * size);
-    const step = this.cell === "lstm" ? lstmStep : gruStep;
-    const share = new Float32Array(columns);
+    const { size, columns, recurrent } = this, states = new Float32Array(steps.length * 2 * size);
+    const step = this.cell === "lstm" ? lstmStep : gruStep, state = recurrent.x, memory = new Float32Array(size);
     for (let way = 0; way < 2; way++) {
       const bias = this.recurrentBias.subarray(way * columns, (way + 1) * columns);
-      const state = new Float32Array(size), memory = new Float32Array(size);
+      state.fill(0);
+      memory.fill(0);
       for (let count = 0; count < steps.length; count++) {
         const place = way ? steps.length - 1 - count : count;
-        share.set(bias);
-        if (count) product(state, 0, this.recurrentWeight, way * size * columns, share, 0, size, columns);
-        step(steps[place], way * columns, share, state, memory, size);
-        out.set(state, (2 * place + way) * size);
+        recurrent.out.set(bias);
+        if (count) recurrent.add(way);
+        step(steps[place], way * columns, recurrent.out, state, memory, size);
+        states.set(state, (2 * place + way) * size);
       }
     }
-    return out;
+    return states;
   }
 }
 

@@ -2,7 +2,8 @@
 
 import { readConfig } from "./config.js";
 import { Ngrams } from "./ngrams.js";
-import { Stack, product } from "./recurrences.js";
+import { Product } from "./product.js";
+import { Stack } from "./recurrences.js";
 import { TagChain } from "./tag_chain.js";
 import { Vocabulary } from "./vocabulary.js";
 import { Weights } from "./weights.js";
@@ -82,7 +83,8 @@ class Head {
     const place = `heads.${shape.key}`, count = shape.tags.length, width = 2 * config.hidden_size;
     Object.assign(this, { ...shape, width });
     const rows = weights.get(`${place}.output.weight`, [count, width]);
-    this.weight = Float32Array.from(rows, (_, at) => rows[(at % count) * width + Math.floor(at / count)]);
+    const columns = Float32Array.from(rows, (_, at) => rows[(at % count) * width + Math.floor(at / count)]);
+    this.product = new Product(columns, 1, width, count);
     this.bias = weights.get(`${place}.output.bias`, [count]);
     const start = weights.get(`${place}.crf.start`, [count]);
     this.chain = new TagChain(shape.tags, shape.scheme, start, weights.get(`${place}.crf.transitions`, [count, count]));
@@ -92,8 +94,10 @@ class Head {
   spans(states) {
     const words = states.length / this.width, count = this.tags.length, emissions = new Float64Array(words * count);
     for (let word = 0; word < words; word++) {
-      emissions.set(this.bias, word * count);
-      product(states, word * this.width, this.weight, 0, emissions, word * count, this.width, count);
+      this.product.x.set(states.subarray(word * this.width, (word + 1) * this.width));
+      this.product.out.set(this.bias);
+      this.product.add();
+      emissions.set(this.product.out, word * count);
     }
     const found = this.chain.spans(emissions).map((span) => ({ ...span, score: this._calibrated(span.score) }));
     return found.filter((span) => span.score >= (this.calibration.min_scores[span.label] ?? 0));

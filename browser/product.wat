@@ -1,0 +1,37 @@
+(module
+  (import "e" "m" (memory 1))
+  ;; out (rows, columns) += x (rows, inner) times w (inner, columns); columns a multiple of 4, inner of 4; bytes
+  (func (export "product") (param $x i32) (param $w i32) (param $out i32) (param $rows i32) (param $inner i32) (param $columns i32)
+    (local $k i32) (local $j i32) (local $p i32) (local $width i32)
+    (local $a v128) (local $b v128) (local $c v128) (local $d v128) (local $q i32) (local $end i32)
+    (local.set $width (i32.shl (local.get $columns) (i32.const 2)))
+    (block $done (loop $row
+      (br_if $done (i32.eqz (local.get $rows)))
+      (local.set $p (local.get $w))
+      (local.set $k (local.get $inner))
+      (block $kdone (loop $kk
+        (br_if $kdone (i32.eqz (local.get $k)))
+        (local.set $a (v128.load32_splat (local.get $x)))
+        (local.set $b (v128.load32_splat offset=4 (local.get $x)))
+        (local.set $c (v128.load32_splat offset=8 (local.get $x)))
+        (local.set $d (v128.load32_splat offset=12 (local.get $x)))
+        (local.set $q (local.get $out))
+        (local.set $end (i32.add (local.get $out) (local.get $width)))
+        (loop $jj
+          (v128.store (local.get $q)
+            (f32x4.add (v128.load (local.get $q))
+              (f32x4.add
+                (f32x4.add (f32x4.mul (local.get $a) (v128.load (local.get $p)))
+                           (f32x4.mul (local.get $b) (v128.load (i32.add (local.get $p) (local.get $width)))))
+                (f32x4.add (f32x4.mul (local.get $c) (v128.load (i32.add (local.get $p) (i32.shl (local.get $width) (i32.const 1)))))
+                           (f32x4.mul (local.get $d) (v128.load (i32.add (local.get $p) (i32.mul (local.get $width) (i32.const 3)))))))))
+          (local.set $p (i32.add (local.get $p) (i32.const 16)))
+          (local.set $q (i32.add (local.get $q) (i32.const 16)))
+          (br_if $jj (i32.lt_u (local.get $q) (local.get $end))))
+        (local.set $p (i32.add (local.get $p) (i32.mul (local.get $width) (i32.const 3))))
+        (local.set $x (i32.add (local.get $x) (i32.const 16)))
+        (local.set $k (i32.sub (local.get $k) (i32.const 4)))
+        (br $kk)))
+      (local.set $out (i32.add (local.get $out) (local.get $width)))
+      (local.set $rows (i32.sub (local.get $rows) (i32.const 1)))
+      (br $row)))))

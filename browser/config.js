@@ -23,7 +23,7 @@ const BESIDE = new Set(
 
 /** @param {object} content config.json @returns {object} its fields with their defaults, and `shapes` of the heads */
 export function readConfig(content) {
-  const unknown = Object.keys(content).find((field) => !(field in DEFAULTS) && !BESIDE.has(field));
+  const unknown = Object.keys(content).find((field) => !Object.hasOwn(DEFAULTS, field) && !BESIDE.has(field));
   if (unknown) throw new Error(`config.json has a field that this library does not know: ${unknown}`);
   const config = { ...DEFAULTS, ...content };
   const heads = config.heads ?? { "": { tags: Object.values(config.id2label ?? {}), tag_scheme: config.tag_scheme } };

@@ -25,17 +25,13 @@ export class Weights {
     this.halves = halves();
   }
 
-  has(name) {
-    return name in this.entries;
-  }
-
   /**
    * @param {string} name
    * @param {number[]} shape
    * @returns {Float32Array | number[]} whole numbers as plain ones, which float32 does not hold
    */
   get(name, shape) {
-    const entry = this.entries[name];
+    const entry = Object.hasOwn(this.entries, name) ? this.entries[name] : null;
     if (!entry || entry.shape.join() !== shape.join())
       throw new Error(`model.safetensors does not fit config.json: ${name}` +
         (entry ? ` has the shape [${entry.shape}], not [${shape}]` : " is missing"));

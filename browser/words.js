@@ -116,11 +116,13 @@ const ENDS = new Set(".!?…。！？।॥؟۔։");
  * @param {Word[]} words @param {number} most @returns {Generator<Word[]>}
  */
 export function* stretches(words, most) {
-  while (words.length > most) {
-    let cut = most;
-    while (cut && !ENDS.has([...words[cut - 1].text].at(-1))) cut--;
-    yield words.slice(0, cut || most);
-    words = words.slice(cut || most);
+  let start = 0;
+  while (words.length - start > most) {
+    let cut = start + most;
+    while (cut > start && !ENDS.has([...words[cut - 1].text].at(-1))) cut--;
+    if (cut === start) cut += most;
+    yield words.slice(start, cut);
+    start = cut;
   }
-  yield words;
+  yield words.slice(start);
 }

@@ -17,12 +17,17 @@ import tagsmith
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.runtime import load
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.tokenization.words import SPLITTERS, split_words
+from tagsmith.tokenization.words import SPLITTERS, iterate_sentences, split_words
 
 FOLDER = Path(tagsmith.__file__).parent / "browser"
 WORDS = """
-const { splitLines, stretches } = await import(`${library}/words.js`);
+const { splitLines } = await import(`${library}/words.js`);
 const answer = ([text, splitter]) => splitLines(text, splitter).flat().map(({ start, end }) => text.slice(start, end));
+"""
+STRETCHES = """
+const { splitLines, stretches } = await import(`${library}/words.js`);
+const texts = (line) => line.map((word) => word.text);
+const answer = (text) => [...stretches(splitLines(text, "words").flat(), 7)].map(texts);
 """
 # Of each text the words as they are read, in stretches, their ids and their characters' ids; and the spans.
 TAG = """
@@ -181,3 +186,18 @@ def test_damaged_files_are_named(tmp_path: Path, tiny_folder: Path, name: str, c
     (tmp_path / "tagger" / name).write_bytes(content)
     (answer,) = in_node(tmp_path, TAG, [[str(tmp_path / "tagger"), []]])
     assert says in answer
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path, tiny_folder: Path) -> None:
+    answers = in_node(tmp_path, TAG, [[str(tiny_folder), [text]] for text in ("Ada \ud800", "Ada")])
+    assert "lone surrogate" in answers[0]
+    assert [span["word"] for span in answers[1][0][1]] == ["Ada"]
+
+
+def test_long_lines_are_cut_where_sentences_end(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    texts = [
+        "".join(chance.choices(["Ada ", "saw ", "it . ", "x! ", "東。"], [9, 9, 1, 1, 1], k=60)) for _ in range(40)
+    ]
+    expected = [[[word.text for word in line] for line in iterate_sentences(text, "words", 7)] for text in texts]
+    assert in_node(tmp_path, STRETCHES, texts) == expected

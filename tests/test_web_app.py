@@ -89,6 +89,8 @@ def test_answers_are_the_pipelines(server: Server, tiny_folder: Path) -> None:
 
 
 def test_facts(server: Server) -> None:
+    status, page, _ = server.ask("/")
+    assert status == 200 and '<textarea id="text"' in page
     assert server.ask("/health")[1] == {"status": "UP", "model_class": "tagsmith", "models": ["tiny"]}
     assert server.ask("/models")[1] == [
         {"name": "tiny", "model_type": "hierarchical-tagger", "labels": ["LOC", "PER"]}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
 
 from tagsmith.training.families import reads_bytes
 from tagsmith.training.serving.annotation_tools import VERSION, Labelling, prodigy_task
@@ -21,10 +19,7 @@ from tagsmith.training.serving.request_batches import Overloaded, RequestBatches
 from tagsmith.training.serving.request_bodies import Refused, answer, read_object
 from tagsmith.training.serving.web_guard import Guard, Measures
 
-_PLAYGROUND = "tagsmith.browser"  # a package of static files, where it is installed
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>tagsmith</title><h1>tagsmith</h1>
-<p>Send <code>POST /tag</code> with <code>{"text": "..."}</code>. <a href="docs">All routes</a>,
-<a href="models">models</a>.</p></html>"""
+_PLAYGROUND = Path(__file__).with_name("playground.html")
 _OPTIONS: dict[str, Any] = {
     "model": {"type": "string", "description": "Name of a model, of several."},
     "head": {"type": "string", "description": "One of several heads."},
@@ -223,13 +218,8 @@ def _describe(name: str, tagger: Any) -> dict[str, Any]:
 
 
 def _add_playground(app: FastAPI) -> None:
-    """The browser page, where it is installed; otherwise a page that names the routes."""
-    found = find_spec(_PLAYGROUND)
-    for folder in (found.submodule_search_locations or ()) if found else ():
-        if (Path(folder) / "index.html").is_file():
-            app.mount("/", StaticFiles(directory=folder, html=True))
-            return
+    """A page to try the server by hand."""
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
-        return HTMLResponse(_PAGE)
+        return HTMLResponse(_PLAYGROUND.read_text(encoding="utf-8"))

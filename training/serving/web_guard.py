@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from tagsmith.training.serving.request_bodies import answer
 
-_OPEN = ("/health",)  # what asks for it has no token: whoever restarts a container
+_OPEN = ("/", "/health")  # a browser shows the page before a token can be typed; who restarts a container has none
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 

@@ -21,7 +21,7 @@ import typer
 from tagsmith.training.machine.whole_files import write_whole
 
 LINE = "Angela Merkel met Barack Obama in Washington.\n"
-HEAVY = "import sys; print(*(name for name in ('torch', 'transformers') if name in sys.modules), file=sys.stderr)"
+HEAVY = "import sys; print('imported', *sorted({'torch', 'transformers'} & sys.modules.keys()), file=sys.stderr)"
 STARTS = {
     "python alone": "",
     "import tagsmith": "import tagsmith",
@@ -49,7 +49,7 @@ def run(start: str) -> tuple[float, str]:
     done = subprocess.run(
         [sys.executable, "-c", program(start)], input=LINE, capture_output=True, text=True, check=True
     )
-    return time.perf_counter() - begin, done.stderr.strip().splitlines()[-1] if done.stderr.strip() else ""
+    return time.perf_counter() - begin, done.stderr.strip().splitlines()[-1].removeprefix("imported").strip()
 
 
 def main(

@@ -1,4 +1,4 @@
-"""What a tagger's folder says of its training and its scores: `results.json`, read and written here alone."""
+"""What a tagger's folder says of its training and its scores: `results.json`, checked and written here alone."""
 
 from __future__ import annotations
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import yaml
 from huggingface_hub import constants, scan_cache_dir
 from huggingface_hub.errors import CacheNotFound
+from huggingface_hub.repocard import metadata_load
 
+from tagsmith.modeling.tag_rules import span_labels
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.cards.results import Results
@@ -62,7 +64,7 @@ def _cached() -> Iterator[KnownTagger]:
         try:
             check_folder(newest.snapshot_path)
             yield read_tagger(newest.snapshot_path, repository.repo_id)
-        except InputError:
+        except (InputError, ValueError, KeyError):
             continue  # another kind of model, or a copy that is not whole
 
 
@@ -91,10 +93,12 @@ def read_tagger(folder: Path, name: str, bundled: bool = False) -> KnownTagger:
 
 
 def _labels(config: dict[str, Any]) -> list[str]:
-    heads = config.get("heads") or {}
-    tags = [tag for head in heads.values() for tag in head.get("tags", [])] if isinstance(heads, dict) else []
-    tags = tags or [str(tag) for tag in (config.get("id2label") or {}).values()]
-    return list(dict.fromkeys(re.sub("^[BIESLU]-", "", tag) for tag in tags if tag != "O"))
+    names = list(map(str, (config.get("id2label") or {}).values()))
+    if FAMILIES[config["model_type"]].reads_bytes:
+        return names
+    heads = config.get("heads") or {"": {"tags": names, "tag_scheme": config.get("tag_scheme", "BIOES")}}
+    labels = [span_labels(head["tags"], head["tag_scheme"]) for head in heads.values()]
+    return list(dict.fromkeys(chain.from_iterable(labels)))
 
 
 def _scores(results: Results, split: str) -> dict[str, float]:
@@ -108,10 +112,7 @@ def _scores(results: Results, split: str) -> dict[str, float]:
 
 def _card_metadata(path: Path) -> dict[str, Any]:
     """The metadata of a card; nothing where there is no card or none that can be read."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    head = re.match(r"---\r?\n(.*?)\r?\n---\r?\n", text, flags=re.DOTALL)
     try:
-        data = yaml.safe_load(head.group(1)) if head else None
-    except yaml.YAMLError:
-        data = None
-    return data if isinstance(data, dict) else {}
+        return (metadata_load(path) if path.is_file() else None) or {}
+    except (ValueError, yaml.YAMLError):
+        return {}

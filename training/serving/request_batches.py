@@ -84,7 +84,7 @@ class RequestBatches:
             texts = [text for request in batch for text in request.texts]
             self.observe(len(texts))
             try:
-                found = await loop.run_in_executor(self._thread, lambda: self._compute(batch))  # noqa: B023
+                found = await loop.run_in_executor(self._thread, self._compute, batch)
             finally:
                 self.waiting -= len(texts)
             for request, result in zip(batch, found, strict=True):

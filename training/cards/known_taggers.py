@@ -64,7 +64,7 @@ def _cached() -> Iterator[KnownTagger]:
         try:
             check_folder(newest.snapshot_path)
             yield read_tagger(newest.snapshot_path, repository.repo_id)
-        except (InputError, ValueError, KeyError):
+        except (ValueError, KeyError):  # InputError is a ValueError
             continue  # another kind of model, or a copy that is not whole
 
 

@@ -61,3 +61,10 @@ def test_small_languages_are_repeated_and_weak_ones_cut(sentence: script.Sentenc
     assert len(script.balanced([sentence] * 10, chance)) == 30
     assert len(script.balanced([sentence] * 50_000, chance)) == 50_000
     assert len(script.limited([sentence] * 10, 31, chance)) == 3
+
+
+def test_a_corpus_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(script, "GOLD", {"en": ["wikigold", "wnut17"]})
+    monkeypatch.setattr(script, "WEAK", {"nl": ["europeana"]})
+    files = {path.parent.name: weak for _, path, weak in script.sources(tmp_path, "train", ["en/wnut17"])}
+    assert "wikigold" in files and "wnut17" not in files and files["europeana"]

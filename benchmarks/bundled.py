@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,7 @@ import tagsmith
 from tagsmith.training.machine.whole_files import write_whole
 
 Found = set[tuple[int, int, str]]
+Find = Callable[[list[Sentence]], Iterable[Found]]
 
 
 def annotated(sentence: Sentence) -> Found:
@@ -41,10 +42,14 @@ def annotated(sentence: Sentence) -> Found:
     return set(spans)
 
 
-def found(pipeline: tagsmith.SpanTaggingPipeline, texts: list[str]) -> Iterator[Found]:
-    """The spans that a tagger finds in each text."""
-    for spans in pipeline(iter(texts), batch_size=64):
-        yield {(span["start"], span["end"], span["entity_group"]) for span in spans}
+def reader(pipeline: tagsmith.SpanTaggingPipeline) -> Find:
+    """A tagger as a function from sentences, of which it sees the text alone, to the spans of each."""
+
+    def find(corpus: list[Sentence]) -> Iterator[Found]:
+        for spans in pipeline((str(sentence.text) for sentence in corpus), batch_size=64):
+            yield {(span["start"], span["end"], span["entity_group"]) for span in spans}
+
+    return find
 
 
 def f1(right: int, guessed: int, gold: int) -> float:
@@ -53,7 +58,7 @@ def f1(right: int, guessed: int, gold: int) -> float:
 
 
 def scores(
-    pipeline: tagsmith.SpanTaggingPipeline,
+    find: Find,
     corpora: dict[str, list[Sentence]],
     change: Callable[[str], str] | None = None,
 ) -> dict[str, float]:
@@ -63,13 +68,19 @@ def scores(
     for language, corpus in corpora.items():
         written = [changed(sentence, change) for sentence in corpus] if change else corpus
         counts = [0, 0, 0]
-        for sentence, spans in zip(written, found(pipeline, [str(one.text) for one in written]), strict=True):
+        for sentence, spans in zip(written, find(written), strict=True):
             gold = annotated(sentence)
             counts = [a + b for a, b in zip(counts, (len(gold & spans), len(spans), len(gold)), strict=True)]
         by_language[language] = f1(*counts)
         total = [a + b for a, b in zip(total, counts, strict=True)]
     mean = sum(by_language.values()) / len(by_language)
     return {**by_language, "mean": mean, "all": f1(*total)}
+
+
+def dev_data(folder: Path, languages: str = "") -> dict[str, list[Sentence]]:
+    """The dev sentences of languages, given as codes with commas; of all where none is given."""
+    names = languages.split(",") if languages else sorted(path.parent.name for path in folder.glob("*/dev.iob2"))
+    return {name: list(sentences(folder / name / "dev.iob2")) for name in names}
 
 
 def main(
@@ -82,15 +93,14 @@ def main(
     """Write F1 of each language as a table."""
     torch.set_num_threads(1)
     pipeline = tagsmith.pipeline(model)
-    names = languages.split(",") if languages else sorted(path.parent.name for path in folder.glob("*/dev.iob2"))
-    corpora = {name: list(sentences(folder / name / "dev.iob2")) for name in names}
+    corpora = dev_data(folder, languages)
     start = time.perf_counter()
-    table = {"as it is": scores(pipeline, corpora)}
+    table = {"as it is": scores(reader(pipeline), corpora)}
     seconds = time.perf_counter() - start
     words = sum(len(sentence.words) for corpus in corpora.values() for sentence in corpus)
-    table |= {way: scores(pipeline, corpora, CHANGES[way]) for way in ways.split(",") if way}
+    table |= {way: scores(reader(pipeline), corpora, CHANGES[way]) for way in ways.split(",") if way}
     typer.echo(f"| | {' | '.join(table)} |\n|---|{'---|' * len(table)}")
-    for name in [*names, "mean", "all"]:
+    for name in [*corpora, "mean", "all"]:
         typer.echo(f"| {name} | {' | '.join(f'{column[name]:.1f}' for column in table.values())} |")
     typer.echo(f"\n{words / seconds:,.0f} words a second, scoring included")
     if output is not None:

@@ -1,8 +1,8 @@
 """spaCy's default `ner` for the CPU, from scratch, as an adapter of peers.py.
 
-The configuration is that of `spacy init config --pipeline ner --optimize efficiency`, with `lang` "en". For speed, a
-batch is `batch_size` sentences, or `batch_words` words where that is given; else spaCy's own schedule, from 100 words
-to 1,000.
+The configuration is that of `spacy init config --pipeline ner --optimize efficiency`, with the job's `language` or
+"en". For speed, a batch is `batch_size` sentences, or `batch_words` words where that is given; else spaCy's own
+schedule, from 100 words to 1,000.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ class SpacyTagger(Peer):
     packages = ("spacy", "thinc")
 
     def __init__(self, job: dict[str, Any]) -> None:
-        self.job, vocab = job, spacy.blank("en").vocab
-        config = init_config(lang="en", pipeline=["ner"], optimize="efficiency")
+        language = job.get("language", "en")
+        self.job, vocab = job, spacy.blank(language).vocab
+        config = init_config(lang=language, pipeline=["ner"], optimize="efficiency")
         with tempfile.TemporaryDirectory() as folder:
             for split in ("train", "dev"):
                 path = Path(folder, f"{split}.spacy")

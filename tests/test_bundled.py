@@ -40,3 +40,15 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "| en | 100.0 |" in capsys.readouterr().out
     scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))["f1"]
     assert scores["as it is"] == {"en": 100.0, "mean": 100.0, "all": 100.0} and set(scores) == {"as it is", "upper"}
+
+
+@pytest.mark.parametrize("peer", ["spacy", "crfsuite"])
+def test_a_peer_is_scored_by_the_same_offsets(peer: str, tmp_path: Path) -> None:
+    pytest.importorskip({"spacy": "spacy", "crfsuite": "pycrfsuite"}[peer])
+    import bundled_peers
+
+    for split in ("train", "dev"):
+        write(tmp_path / "en" / f"{split}.iob2", [Sentence(WORDS, TAGS, TEXT, False)] * 4)
+    bundled_peers.main(peer, tmp_path, 0.01, tmp_path / "scores.json")
+    found = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert found["f1"] == {"en": 100.0, "mean": 100.0, "all": 100.0} and found["megabytes"] > 0

@@ -71,10 +71,12 @@ WORD_CODE = {
     "gazetteers.py",
     "input_error.py",
     "saved_tokenizer.py",
+    "sentence_padding.py",
     "spans.py",
     "strict_json.py",
     "tokenization_hierarchical_tagger.py",
     "word_lookup.py",
+    "word_vocabulary.py",
     "words.py",
 }
 CODE = MODEL_CODE | WORD_CODE

@@ -9,13 +9,11 @@ text is truncated, and offsets are those of whole words.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from transformers import BatchEncoding
 from transformers.tokenization_utils_base import AddedToken
 
@@ -25,11 +23,11 @@ from .encodings import (
     Truncation,
     is_padded,
     limit,
-    padded_length,
     refuse_special_tokens_mask,
 )
 from .gazetteers import Gazetteer
 from .saved_tokenizer import SavedTokenizer
+from .sentence_padding import SentencePadding
 from .word_lookup import (
     MAX_WORD_CHARACTERS,
     PAD_ID,
@@ -38,15 +36,15 @@ from .word_lookup import (
     Words,
     check_reading,
     normalize,
-    padded,
     read_gazetteer,
     read_vocabulary,
     spelled,
 )
-from .words import check_words, shorten_words
+from .word_vocabulary import count_words
+from .words import check_words
 
 
-class HierarchicalTaggerTokenizer(WordReading, SavedTokenizer):
+class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
     """Splits text into words and gives word ids and character ids.
 
     Args:
@@ -177,44 +175,32 @@ class HierarchicalTaggerTokenizer(WordReading, SavedTokenizer):
                 the training data have become words like others.
             **kwargs: the constructor's other options.
         """
-        by_language: Mapping[Any, Iterable[Sequence[str]]] = (
-            sentences if isinstance(sentences, Mapping) else {None: sentences}
+        counted = count_words(
+            sentences if isinstance(sentences, Mapping) else {None: sentences},
+            lambda word: normalize(word, lowercase, zero_digits, normalization),
+            lambda word: spelled(word, normalization, zero_character_digits),
+            max_word_characters,
+            min_count,
+            rare_count,
+            earlier=earlier,
         )
         extra: Mapping[Any, Iterable[str]] = extra_words if isinstance(extra_words, Mapping) else {None: extra_words}
-        characters = Counter(dict.fromkeys(earlier.characters if earlier else (), 1 << 60))  # these come first
-        kept = earlier.vocabularies if earlier and (None in earlier.vocabularies) == (None in by_language) else ()
-        words, rare_word_id, added = {}, {}, {}
-        for language in dict.fromkeys([*kept, *by_language]):
-            sentences_read = (
-                shorten_words(list(own), max_word_characters)[0] for own in by_language.get(language, ())
-            )
-            surface = Counter(chain.from_iterable(sentences_read))
-            counts: Counter[str] = Counter()
-            for word, count in surface.items():
-                counts[normalize(word, lowercase, zero_digits, normalization)] += count
-                for character in spelled(word, normalization, zero_character_digits):
-                    characters[character] += count
-            frequent, rare, frozen = earlier.split_vocabulary(language) if earlier else ([], [], [])
-            known = {*frequent, *rare}
-            new = [item for item in counts.most_common() if item[1] >= min_count and item[0] not in known]
-            frequent += [word for word, count in new if count > rare_count]
-            rare += [word for word, count in new if count <= rare_count]
-            words[language], rare_word_id[language] = [*frequent, *rare], 2 + len(frequent)
-            added[language] = [*frozen, *extra.get(language, ())]
-        shared = None in words
+        shared = None in counted.words
         tokenizer = cls(
-            words=words[None] if shared else words,
-            characters=[character for character, _ in characters.most_common()],
+            words=counted.words[None] if shared else counted.words,
+            characters=counted.characters,
             lowercase=lowercase,
             zero_digits=zero_digits,
             zero_character_digits=zero_character_digits,
             normalization=normalization,
-            rare_word_id=rare_word_id[None] if shared else rare_word_id,
-            rare_character_id=2 + sum(count > 1 for count in characters.values()),
+            rare_word_id=counted.rare_word_id[None] if shared else counted.rare_word_id,
+            rare_character_id=counted.rare_character_id,
             max_word_characters=max_word_characters,
             **kwargs,
         )
-        tokenizer.add_extra_words(added)
+        tokenizer.add_extra_words(
+            {language: [*frozen, *extra.get(language, ())] for language, frozen in counted.frozen.items()}
+        )
         return tokenizer
 
     def split_vocabulary(self, language: str | None) -> tuple[list[str], list[str], list[str]]:
@@ -331,97 +317,12 @@ class HierarchicalTaggerTokenizer(WordReading, SavedTokenizer):
     def _feature(self, words: Sequence[str], language: str | None) -> dict[str, Any]:
         return {**self.encode_words(words, language), "attention_mask": [1] * len(words)}
 
-    def pad(
-        self,
-        encoded_inputs: Any,
-        padding: Padding = True,
-        max_length: int | None = None,
-        pad_to_multiple_of: int | None = None,
-        padding_side: str | None = None,
-        return_attention_mask: bool | None = None,
-        return_tensors: str | None = None,
-        verbose: bool = True,
-    ) -> BatchEncoding:
-        """Pad encoded sentences, as transformers' collators ask for it; `labels` by -100.
-
-        Args:
-            encoded_inputs: a list of encoded sentences, or one mapping with a list of each part.
-            padding: as in a call.
-            max_length: likewise.
-            pad_to_multiple_of: likewise.
-            padding_side: "right", the only one.
-            return_attention_mask: False leaves the mask out.
-            return_tensors: "pt" or "np"; None gives arrays too.
-            verbose: taken for transformers' sake.
-
-        Raises:
-            ValueError: another side, or sizes that do not fit.
-        """
-        if padding_side not in (None, "right"):
-            raise ValueError(f"padding_side is {padding_side!r}; a tagger reads words padded on the right.")
-        features = encoded_inputs
-        if isinstance(features, Mapping):
-            ids = features["input_ids"]
-            if len(ids) and np.ndim(ids[0]) == 0:
-                features = [features]
-            else:
-                features = [{key: value[row] for key, value in encoded_inputs.items()} for row in range(len(ids))]
-        if is_padded(padding):
-            data: dict[str, Any] = {**self.pad_sentences(features, padding, max_length, pad_to_multiple_of)}
-        else:
-            data = {key: [feature[key] for feature in features] for key in features[0]}
-        others = [key for key in (features[0] if len(features) else ()) if key not in data]
-        data |= {key: [feature[key] for feature in features] for key in others}
-        if return_attention_mask is False:
-            data.pop("attention_mask", None)
-        return TaggerEncoding(data, tensor_type=return_tensors)
-
     def encode(
         self, text: str | Sequence[str], language: str | None = None, add_special_tokens: bool = True
     ) -> list[int]:
         """The word ids of a text, or of words already split; there are no special tokens to add."""
         words = self.tokenize(text) if isinstance(text, str) else text
         return self.look_up(self._read(words), language)
-
-    def pad_sentences(
-        self,
-        features: Sequence[Mapping[str, Any]],
-        padding: Padding = True,
-        max_length: int | None = None,
-        multiple: int | None = None,
-    ) -> dict[str, np.ndarray]:
-        """Right-pad encoded sentences to arrays: the one place that does.
-
-        Args:
-            features: the sentences.
-            padding: True pads to the longest; "max_length" to `max_length` words.
-            max_length: a number of words.
-            multiple: pad to a multiple of so many words.
-
-        Returns:
-            int64 `input_ids` (batch, words), `attention_mask` (batch, words) and, where given, `character_ids`
-            (batch, words, characters), `labels` (batch, words) padded by -100 and float32 `gazetteer_features`.
-        """
-        lengths = np.array([len(feature["input_ids"]) for feature in features], dtype=np.int64)
-        shape = (len(features), padded_length(int(lengths.max(initial=0)), padding, max_length, multiple))
-        mask = np.arange(shape[1]) < lengths[:, None]
-        arrays = {"input_ids": np.full(shape, PAD_ID, dtype=np.int64), "attention_mask": mask.astype(np.int64)}
-        arrays["input_ids"][mask] = _flat([feature["input_ids"] for feature in features])
-
-        if not features or "character_ids" in features[0]:
-            spelled = list(chain.from_iterable(feature["character_ids"] for feature in features))
-            rows = padded(_flat(spelled), np.array(list(map(len, spelled)), dtype=np.int64))
-            arrays["character_ids"] = np.full((*shape, rows.shape[1]), PAD_ID, dtype=np.int64)
-            arrays["character_ids"][mask] = rows
-        if features and "labels" in features[0]:
-            arrays["labels"] = np.full(shape, -100, dtype=np.int64)
-            arrays["labels"][mask] = _flat([feature["labels"] for feature in features])
-        if self.gazetteer is not None:
-            arrays["gazetteer_features"] = np.zeros((*shape, self.gazetteer.num_features), dtype=np.float32)
-            for row, feature in zip(arrays["gazetteer_features"], features, strict=True):
-                given = np.reshape(feature["gazetteer_features"], (-1, self.gazetteer.num_features))
-                row[: len(given)] = given
-        return arrays
 
     # What PreTrainedTokenizer asks of every tokenizer.
 
@@ -498,7 +399,3 @@ def _of_language(ids: int | Mapping[Any, int] | None, language: str | None, defa
     """An id that is the same for all words, or each language's own."""
     found = ids.get(language) if isinstance(ids, Mapping) else ids
     return default if found is None else found
-
-
-def _flat(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    return np.fromiter(chain.from_iterable(rows), dtype=np.int64)

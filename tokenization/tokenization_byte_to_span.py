@@ -188,7 +188,7 @@ class ByteToSpanTokenizer(SavedTokenizer):
 
     def get_vocab(self) -> dict[str, int]:
         """Every id by its name, and those of tokens that were added; no text gives these, and no model writes them."""
-        return {**self._ids, **self._added_tokens_encoder}
+        return {**self._ids, **self.added_tokens_encoder}
 
     def tokenize(self, text: str, **kwargs: Any) -> list[str]:
         """The bytes of a text, each as the character of its number."""

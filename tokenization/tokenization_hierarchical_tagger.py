@@ -351,7 +351,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
 
     def _add_tokens(self, new_tokens: Sequence[str | AddedToken], special_tokens: bool = False) -> int:
         for token in map(str, new_tokens):
-            if token not in self._added_tokens_encoder:
+            if token not in self.added_tokens_encoder:
                 raise ValueError(
                     f"This tokenizer cannot take the token {token!r}: its words are those of its training. "
                     "Train another one, with extra_words."

@@ -220,7 +220,8 @@ def _study(plan: Search, data: Mapping[str, str], seed: int, resume: bool) -> op
     plan.folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = JournalStorage(JournalFileBackend(str(journal)))
-    done = len(storage.get_all_studies()) and len(storage.get_all_trials(storage.get_all_studies()[0]._study_id))
+    earlier = optuna.get_all_study_names(storage)
+    done = len(optuna.load_study(study_name=earlier[0], storage=storage).trials) if earlier else 0
     study = optuna.create_study(
         storage=storage,
         study_name="search",

@@ -77,9 +77,7 @@ class JointTaggerTrainer(NamedDataTrainer):
             num_workers=args.dataloader_num_workers,
             pin_memory=args.dataloader_pin_memory,
         )
-        prepared = prepare_data_loader(loader, args.device, num_processes=1, process_index=0, put_on_device=True)
-        self.accelerator._dataloaders.append(prepared)  # where accelerate counts its steps
-        return prepared
+        return prepare_data_loader(loader, args.device, num_processes=1, process_index=0, put_on_device=True)
 
     def _batches(self) -> HeadBatchSampler:
         args = self.args

@@ -20,8 +20,8 @@ from tagsmith.tokenization.byte_windows import (
 )
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import PAD_ID, SpanCodec, SpanOrder, SymbolLayout
-from tagsmith.tokenization.spans import Span
-from tagsmith.tokenization.text_stream import TextSpan, TextStream
+from tagsmith.tokenization.spans import Span, TextSpan
+from tagsmith.tokenization.text_stream import TextStream
 
 LABELS = ("A", "B", "C")
 Spans = list[tuple[int, int, str]]

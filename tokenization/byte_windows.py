@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from .span_codec import PAD_ID, SpanOrder, SymbolLayout
+from .spans import ScoredSpan
 
 BLOCK = 65_536  # characters or bytes of a text that are read at a time
 Bytes = bytes | bytearray | memoryview
@@ -152,15 +153,6 @@ def window_tags(
         tags[inside] = (1 + 4 * labels[span].astype(np.int64) + kinds)[inside]
     tags[columns >= lengths[:, None]] = -100
     return tags
-
-
-class ScoredSpan(NamedTuple):
-    """A predicted span, in bytes."""
-
-    start: int
-    end: int
-    label: Any
-    score: float
 
 
 class _Candidate(NamedTuple):

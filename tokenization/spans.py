@@ -1,8 +1,8 @@
-"""The one span type: character offsets into a text as given, end exclusive, and a label."""
+"""The span types: offsets into a text as given, end exclusive, and a label; with a score, and with the words."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Span(NamedTuple):
@@ -11,3 +11,22 @@ class Span(NamedTuple):
     start: int
     end: int
     label: str
+
+
+class ScoredSpan(NamedTuple):
+    """A predicted span, of bytes, with its score."""
+
+    start: int
+    end: int
+    label: Any
+    score: float
+
+
+class TextSpan(NamedTuple):
+    """A span of a text: `text[start:end] == word`, in characters."""
+
+    start: int
+    end: int
+    label: Any
+    score: float
+    word: str

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
-from .byte_windows import BLOCK, Bytes, Merge, ScoredSpan, SpanMerger, check_overlap, iterate_windows
+from .byte_windows import BLOCK, Bytes, Merge, SpanMerger, check_overlap, iterate_windows
 from .span_codec import ByteText
-
-
-class TextSpan(NamedTuple):
-    """A span of a text: `text[start:end] == word`, in characters."""
-
-    start: int
-    end: int
-    label: Any
-    score: float
-    word: str
+from .spans import ScoredSpan, TextSpan
 
 
 class TextStream:

@@ -84,8 +84,8 @@ class SentencePadding:
             multiple: pad to a multiple of so many words.
 
         Returns:
-            int64 `input_ids` (batch, words), `attention_mask` (batch, words) and, where given, `character_ids`
-            (batch, words, characters), `labels` (batch, words) padded by -100 and float32 `gazetteer_features`.
+            int64 `input_ids` `(batch, words)`, `attention_mask` `(batch, words)` and, where given, `character_ids`
+            `(batch, words, characters)`, `labels` `(batch, words)` padded by -100 and float32 `gazetteer_features`.
         """
         lengths = np.array([len(feature["input_ids"]) for feature in features], dtype=np.int64)
         shape = (len(features), padded_length(int(lengths.max(initial=0)), padding, max_length, multiple))

@@ -127,7 +127,7 @@ class ByteToSpanTokenizer(SavedTokenizer):
             errors: what is done about what is not UTF-8: "strict" raises, "replace" reads U+FFFD.
 
         Returns:
-            `input_ids` and `attention_mask` (batch, bytes), without the batch axis for a single text as lists; on
+            `input_ids` and `attention_mask` `(batch, bytes)`, without the batch axis for a single text as lists; on
             demand `offset_mapping`, int64 `(bytes, 2)` for each text. Its `word_ids()` number what white space parts.
 
         Raises:

@@ -225,7 +225,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             self.init_kwargs["frozen_word_id"] = self.frozen_word_id
 
     def encode_words(self, words: Sequence[str], language: str | None = None) -> dict[str, Any]:
-        """One sentence, already split, to `input_ids` (words), `character_ids` (words, characters) and features.
+        """One sentence, already split, to `input_ids` `(words,)`, `character_ids` `(words, characters)` and features.
 
         Raises:
             InputError: a word with a lone surrogate.
@@ -279,9 +279,9 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             language: whose words these are, where each language has its own.
 
         Returns:
-            `input_ids` (batch, words), `character_ids` (batch, words, characters), `attention_mask` (batch, words)
-            and, with a gazetteer, `gazetteer_features`; without the batch axis for a single text as lists. Its
-            `word_ids()` are those of the words.
+            `input_ids` `(batch, words)`, `character_ids` `(batch, words, characters)`, `attention_mask`
+            `(batch, words)` and, with a gazetteer, `gazetteer_features`; without the batch axis for a single text as
+            lists. Its `word_ids()` are those of the words.
         """
         refuse_special_tokens_mask(return_special_tokens_mask)
         single = isinstance(text, str) or (is_split_into_words and bool(text) and isinstance(text[0], str))

@@ -26,14 +26,19 @@ def precisions() -> list[str]:
     return [torch.get_float32_matmul_precision(), *known]
 
 
+def untouched() -> None:
+    """PyTorch's precision as a new process has it, whatever ran in this one before."""
+    torch.set_float32_matmul_precision("highest")
+    for backend in process_tuning._backends():
+        backend.fp32_precision = "none"
+
+
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    threads, backends = torch.get_num_threads(), process_tuning._backends()
-    before = [backend.fp32_precision for backend in backends]
+    threads = torch.get_num_threads()
+    untouched()  # a command that another test ran may have tuned this process
     yield
-    torch.set_float32_matmul_precision("highest")
-    for backend, precision in zip(backends, before, strict=True):
-        backend.fp32_precision = precision
+    untouched()
     torch.set_num_threads(threads)
 
 

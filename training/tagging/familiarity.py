@@ -12,9 +12,9 @@ from typing import Any
 _WORDS_OF_A_SCRIPT = 100  # in the vocabulary of a tagger that knows the script; of a small one, one in a hundred
 _LETTERS = 8  # of an unknown script in a line, that say anything
 _SHARE = 0.3  # of a line's letters: half of Japanese is written in kana, the rest in characters that Chinese has too
-_WINDOW, _LAST_WINDOW = 200, 10  # words without capitals that a language is judged by, and at the end of the input
+WINDOW, _LAST_WINDOW = 200, 10  # words without capitals that a language is judged by, and at the end of the input
 _MARGIN = 0.6  # over the root of their number: few words must say more
-_WORD = re.compile(r"[^\W\d_]+")
+WORD = re.compile(r"[^\W\d_]+")
 
 
 class Familiarity:
@@ -56,11 +56,11 @@ class Familiarity:
             return
         if self._words is None:
             self._words = set().union(*self._vocabularies)
-        words = [word for word in _WORD.findall(text) if word.islower() and len(word) > 1]
+        words = [word for word in WORD.findall(text) if word.islower() and len(word) > 1]
         self._seen += len(words)
         self._missing += sum(word not in self._words for word in words)
-        if self._seen >= _WINDOW:
-            self._judge(_WINDOW)
+        if self._seen >= WINDOW:
+            self._judge(WINDOW)
 
     def _look_at_script(self, text: str) -> None:
         new = {character for character in set(text) - self._known_characters if not self._knows(character)}

@@ -1,0 +1,139 @@
+"""Make the tagger that comes with tagsmith: data, training, calibration, scores, card.
+
+    python benchmarks/make_bundled.py DATA WORK [--minutes N]
+
+DATA is what `prepare_open.py` takes; it holds the corpora's licences, too. WORK gets `data/`, the finished tagger as
+`ner-multilingual/`, and `scores.json`, `tried.json` from `bundled.py`. Start it again to continue: what is done is
+done, and training continues from its last checkpoint; with `--minutes` it is interrupted after so long. Copy
+`ner-multilingual/` to `model_cards/` to release it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import bundled
+import prepare_open
+import prepare_uner
+import typer
+
+from tagsmith.training.machine.whole_files import write_whole
+
+NAME = "ner-multilingual"
+WEAK = {"fr", "he", "ko", "nl", "sl"}  # languages that have nothing but what prepare_open.py calls weak
+MOST_UNKNOWN_WORDS = 0.72  # with the margin of 200 words, more than any that it was trained on: `unknown_words.py`
+CALIBRATION_SENTENCES = 200  # of each language's dev data
+
+
+def command(*arguments: object) -> list[str]:
+    """A command of tagsmith."""
+    return [sys.executable, "-m", "tagsmith", *map(str, arguments)]
+
+
+def train(work: Path, minutes: float | None) -> bool:
+    """Train, or continue; False where the time did not suffice."""
+    tagger = work / NAME
+    if (tagger / "config.json").is_file():
+        return True
+    data = []
+    for folder in sorted(path.parent for path in work.glob("data/*/train.iob2")):
+        data += ["--train", f"{folder.name}={folder / 'train.iob2'}", "--dev", f"{folder.name}={folder / 'few.iob2'}"]
+    process = subprocess.Popen(command("train", NAME, *data, "--output-dir", tagger, "--resume"))
+    try:
+        if process.wait(60 * minutes if minutes else None):
+            raise typer.Exit(process.returncode)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        return False
+    return True
+
+
+def calibrate(work: Path) -> None:
+    """Fit the scores' temperature to some dev sentences of each language."""
+    if "calibration" in json.loads((work / NAME / "config.json").read_text(encoding="utf-8")):
+        return
+    some = []
+    for corpus in bundled.dev_data(work / "data").values():
+        some += corpus[:CALIBRATION_SENTENCES]
+    path = work / "calibration.iob2"
+    prepare_open.write(path, some)
+    subprocess.run(command("evaluate", work / NAME, path, "--calibrate"), check=True)
+
+
+def by_data(scores: dict[str, float], tried: dict[str, float]) -> dict[str, dict[str, float]]:
+    """F1 of each language, from 0 to 1, by what it was trained on."""
+    found: dict[str, dict[str, float]] = {"gold": {}, "weak": {}, "untrained": {}}
+    for code, f1 in scores.items():
+        found["weak" if code in WEAK else "gold"][code] = round(f1 / 100, 4)
+    found["untrained"] = {code: round(f1 / 100, 4) for code, f1 in tried.items()}
+    return found
+
+
+def languages(path: Path) -> dict[str, float]:
+    """F1 of each language in the scores that `bundled.py` has written."""
+    scores: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))["f1"]["as it is"]
+    return {code: f1 for code, f1 in scores.items() if code not in ("mean", "all")}
+
+
+def score(work: Path) -> None:
+    """Score raw text by character offsets; the results say how good the tagger is in each language."""
+    for name, folder in (("scores", work / "data"), ("tried", work / "data" / "tried")):
+        if not (work / f"{name}.json").is_file():
+            bundled.main(str(work / NAME), folder, "lower,upper,plain", "", work / f"{name}.json")
+    path = work / NAME / "results.json"
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    results["languages"] = by_data(languages(work / "scores.json"), languages(work / "tried.json"))
+    results["most_unknown_words"] = MOST_UNKNOWN_WORDS
+    write_whole(path, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+
+
+def attributions(data: Path) -> str:
+    """A table of the open corpora, their authors and licences, as their ATTRIBUTION.txt has them."""
+    rows = ["| corpus | authors | licence |", "|---|---|---|"]
+    for corpora in (prepare_open.GOLD, prepare_open.WEAK):
+        for language, names in sorted(corpora.items()):
+            for name in names:
+                text = (data / "open" / language / name / "ATTRIBUTION.txt").read_text(encoding="utf-8")
+                title = re.search(r"attribution: (.*)", text)
+                authors, licence = (re.search(f"^{key}: (.*)", text, re.MULTILINE) for key in ("Authors", "Licence"))
+                assert title and authors and licence
+                rows.append(f"| {title[1]} | {authors[1]} | {licence[1]} |".replace("\n", " "))
+    return "\n".join(rows)
+
+
+def card(data: Path, work: Path) -> None:
+    """Write the card, with the scores of Universal NER's test sets; the text above it is written by hand."""
+    uner = work / "uner"
+    prepare_uner.main(data / "uner", uner)
+    tests = [f"--test={code}={uner / code / 'test.iob2'}" for code in sorted(prepare_uner.LANGUAGES)]
+    codes = [f"--language={path.parent.name}" for path in sorted((work / "data").glob("*/train.iob2"))]
+    about = ["--name", NAME, "--license", "cc-by-sa-4.0", "--dataset", "universalner/universal_ner", "--examples"]
+    subprocess.run(command("card", work / NAME, *about, *codes, *tests), check=True)
+    write_whole(work / "attributions.md", attributions(data) + "\n")
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="The corpora.")],
+    work: Annotated[Path, typer.Argument(help="Where everything is made.")],
+    minutes: Annotated[float | None, typer.Option(min=0, help="Of training; start again to continue.")] = None,
+) -> None:
+    """Make the tagger, or continue with it."""
+    if not (work / "data" / "zh" / "few.iob2").is_file():
+        prepare_open.main(data, work / "data")
+    if not train(work, minutes):
+        typer.echo("the time is over; start it again to continue")
+        return
+    calibrate(work)
+    score(work)
+    card(data, work)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -206,7 +206,7 @@ def ideas(text: str | None = None) -> list[Idea]:
         Idea("tanh by the logistic function", learn, {}, tanh),
         Idea("tanh by the logistic function", windows, {}, tanh),
         Idea("the CRF in scaled probabilities, its gradient by recursion", learn, {}, logarithms),
-        Idea("sentences of like length together", learn, {}, random),
+        Idea("sentences of similar length together", learn, {}, random),
         Idea("the optimizer in one kernel", learn, {"settings": ("training.optim=adamw_torch",)}),
         Idea("bfloat16 products", replace(windows, dtype="bfloat16"), {"dtype": "float32"}),
     ]

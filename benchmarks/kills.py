@@ -134,7 +134,7 @@ def load(folder: Path) -> tuple[bool, str]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The files of a folder but for the cache, checkpoints, locks, and parts that wait for their name."""
+    """The files of a folder except for the cache, checkpoints, locks, and parts that wait for their name."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 Sentence = tuple[list[str], list[str]]  # words and their tags, in IOB2
-CHUNK = 1024  # sentences that a peer is given to tag at a go
+CHUNK = 1024  # sentences that a peer is given to tag at a time
 
 
 class Peer(ABC):

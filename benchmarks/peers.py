@@ -240,7 +240,7 @@ def speed(
     found: dict[tuple[int, str], list[dict[str, Any]]] = {(n, t.name): [] for n in settings for t in taggers}
     report: dict[str, Any] = {"seconds": seconds, "machine": _machine(), "versions": {}, "failed": []}
     job = {"work": "speed", "seconds": seconds, "learn_seconds": learn_seconds, "train_file": str(train)}
-    note = ", but for `tagsmith` and `tagsmith-int8`, which tag by a trained one" if model else ""
+    note = ", except for `tagsmith` and `tagsmith-int8`, which tag by a trained one" if model else ""
     notes = SPEED_NOTES.format(
         rounds=rounds, processor=report["machine"].get("processor"), seconds=seconds, model=note
     )

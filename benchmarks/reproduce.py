@@ -5,7 +5,7 @@
 Tables: lecture, encoders, yang, transfer, gillick (see tables.py). ROOT holds `ner/en/train.conll` and the like: for
 each folder `train`, `dev` and, if there is one, `test`, in column files of any ending; without `dev` the last fifth of
 `train` is held out. A cell is a run of `tagsmith train` (or of `baselines.py`) in a folder of its own; cells that are
-the same run share it. Each goes on where it stopped: interrupt a table, or give it `--minutes`, and start it again.
+the same run share it. Each continues where it stopped: interrupt a table, or give it `--minutes`, and start it again.
 The table so far is written after each cell, as `table.md` and `table.json`.
 """
 
@@ -79,7 +79,7 @@ class Run:
         return command
 
     def run(self, seconds: float | None) -> bool:
-        """Run it, or go on with it; False where the time did not suffice."""
+        """Run it, or continue with it; False where the time did not suffice."""
         if seconds is not None and seconds <= 0:
             return False
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -219,12 +219,12 @@ def main(
     table: Annotated[str, typer.Argument(help=f"One of {', '.join(TABLES)}.")],
     data: Annotated[Path, typer.Option(help="Root of the data.", exists=True, file_okay=False, resolve_path=True)],
     output: Annotated[Path, typer.Option(help="Folder of the table and its runs.")] = Path("tables"),
-    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long; start again to go on.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long; start again to continue.")] = None,
     seeds: Annotated[str, typer.Option(help="Of the runs.")] = "1",
     only: Annotated[list[str] | None, typer.Option(help="Only cells with this in column and name.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A change to all recipes, as of tagsmith.")] = None,
 ) -> None:
-    """Run a table, or go on with it."""
+    """Run a table, or continue with it."""
     if table not in TABLES:
         raise typer.BadParameter(f"there is no table {table!r}; there are {', '.join(TABLES)}")
     numbers = [int(seed) for seed in seeds.split(",")]
@@ -237,7 +237,7 @@ def main(
             left = None if end is None else end - time.monotonic()
             console.print(f"{run.cell.column}: {run.cell.name}, seed {run.seed}", highlight=False)
             if not run.run(left):
-                console.print("the time is over; start it again to go on")
+                console.print("the time is over; start it again to continue")
                 break
         run.test()
         run.tag()

@@ -41,7 +41,7 @@ HEADS = tuple(range(1, 9))
 SENTENCES = (1000, 10_000, 100_000)
 BATCH_OF = {"hierarchical-tagger": 64, "byte-to-span": 128}  # the pipelines' own
 TRAINED_IN = {"hierarchical-tagger": 32, "byte-to-span": 128}  # the recipes' own
-LINES = 256  # tagged at a go
+LINES = 256  # tagged at a time
 SMALLEST_GROWTH = 1.0  # MiB; below, memory does not grow
 
 HEADERS = ["series", "at", "seconds (lowest to highest)", "exponent from the one before", "peak MiB", "of the work"]

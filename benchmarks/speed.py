@@ -45,7 +45,7 @@ Medians over {rounds} rounds, in turn over all cases, each in a process of its o
 - *GFLOP/s*: of the matrix products alone, counted from the shapes; a backward pass counts as two forward passes.
   What is done once counts once: the spelling of a word that recurs in a batch, in tagging all that a word is before
   its sentence, and the first product of a byte or character, also where an operator of PyTorch's does it
-  again. Padding counts where it is multiplied, but for what such an operator pads. The CRF and what goes
+  again. Padding counts where it is multiplied, except for what such an operator pads. The CRF and what goes
   element by element are left out of the count, not of the time.
 - *machine's*: the rate of products of two matrices of 1,024 by 1,024 in the same type (float32 beside int8), between
   the steps of the case, by the library that `tagsmith.tune_process` takes for float32.
@@ -54,7 +54,7 @@ Medians over {rounds} rounds, in turn over all cases, each in a process of its o
 - A step of training is batch, forward, backward, clipping, optimizer and average of the weights; the Trainer's
   learning rate schedule, logging, evaluation and checkpoints are not in it. The sample has fewer words than a corpus,
   so that the table of embeddings and its optimizer are smaller.
-- Tagging is the whole pipeline, {lines:,} lines at a go, from text to spans.{weights}
+- Tagging is the whole pipeline, {lines:,} lines at a time, from text to spans.{weights}
 """
 RANDOM = """ Weights are random where no `--model` is given: the
   hierarchical tagger then finds more spans than a trained one, and byte-to-span is made to write nothing but STOP in
@@ -272,7 +272,7 @@ def main(
     model: Annotated[list[str] | None, typer.Option(help="A trained tagger to tag with, one of each family.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Over all cases.")] = 3,
     seconds: Annotated[float, typer.Option(min=0.1, help="Of each case in a round, at least.")] = 5.0,
-    lines: Annotated[int, typer.Option(min=1, help="Tagged at a go.")] = 1024,
+    lines: Annotated[int, typer.Option(min=1, help="Tagged at a time.")] = 1024,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A change to all recipes, as of tagsmith.")] = None,
     vary: Annotated[str | None, typer.Option(help="A setting and its values, KEY=VALUE,VALUE.")] = None,
 ) -> None:

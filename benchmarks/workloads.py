@@ -69,7 +69,7 @@ class Case:
             weights of 8 bits.
         threads: of torch.
         seconds: to measure for, at least.
-        lines: of text that are tagged at a go.
+        lines: of text that are tagged at a time.
         train: column file to learn from, and to make vocabularies of, in place of the sample.
         model: folder of a trained tagger, in place of random weights.
         text: file whose lines are tagged, in place of the sample's.
@@ -223,7 +223,7 @@ def _epochs(loader: Iterable[Any], sampler: Any) -> Iterator[Any]:
 
 
 class TaggingWork:
-    """Raw lines through the pipeline, some at a go, from the first again after the last.
+    """Raw lines through the pipeline, some at a time, from the first again after the last.
 
     Random weights of a byte-to-span tagger write at random, at the same cost for one window as for all that are
     stopped: they are made to write nothing but STOP, which is less than any trained tagger does.

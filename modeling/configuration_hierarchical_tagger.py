@@ -35,7 +35,7 @@ class HierarchicalTaggerConfig(Pushed, TaggerShape, PreTrainedConfig):
         languages: where characters alone are shared, by name `{"vocab_size": ..., "rare_word_id": ...}` and, where it
             has one, "frozen_word_id".
         vocab_size: word ids, PAD (0) and UNK (1) among them.
-        character_vocab_size: character ids, likewise.
+        character_vocab_size: character ids, PAD and UNK among them.
         word_embedding_size: width of a word's embedding; 0 for a tagger that reads characters alone.
         character_embedding_size: width of a character's embedding.
         character_encoder: "gru" or "lstm", read both ways; "cnn", filters and a maximum over the word (Ma and Hovy
@@ -51,7 +51,7 @@ class HierarchicalTaggerConfig(Pushed, TaggerShape, PreTrainedConfig):
         ngram_min_count: in how many different words of the training data an n-gram must be to have one.
         ngram_dropout: how often each n-gram of a word is left out while training.
         word_encoder: "gru", "lstm", "rnn", "sru" or "linear-rnn", read both ways; the last two compute all words at
-            once but for a recurrence without matrices.
+            once except for a recurrence without matrices.
         hidden_size: state of the word encoder, for each direction.
         num_hidden_layers: its layers.
         gru_reset: where a GRU, of words or characters, applies its reset gate: "after" the product with the state, as

@@ -155,7 +155,7 @@ def _best_path(emissions: Tensor, start: Tensor, transitions: Tensor, end: Tenso
 class _LegalChain(NamedTuple):
     """The distribution over legal tag sequences, as a chain from right to left."""
 
-    filtered: Tensor  # these, but for the transitions, (time, batch, tags)
+    filtered: Tensor  # these, except for the transitions, (time, batch, tags)
     arrivals: Tensor
     transitions: Tensor
     marginals: Tensor

@@ -167,7 +167,7 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
     def write(
         self, symbols: Tensor, mask: Tensor, states: Tensor, table: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Go on from states over symbols.
+        """Continue from states over symbols.
 
         The bytes' end states are where writing starts, so that with a shared LSTM this is the paper's one causal pass.
 
@@ -341,12 +341,12 @@ class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
             decoder_input_ids: `(batch, symbols)`, GO first; by default the labels shifted.
             labels: `(batch, symbols)` of the spans and STOP, -100 at padding.
             encoder_outputs: the bytes as read, in place of `input_ids`.
-            past_key_values: the state to go on from, in place of the bytes' end states.
+            past_key_values: the state to continue from, in place of the bytes' end states.
             tag_labels: `(batch, bytes)` of the bytes' tags, -100 at padding; taken with labels.
             use_cache: taken for `generate`'s sake; the state always comes back.
-            return_dict: likewise; the output always is one.
-            output_attentions: likewise, and not given.
-            output_hidden_states: likewise, and not given.
+            return_dict: taken for transformers' sake; the output always is one.
+            output_attentions: taken for transformers' sake; there are none.
+            output_hidden_states: taken for transformers' sake; they are not given.
             smoothing: of labels; share of the loss that is the mean over all symbols that can come.
 
         Returns:

@@ -384,9 +384,9 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         Args:
             heads: their names, all of one language.
             input_ids: as `forward` takes it.
-            character_ids: likewise.
-            attention_mask: likewise.
-            gazetteer_features: likewise.
+            character_ids: as `forward` takes them.
+            attention_mask: as `forward` takes it.
+            gazetteer_features: as `forward` takes them.
             table: of `encoder.word_table`, in place of character ids; `input_ids` then are its rows.
         """
         if self.training:

@@ -316,7 +316,7 @@ def write_graphs(model: Any, folder: Path, version: str) -> dict[str, Path]:
 
 
 def _halved(name: str, tensor: Any) -> Any:
-    """A tensor in 16 bits, but for a CRF's scores, what would not fit, and what is no floating-point number."""
+    """A tensor in 16 bits, except for a CRF's scores, what would not fit, and what is no floating-point number."""
     tensor = tensor.detach().cpu().contiguous()
     if not tensor.is_floating_point() or ".crf." in name:
         return tensor

@@ -161,7 +161,7 @@ def is_tagger(folder: str | os.PathLike[str]) -> bool:
 
 
 def known_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a config.json, but for those that name its code where the code is installed.
+    """The fields of a config.json, except for those that name its code where the code is installed.
 
     transformers finds the installed classes without them; at the name of a pipeline it would insist on running the
     code of the checkpoint.

@@ -227,7 +227,7 @@ class SpanTagging:
     def _batches(
         self, parts: list[Any], batch_size: int, caches: dict[str | None, Any], head: str | None = None, **_: Any
     ) -> Iterator[dict[str, Any]]:
-        """Sentences, those of like length together, when their words are in the cache of each language.
+        """Sentences, those of similar length together, when their words are in the cache of each language.
 
         A few by themselves go without: what a cache saves is less than it costs.
         """

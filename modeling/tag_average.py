@@ -12,7 +12,7 @@ _SHORTEST, _LONGEST = 256, 512  # a stretch of a text that is tagged at a time, 
 
 
 def byte_tags(labels: Sequence[str]) -> list[str]:
-    """The tags of bytes: O, and for each label how a span of it begins, goes on and ends, or is a single byte."""
+    """The tags of bytes: O, and for each label how a span of it begins, continues and ends, or is a single byte."""
     return ["O", *(f"{prefix}-{label}" for label in labels for prefix in SCHEME if prefix != "O")]
 
 

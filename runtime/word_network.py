@@ -39,7 +39,7 @@ class Stack:
         return self.layers[0].project(inputs)
 
     def run(self, projected: np.ndarray, packed: Packed) -> np.ndarray:
-        """Projected steps, each direction in its own order, to the top layer's states, likewise."""
+        """Projected steps, each direction in its own order, to the top layer's states in the same form."""
         states = self.layers[0].run(projected, packed)
         for layer in self.layers[1:]:
             below = packed.side_by_side(states)

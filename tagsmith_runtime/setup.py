@@ -35,7 +35,7 @@ class BuildRuntime(build_py):
     """Takes the files that are wanted."""
 
     def find_package_modules(self, package: str, package_dir: str) -> list[Any]:
-        """As setuptools finds them, but for those that are not."""
+        """As setuptools finds them, except for those that are not."""
         found = super().find_package_modules(package, package_dir)
         if package == "tagsmith_runtime":
             return [module for module in found if module[1] == "__init__"]

@@ -193,7 +193,7 @@ class TestCommand:
         with pytest.raises(InputError, match=f"--test news={dev}"):
             card(folder, dev=[f"news={dev}"])
         card(folder, dev=[dev], pictures=True)
-        assert results_of(folder)["dev"] == results["dev"], "scored anew, as after a change of settings"
+        assert results_of(folder)["dev"] == results["dev"], "scored again, as after a change of settings"
         assert "On dev data (the checkpoint was chosen on these):" in card_of(folder)
         assert "learning-curve" not in card_of(folder)
 

@@ -116,7 +116,7 @@ def test_an_interrupt_ends_with_130(toys: Toys, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(training_run, "train_tagger", interrupt)
     outcome = tagsmith("train", toys.recipe, "--train", toys.train, "--output-dir", tmp_path)
     assert outcome.code == 130
-    assert outcome.err.splitlines()[-1] == "interrupted; with --resume it goes on from the last checkpoint"
+    assert outcome.err.splitlines()[-1] == "interrupted; with --resume it continues from the last checkpoint"
 
 
 def test_demo(toys: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ class TestPlaces:
     def test_one_head_has_no_name(self, tmp_path: Path) -> None:
         assert make_earlier(tmp_path, {None: LOC}).heads == {}
 
-    @pytest.mark.parametrize("place, message", [("", "goes on from a trained tagger"), ("nowhere", "no such folder")])
+    @pytest.mark.parametrize("place, message", [("", "from a trained tagger"), ("nowhere", "no such folder")])
     def test_no_tagger_there(self, place: str, message: str) -> None:
         with pytest.raises(InputError, match=message):
             EarlierTagger(place)

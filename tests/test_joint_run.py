@@ -516,7 +516,7 @@ def test_from_another_kind_of_sharing(toys: Toys, tmp_path: Path) -> None:
     assert_last_line(outcome, "start_from shares encoder, and the recipe nothing")
 
 
-@pytest.mark.parametrize("place, words", [("''", ["goes on from a trained tagger"]), ("nowhere", ["no such folder"])])
+@pytest.mark.parametrize("place, words", [("''", ["from a trained tagger"]), ("nowhere", ["no such folder"])])
 def test_from_nothing(toys: Toys, tmp_path: Path, place: str, words: list[str]) -> None:
     choices = settings(f"start_from={place}")
     outcome = tagsmith("train", "joint-tasks", *toys.data("ner", "pos"), "--output-dir", tmp_path, *choices)

@@ -1,4 +1,4 @@
-"""The tables of the sources: every cell is a run that can be made, and a table goes on where it stopped."""
+"""The tables of the sources: every cell is a run that can be made, and a table continues where it stopped."""
 
 from __future__ import annotations
 

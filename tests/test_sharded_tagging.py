@@ -269,7 +269,7 @@ def test_a_run_with_another_file(cut_short: list[Any], corpus: list[Path]) -> No
 
 
 def test_a_run_with_another_tagger(cut_short: list[Any], tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path) -> None:
-    model = type(tiny_model)(tiny_model.config)  # the same but for the weights
+    model = type(tiny_model)(tiny_model.config)  # the same except for the weights
     model.save_pretrained(tmp_path / "other")
     tiny_tokenizer.save_pretrained(tmp_path / "other")
     cut_short[1] = tmp_path / "other"

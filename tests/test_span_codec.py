@@ -119,7 +119,7 @@ def test_whatever_is_legal_decodes_without_a_skip(data: st.DataObject, window_si
 
 
 def read_one_by_one(codec: SpanCodec, symbols: list[int], limit: int) -> tuple[list[Span], list[int], int]:
-    """The reading as the paper tells it: where a triple does not fit, go on by one symbol."""
+    """The reading as the paper tells it: where a triple does not fit, continue by one symbol."""
     layout, spans, positions, skipped, i = codec.layout, [], [], 0, 0
     while i < len(symbols) and symbols[i] != layout.stop:
         start, length, label = ([*symbols[i : i + 3], -1, -1])[:3]

@@ -46,7 +46,7 @@ class TestVocabulary:
         words = [["a1", "b27", "\u0663x", "1984"]]  # an Arabic digit too
         usual = HierarchicalTaggerTokenizer.train(words)
         assert {"1", "2", "7", "\u0663"} < set(usual.characters)
-        assert "zero_character_digits" not in usual.init_kwargs  # the files of old taggers have no such word
+        assert "zero_character_digits" not in usual.init_kwargs  # the older files taggers have no such word
         tokenizer = HierarchicalTaggerTokenizer.train(words, zero_digits=False, zero_character_digits=True)
         assert set(tokenizer.characters) == set("ab0x") and "a1" in tokenizer.words
         assert tokenizer.encode_words(["a1"])["character_ids"] == tokenizer.encode_words(["a\u0664"])["character_ids"]

@@ -133,9 +133,9 @@ def window_tags(
 
     Args:
         window_starts: as in `window_targets`.
-        window_ends: likewise.
-        starts: likewise.
-        ends: likewise.
+        window_ends: as in `window_targets`.
+        starts: as in `window_targets`.
+        ends: as in `window_targets`.
         labels: `(spans,)` indices.
 
     Returns:
@@ -236,7 +236,7 @@ class SpanMerger:
         return abs(2 * window_start + self.window_size - span.start - span.end)
 
     def _contend(self, window_start: int | None) -> None:
-        """Let the last window's spans contend, but for those that the next one is to report."""
+        """Let the last window's spans contend, except for those that the next one is to report."""
         for candidate in self._recent:
             held = window_start is not None and candidate.span.start >= window_start
             if held and self._place(window_start, candidate.span) < candidate.rank[0]:

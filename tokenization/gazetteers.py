@@ -98,7 +98,7 @@ class Gazetteer:
         """Everything as compact JSON, the same for equal gazetteers; `from_json` reads it."""
         entries = {label: sorted(map(" ".join, found)) for label, found in self._entries.items()}
         content: dict[str, Any] = {"case_sensitive": self.case_sensitive, "entries": entries}
-        if self.normalization:  # files of old have none, and stay as they are
+        if self.normalization:  # older files have none, and stay as they are
             content["normalization"] = self.normalization
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 

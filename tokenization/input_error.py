@@ -1,4 +1,4 @@
-"""The one error that bad input raises, whatever the file: where, what was found, and how to mend it."""
+"""The one error that bad input raises, whatever the file: where, what was found, and how to fix it."""
 
 from __future__ import annotations
 

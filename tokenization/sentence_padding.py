@@ -39,8 +39,8 @@ class SentencePadding:
         Args:
             encoded_inputs: a list of encoded sentences, or one mapping with a list of each part.
             padding: as in a call.
-            max_length: likewise.
-            pad_to_multiple_of: likewise.
+            max_length: as in a call.
+            pad_to_multiple_of: as in a call.
             padding_side: "right", the only one.
             return_attention_mask: False leaves the mask out.
             return_tensors: "pt" or "np"; None gives arrays too.

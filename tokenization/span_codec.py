@@ -99,7 +99,7 @@ def check_spans(spans: Iterable[tuple[int, int, str]], length: int, unit: str) -
     for span in ordered:
         if span.end <= span.start:
             found = "has no length" if span.end == span.start else "ends before it starts"
-            raise InputError(f"{_name(span)} {found}", fix="Mend its offsets (the end is exclusive), or leave it out.")
+            raise InputError(f"{_name(span)} {found}", fix="Fix its offsets (the end is exclusive), or leave it out.")
         if span.start < 0 or span.end > length:
             raise InputError(f"{_name(span)} runs past the {length:,} {unit}", fix="Check what its offsets count.")
     for before, after in pairwise(ordered):
@@ -189,7 +189,7 @@ class SpanCodec:
         """A batch of symbol sequences to spans. Never fails: what does not fit the grammar is skipped and counted.
 
         A sequence is read up to its first STOP, or its end. Where start, length, label do not follow each other, or
-        the length is 0 or runs past the window, one symbol is skipped and the reading goes on at the next. Since a
+        the length is 0 or runs past the window, one symbol is skipped and the reading continues at the next. Since a
         symbol has one kind, two triples that fit never share a symbol: all positions are read at once to the same end.
 
         Args:
@@ -266,7 +266,7 @@ class ByteText:
 
     @cached_property
     def bounds(self) -> np.ndarray:
-        """The offset of each character's first byte, and the end: `(characters + 1,)`. Bytes 10xxxxxx go on one."""
+        """The offset of each character's first byte, and the end: `(characters + 1,)`. Bytes 10xxxxxx continue one."""
         return np.append(np.flatnonzero((self.data & 0xC0) != 0x80), len(self.data))
 
     def to_bytes(self, characters: np.ndarray) -> np.ndarray:

@@ -52,17 +52,17 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             whose languages have words of their own, "words" has such a list for each language.
         gazetteer_file: JSON of a `Gazetteer`; None for a tagger without.
         words: the vocabulary itself, in place of a file; normalised, most frequent first; or one for each language.
-        characters: likewise the characters.
-        gazetteer: likewise the gazetteer.
+        characters: the characters themselves, most frequent first.
+        gazetteer: the gazetteer itself, in place of a file.
         lowercase: fold case in words (characters always keep it).
         zero_digits: replace each digit of a word by 0.
-        zero_character_digits: likewise in its characters; taggers saved without this read them as they stand.
+        zero_character_digits: replace them in the characters of a word too; taggers saved without this do not.
         normalization: "nfc" looks words and characters up in Unicode's composed form, so that one word gets the same
             ids however its accents are written; None as they stand. Words and offsets stay those of the text.
         splitter: how text becomes words: "words", "punctuation" or "whitespace" (see `split_words`).
         rare_word_id: the first id of words that were rare in training, for the model's `rare_word_dropout`; or one for
             each language.
-        rare_character_id: likewise of characters.
+        rare_character_id: the first id of characters that were rare in training.
         frozen_word_id: the first id of words that the training data do not have, for the model's field of this name;
             or one for each language.
         max_word_characters: a word with more is read, looked up and matched as its first and last characters, half of
@@ -129,7 +129,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             unk_token=unk_token,
             lowercase=lowercase,
             zero_digits=zero_digits,
-            # Not in the files of taggers of old, which read words as they stand; they stay as they are.
+            # Not in the files of older taggers, which read words as they stand; they stay as they are.
             **({"normalization": normalization} if normalization else {}),
             **({"zero_character_digits": True} if zero_character_digits else {}),
             splitter=splitter,
@@ -390,7 +390,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
         return tuple(map(str, paths))
 
     def stored_bytes(self) -> int:
-        """How many bytes of words and characters `save_vocabulary` writes, but for what it escapes."""
+        """How many bytes of words and characters `save_vocabulary` writes, except for what it escapes."""
         entries = chain(*self.vocabularies.values(), self.characters)
         return sum(len(entry.encode(errors="surrogatepass")) + 4 for entry in entries)
 

@@ -119,7 +119,7 @@ def _words_of_line(text: str, start: int, end: int, splitter: str) -> Iterator[W
     """
     if not _SHOWS.search(text, start, end):
         return
-    size, begun = _BLOCK, start  # begun: where the word begins that goes on at `start`
+    size, begun = _BLOCK, start  # begun: where the word begins that continues at `start`
     while start < end:
         stop, sure = _block_end(text, start, end, size)
         resume, words = stop, _words_between(text, start, stop, splitter)
@@ -138,7 +138,7 @@ def _words_of_line(text: str, start: int, end: int, splitter: str) -> Iterator[W
 
 
 def _block_end(text: str, start: int, end: int, size: int) -> tuple[int, bool]:
-    """Where a block ends, and whether no word goes on there: at the line's end or white space."""
+    """Where a block ends, and whether no word continues there: at the line's end or white space."""
     stop = min(start + size, end)
     if size == _BLOCK and (flags := _MANY_FLAGS.search(text, start, stop)):  # each costs a look at all before it
         stop = flags.end()
@@ -153,8 +153,8 @@ def _settled(words: list[Word], splitter: str) -> tuple[list[Word], int]:
 
     Words are found from left to right, each by what follows it: two may look to the block's end and beyond (`1` and
     `,` may be of `1,5`), and some more are left for good measure. What stands before a word matters only to what
-    attaches to it, as marks do and the modifiers of an emoji. A word that may go on is cut where the rest of it, read
-    by itself, ends where the word does; the last of those that are given then ends beyond the place to read on.
+    attaches to it, as marks do and the modifiers of an emoji. A word that may continue is cut where the rest of it,
+    read by itself, ends where the word does; the last of those that are given then ends beyond the place to read on.
     """
     for n in range(len(words) - _UNSURE, 0, -1):
         if not _attaches(words[n].text[0]):

@@ -14,12 +14,12 @@ class HeadBatchSampler(Sampler[list[int]]):
     """Batches of one head each, the heads in turn (Yang et al. 2016, section 4).
 
     In each turn a head has one batch, or as many as are chosen. An epoch has as many turns as it takes to pass over
-    the head that lasts longest, or over another that is chosen. Heads begin anew, in another order, when they run out;
+    the head that lasts longest, or over another that is chosen. Heads start over, in another order, when they run out;
     a batch then holds the last sentences of one pass and the first of the next, so that all batches are full. A larger
-    head than the chosen one goes on in the next epoch where it stopped. Within a pass sentences of like length come
-    together, or all in random order. The order is a function of seed and epoch alone, so that a resumed run goes on
-    alike. Several processes divide each batch among them: they are at the same head in each step, and together train
-    as one process does with the whole batch.
+    head than the chosen one continues in the next epoch where it stopped. Within a pass sentences of similar length
+    come together, or all in random order. The order is a function of seed and epoch alone, so that a resumed run
+    continues as it would have. Several processes divide each batch among them: they are at the same head in each step,
+    and together train as one process does with the whole batch.
 
     Args:
         lengths: words of each sentence of each head; sentences are numbered through all heads.
@@ -29,7 +29,7 @@ class HeadBatchSampler(Sampler[list[int]]):
         process_index: which part this sampler gives.
         epoch_head: the number of the head that an epoch passes over once; by default the one that lasts longest.
         head_batches: of each head in a turn; one by default.
-        group_by_length: whether sentences of like length come together.
+        group_by_length: whether sentences of similar length come together.
 
     Raises:
         ValueError: a head without sentences or without batches, or a batch that cannot be divided so.

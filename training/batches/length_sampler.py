@@ -1,4 +1,4 @@
-"""The order of training sentences: batches of like length, in an order of its own each epoch."""
+"""The order of training sentences: batches of similar length, in an order of its own each epoch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ _POOL = 20  # batches that are sorted by length together
 
 
 class LengthGroupedSampler(Sampler[int]):
-    """Random batches of sentences of like length, a function of seed and epoch alone, so that a resumed run goes on
-    alike.
+    """Random batches of sentences of similar length, a function of seed and epoch alone.
+
+    A resumed run continues as it would have.
 
     Sentences are shuffled, sorted by length within pools of 20 batches, cut into batches, and the batches are
     shuffled.

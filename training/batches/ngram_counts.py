@@ -57,7 +57,7 @@ def ngrams_of_words(words: Collection[str], sizes: Sequence[int], least: int, mo
 
 
 def _codes(words: Sequence[str]) -> Tensor:
-    """Words of like length as `hash_ngrams` takes them."""
+    """Words of similar length as `hash_ngrams` takes them."""
     lengths = np.array([len(word) for word in words])
     points = np.full((len(words), int(lengths.max(initial=0))), -1, dtype=np.int64)
     text = "".join(words).encode("utf-32-le", errors="surrogatepass")

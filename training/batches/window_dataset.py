@@ -119,8 +119,8 @@ class WindowDataset(Dataset[dict[str, np.ndarray]]):
 class WindowCollator:
     """Right-pads windows to tensors, for the Trainer or any `DataLoader`.
 
-    Gives `input_ids` and `attention_mask` (batch, bytes), `labels` (batch, symbols; -100 at padding) and, where the
-    windows have them, `tag_labels` (batch, bytes; likewise).
+    Gives `input_ids` and `attention_mask` `(batch, bytes)`, `labels` `(batch, symbols)`, -100 at padding, and, where
+    the windows have them, `tag_labels` `(batch, bytes)`, padded in the same way.
     """
 
     def __call__(self, windows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
@@ -144,8 +144,9 @@ def _pad(rows: Sequence[Any], value: int) -> Tensor:
 class WindowSampler(Sampler[int]):
     """Every window once an epoch, in a random order that is a function of seed and epoch alone.
 
-    So that a resumed run goes on alike, and 25 million windows cost no memory. With `balance`, windows of each corpus
-    come equally often: those of a small one again and again, each time in another order, those of a large one in part.
+    So a resumed run continues as it would have, and 25 million windows cost no memory. With `balance`, windows of each
+    corpus come equally often: those of a small one again and again, each time in another order, those of a large one
+    in part.
 
     Args:
         sizes: the windows of each corpus.

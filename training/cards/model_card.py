@@ -1,6 +1,6 @@
 """A tagger's model card: `README.md` in its folder, out of what the folder itself says.
 
-What the card says stands between two markers and is written anew each time; text around them, and what a person has
+What the card says stands between two markers and is rewritten each time; text around them, and what a person has
 set in the metadata, stay.
 """
 
@@ -121,7 +121,7 @@ def _read_card(path: Path) -> _Card:
     """The card that is there, apart; with none, empty parts."""
     if not path.exists():
         return _Card({}, "\n", "\n")
-    fix = "Mend it, or take the file away."
+    fix = "Fix it, or take the file away."
     try:
         content = path.read_bytes().decode("utf-8-sig")
         match = REGEX_YAML_BLOCK.search(content)

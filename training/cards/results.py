@@ -35,10 +35,10 @@ class Results:
         emissions: of the training, in grams of CO2 equivalent, where they were measured.
         course: of the training, by step: `{"step", "epoch", "loss", "f1", "accuracy", "by_name"}`, where known.
         train_sentences: that it was trained on, once each.
-        train_windows: likewise, of a byte-to-span tagger.
+        train_windows: that a byte-to-span tagger was trained on.
         data: by corpus, a single one under the empty string, the sizes of its splits, and "examples".
         dev: scores by head or corpus; those of a tagger of one under the empty string.
-        test: likewise.
+        test: scores on test data, in the same form.
         words_per_second: as the dev data were tagged.
         intervals: of scores, by split and by head or corpus, as `training.evaluation.bootstrap` finds them.
         calibration: of the spans' scores, by head.

@@ -142,7 +142,7 @@ def _raw(calibration: Any, score: float) -> float:
 def save_settings(
     pipeline: Any, folder: str, changes: Mapping[str, Any], calibration: Mapping[str, Any], head: str | None
 ) -> None:
-    """Write the configuration into the folder, and the card anew with what it says of calibration."""
+    """Write the configuration into the folder, and the card again, with what it says of calibration."""
     from tagsmith.training.cards.model_card import write_card
     from tagsmith.training.cards.results import Results
 

@@ -140,7 +140,7 @@ def _score(results: Results, pipeline: Any, data: list[_Data]) -> None:
         known = dict(results.scores(split))
         if not heads:
             check_names(names)
-            known.pop(ALL, None)  # of other data than these, unless it is counted anew
+            known.pop(ALL, None)  # of other data than these, unless it is recounted
         by_name = {**known, **score_corpora(pipeline, {part.name: part.rows for part in parts}, bootstrap=True)}
         if not set(known) - names:
             results.scored_with.pop(split, None)
@@ -158,7 +158,7 @@ def _draw(folder: Path, results: Results, pipeline: Any, dev: list[_Data]) -> No
 
     course = results.course
     if not course and not dev:
-        fix = "Give --dev FILE for the confusion of labels, or train anew."
+        fix = "Give --dev FILE for the confusion of labels, or train again."
         raise InputError("there is nothing to draw: results.json has no course of training", path=folder, fix=fix)
     by_head: dict[str, list[_Data]] = {}
     for part in dev:

@@ -100,7 +100,7 @@ def train(
             "needs training.max_steps.",
         ),
     ] = False,
-    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder.")] = False,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint in the folder.")] = False,
     overwrite_output_dir: OverwriteOutputDir = False,
     tag_column: Annotated[
         list[str] | None,

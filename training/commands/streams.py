@@ -42,12 +42,12 @@ def run(command: Callable[[], Any]) -> None:
 
 
 def say_interrupted() -> None:
-    """Say that a command was interrupted, and how to go on."""
+    """Say that a command was interrupted, and how to continue."""
     from tagsmith.training.commands.command_options import say
 
-    hint = "; with --resume it goes on from the last checkpoint" if sys.argv[1:2] == ["train"] else ""
+    hint = "; with --resume it continues from the last checkpoint" if sys.argv[1:2] == ["train"] else ""
     if "--shards" in sys.argv:
-        hint = "; the same command goes on"
+        hint = "; the same command continues"
     say(f"interrupted{hint}")
 
 

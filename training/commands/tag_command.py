@@ -76,8 +76,8 @@ def tag(
         int | None,
         typer.Option(
             min=1,
-            help="Tag in so many parts, over all processes of accelerate launch or torchrun; the same command goes on "
-            "where one was cut short.",
+            help="Tag in so many parts, over all processes of accelerate launch or torchrun; the same command "
+            "continues where one was cut short.",
         ),
     ] = None,
 ) -> None:

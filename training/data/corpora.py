@@ -251,7 +251,7 @@ def _split_of(named: HubData, split: str, data: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _code_hash() -> str:
-    """A hash of the code that reads files: `datasets` finds a corpus again by it, so a changed reader builds anew."""
+    """A hash of the code that reads files: `datasets` finds a corpus again by it, so a changed reader rebuilds."""
     here = Path(__file__).parent
     files = sorted([*here.rglob("*.py"), *(here.parents[1] / "tokenization").glob("*.py")])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -49,7 +49,7 @@ class ReadingOptions:
             of CoNLL-U's ten, or of those that a header row or `# global.columns =` gives. By default the last column;
             in CoNLL-U `upos`; in other files with ids the first column after the words that holds span tags. Of a
             data set, the column's name.
-        word_column: of a column file, likewise; by default the first, or the one after the ids.
+        word_column: of a column file, as `tag_column`; by default the first, or the one after the ids.
         encoding: of the file; a byte order mark is skipped.
         scheme: the tags' scheme, `auto`, or `IO`: bare labels (`PER PER O`), of which equal neighbours are one span.
         on_error: what to do with slips whose meaning is clear (an `I-` that opens a span, a raw text that does not

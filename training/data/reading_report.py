@@ -13,7 +13,7 @@ from tagsmith.tokenization.input_error import InputError, printable
 class Sentence(NamedTuple):
     """One sentence of a corpus.
 
-    `text[starts[i]:ends[i]] == tokens[i]`, save for the words of a multiword token that do not spell it: they share
+    `text[starts[i]:ends[i]] == tokens[i]`, except for the words of a multiword token that do not spell it: they share
     its offsets. A row known only as text and spans has no tokens. A span that crosses a line end
     ends beyond the text (see `split_lines`).
     """

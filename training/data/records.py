@@ -20,7 +20,7 @@ class Mark(NamedTuple):
 
     Attributes:
         start: by what the file counts.
-        end: likewise.
+        end: by what the file counts.
         label: of the span.
         quote: the text that the file says it covers, where it does.
         score: of the tagger that made it, where one did.

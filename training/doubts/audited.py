@@ -33,7 +33,7 @@ class Audited:
         spans: of words, in order.
         text: as the file has it, or its words joined by spaces.
         starts: of the words, in characters of the text.
-        ends: likewise.
+        ends: of the words, in characters of the text, exclusive.
         offset: of the text in that of its row, where a row holds several lines of text.
     """
 

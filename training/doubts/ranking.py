@@ -154,7 +154,7 @@ def _join(
     model: _Kinds,
     share: float,
 ) -> None:
-    """Score suspects anew, with what the taggers say that have learnt them.
+    """Score suspects again, with what the taggers say that have learnt them.
 
     Args:
         own: of the corpus, with their scores so far.

@@ -73,7 +73,7 @@ class Strings:
         Args:
             sentence: as it was when it was counted; what it says of the place itself is left out.
             start: of the place, in words.
-            end: likewise.
+            end: of the place, in words, exclusive.
         """
         name = " ".join(sentence.words[start:end])
         if name not in self.labels:

@@ -68,7 +68,7 @@ def suggest(
     known: Iterable[str] = (),
     head: str | None = None,
 ) -> list[Suggestion]:
-    """Choose sentences, the most useful first; memory does not grow with the pool, but for a hash of each sentence.
+    """Choose sentences, the most useful first; memory does not grow with the pool, except for a hash of each sentence.
 
     Args:
         pipeline: of a tagger of either family.

@@ -15,7 +15,7 @@ MIN_SCORES = (*(step / 20 for step in range(20)), 0.97, 0.98, 0.99, 0.995, 0.999
 
 
 class Setting(NamedTuple):
-    """What a tagger scores with its knobs set so; floats from 0 to 1, but for the bias."""
+    """What a tagger scores with its knobs set so; floats from 0 to 1, except for the bias."""
 
     recall_bias: float
     min_score: float

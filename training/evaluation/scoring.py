@@ -35,7 +35,7 @@ def score_tagger(
     as tokens, or one of plain tags, is tagged in its own tokens. Memory does not grow with the corpus.
 
     Args:
-        pipeline: a `SpanTaggingPipeline`; one of a byte-to-span tagger goes on to `score_documents`.
+        pipeline: a `SpanTaggingPipeline`; one of a byte-to-span tagger is passed to `score_documents`.
         rows: corpus rows (see `load_corpus`).
         batch_size: sentences that go through the model together (64), or windows (128).
         by_line: tag each row by itself; only a byte-to-span tagger reads on over a document's rows.
@@ -84,7 +84,7 @@ def score_corpora(
         pipeline: of a tagger of either family.
         corpora: by name. Where the tagger has heads, by these.
         batch_size: as `score_tagger` has it.
-        bootstrap: likewise, of corpora with two texts or more.
+        bootstrap: as `score_tagger` has it, of corpora with two texts or more.
 
     Returns:
         The scores by name. Of several corpora of one and the same head those of all their spans together are under

@@ -14,7 +14,7 @@ def align_spans(gold: Sequence[Span], found: Sequence[Span]) -> list[Pair]:
 
     Args:
         gold: spans that do not overlap among themselves.
-        found: likewise.
+        found: spans that do not overlap among themselves.
 
     Returns:
         Pairs of a gold and a found span, in order; None for gold where a span is spurious, for found where one was

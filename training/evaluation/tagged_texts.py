@@ -53,8 +53,8 @@ def tagged_texts(
         pipeline: of a tagger of either family.
         rows: corpus rows (see `load_corpus`), which are gone over once; twice by a tagger of bytes.
         batch_size: as `score_tagger` has it.
-        by_line: likewise.
-        head: likewise.
+        by_line: as `score_tagger` has it.
+        head: as `score_tagger` has it.
     """
     if reads_bytes(pipeline):
         yield from _of_documents(pipeline, rows, batch_size or 128, by_line)

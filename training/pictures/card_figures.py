@@ -38,7 +38,7 @@ def draw_learning_curve(course: Sequence[Mapping[str, Any]], output: str | Path)
         own = [(entry["epoch"], entry["by_name"]) for entry in course if name in entry.get("by_name", {})]
         scores[name] = [(epoch, by_name[name] * 100) for epoch, by_name in own]
     if not losses and not scores["dev F1"]:
-        raise InputError("results.json says nothing of the course of training", fix="Train anew to have it there.")
+        raise InputError("results.json says nothing of the course of training", fix="Train again to have it there.")
     figure = new_figure(7, 4)
     axes = figure.subplots()
     axes.set_xlabel("epoch")

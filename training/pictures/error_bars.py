@@ -52,7 +52,7 @@ def draw_errors(
 
     Args:
         labels: as `error_figure` takes them.
-        kinds: likewise.
+        kinds: as `error_figure` takes them.
         output: the picture, whose ending says its format (.png, .svg, .pdf).
         overwrite: the picture and its numbers may be there, and are replaced.
 

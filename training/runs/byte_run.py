@@ -54,7 +54,7 @@ def train_byte_tagger(
         corpora: one corpus, or several by name, as a language; "train" of each, and "dev" (see `load_corpus` for its
             other names) of those to be scored. Their windows are shuffled together.
         output_dir: the folder, made where it is missing.
-        resume: go on from the last checkpoint in the folder, if there is one.
+        resume: continue from the last checkpoint in the folder, if there is one.
         overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
         console: where progress is shown; standard error by default.
         callbacks: of `transformers`, for the trainer: they see every step, and may end the training.
@@ -169,7 +169,7 @@ def make_byte_model(recipe: ByteRecipe, labels: list[str], corpora: Sequence[Byt
             model.model.ngrams.know(ngrams)
         return model
     if not recipe.start_from:
-        raise InputError("the recipe goes on from a trained tagger", fix="Name it with --set start_from=FOLDER.")
+        raise InputError("the recipe continues from a trained tagger", fix="Name it with --set start_from=FOLDER.")
     earlier = load_tagger(recipe.start_from).model.config
     if not isinstance(earlier, ByteToSpanConfig):
         raise InputError(f"start_from is a {earlier.model_type}", path=recipe.start_from)

@@ -31,7 +31,7 @@ PARTS = {
 
 
 class EarlierTagger:
-    """A trained tagger to go on from.
+    """A trained tagger to continue from.
 
     Args:
         place: its folder, or its name on the Hub.
@@ -49,7 +49,7 @@ class EarlierTagger:
     def __init__(self, place: str) -> None:
         self.place = place
         if not place:
-            raise InputError("the recipe goes on from a trained tagger", fix="Name it with --set start_from=FOLDER.")
+            raise InputError("the recipe continues from a trained tagger", fix="Name it with --set start_from=FOLDER.")
         pipeline = load_tagger(place)
         self.model, self.tokenizer = pipeline.model, pipeline.tokenizer
         self.config = self.model.config

@@ -66,7 +66,7 @@ def train_tagger(
             them together, and scored on each. One that is streamed is read several times for its labels and words,
             then as it is wanted, for the recipe's `training.max_steps`.
         output_dir: the folder, made where it is missing.
-        resume: go on from the last checkpoint in the folder, if there is one.
+        resume: continue from the last checkpoint in the folder, if there is one.
         overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
         console: where progress is shown; standard error by default.
         callbacks: of `transformers`, for the trainer: they see every step, and may end the training.

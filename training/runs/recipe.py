@@ -92,7 +92,7 @@ class RunRecipe:
         description: what the recipe is for, and where its numbers come from.
         model: fields of the family's configuration.
         training: fields of `transformers.TrainingArguments`.
-        start_from: a trained tagger (folder, or name on the Hub) to go on from.
+        start_from: a trained tagger (folder, or name on the Hub) to continue from.
         average_decay: of the moving average of the weights (see `TaggerTrainer`); 0 for none.
         epoch_decay: if above 0, the learning rate is `lr / (1 + epoch_decay * epoch)`.
         halving_from: if above 0, the epoch from which the learning rate halves every half epoch.

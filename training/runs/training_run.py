@@ -69,7 +69,7 @@ class TrainingRun:
         defaults: training arguments of the family where the recipe leaves them open.
         has_dev: whether there is dev data, to score checkpoints on.
         output_dir: the folder, which `claimed_folder` has made and keeps from others.
-        resume: go on from the last checkpoint in the folder, if there is one.
+        resume: continue from the last checkpoint in the folder, if there is one.
         console: where progress is shown; by default standard error, of the main process.
         callbacks: for the trainer, beside the run's own.
 
@@ -195,7 +195,7 @@ class TrainingRun:
             self._warn(f"no model card was written: {error}")
 
     def _earlier_files(self) -> set[str]:
-        """The names of an earlier tagger's files in the folder, but for the card, which is written anew."""
+        """The names of an earlier tagger's files in the folder, except for the card, which is rewritten."""
         names = tagger_files() - {"README.md"}
         if is_tagger(self.folder):
             with suppress(InputError, AttributeError, TypeError):  # of results that another hand has changed
@@ -211,7 +211,7 @@ def round_weights(model: torch.nn.Module, dtype: torch.dtype) -> None:
 
 
 def store_weights(path: Path, dtype: torch.dtype) -> None:
-    """Write a file of weights anew in `dtype`; config.json still says in which they are computed with."""
+    """Rewrite a file of weights in `dtype`; config.json still says in which they are computed with."""
     stored = load_file(path)
     weights = {name: weight.to(dtype) if weight.is_floating_point() else weight for name, weight in stored.items()}
     mode = path.stat().st_mode

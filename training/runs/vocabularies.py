@@ -52,7 +52,7 @@ def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger 
     Args:
         recipe: the run's choices.
         corpora: "train" and maybe "dev" of each head.
-        earlier: a tagger to go on from: its words, characters and tags stay, its tokenizer's options hold.
+        earlier: a tagger to continue from: its words, characters and tags stay, its tokenizer's options hold.
 
     Raises:
         InputError: data that do not fit together, or choices that do not fit them.

@@ -108,7 +108,7 @@ def _config_file(model: str, **source: Any) -> str:
         fix = "Name the folder of a tagger, or one on the Hub as owner/name."
         raise InputError("there is no such folder", path=model, fix=fix)
     if not isinstance(try_to_load_from_cache(model, "config.json", revision=source.get("revision")), str):
-        # Fails at once where the Hub cannot be reached: `hf_hub_download` goes on trying for half a minute.
+        # Fails at once where the Hub cannot be reached: `hf_hub_download` keeps trying for half a minute.
         get_hf_file_metadata(
             hf_hub_url(model, "config.json", revision=source.get("revision")), token=source.get("token")
         )

@@ -1,4 +1,4 @@
-"""Tagging files in shards, over one process or many, so that a run that is cut short can go on.
+"""Tagging files in shards, over one process or many, so that a run that is cut short can continue.
 
 The files, one after the other, are cut into shards of about as many bytes, each of whole lines. The processes take
 the shards in turn. A finished shard is a file in the folder `OUTPUT.shards`; a run that finds some there tags only the
@@ -111,7 +111,7 @@ def tag_shards(
     redaction: Redaction | None = None,
     **options: Any,
 ) -> None:
-    """Tag text files in shards, and join these into the output; go on with what an earlier run has left.
+    """Tag text files in shards, and join these into the output; continue with what an earlier run has left.
 
     Args:
         pipeline: a `SpanTaggingPipeline`.
@@ -192,7 +192,7 @@ def _wait(state: Any) -> None:
 
 
 def _manifest(pipeline: Any, files: Sequence[str], style: str, shards: int, options: dict[str, Any]) -> dict[str, Any]:
-    """What must be the same in a run that goes on with the shards of another."""
+    """What must be the same in a run that continues with the shards of another."""
     import tagsmith
 
     for name in files:
@@ -243,11 +243,11 @@ def _open_folder(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _check_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    again = "Start it as before, or remove the folder to begin anew."
+    again = "Start it as before, or remove the folder to start over."
     try:
         found = read_json(folder / _MANIFEST)
     except FileNotFoundError:
-        shared = "Several machines need one folder that all of them see; else remove this one to begin anew."
+        shared = "Several machines need one folder that all of them see; else remove this one to start over."
         raise InputError(f"there is no {_MANIFEST}", path=folder, fix=shared) from None
     except InputError as error:
         raise InputError(f"{_MANIFEST} cannot be read: {error.message}", path=folder, fix=again) from error

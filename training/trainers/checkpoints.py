@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written whole or not at all, and looked over before a run goes on from one."""
+"""Checkpoints of a run: written whole or not at all, and looked over before a run continues from one."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def unreadable(folder: Path) -> dict[Path, str]:
-    """The checkpoints in a folder that a run cannot go on from, and why."""
+    """The checkpoints in a folder that a run cannot continue from, and why."""
     return {path: why for path in checkpoints_in(folder) if (why := _problem(path))}
 
 
 def last_readable(folder: Path, say: Callable[[str], Any]) -> Path | None:
-    """The last checkpoint that a run can go on from; None where there are none at all.
+    """The last checkpoint that a run can continue from; None where there are none at all.
 
     Args:
         folder: of the checkpoints.
@@ -59,7 +59,7 @@ def last_readable(folder: Path, say: Callable[[str], Any]) -> Path | None:
 
 
 def _problem(checkpoint: Path) -> str | None:
-    """Why a run cannot go on from a checkpoint, if it cannot: a kill or a full disk may have cut it short."""
+    """Why a run cannot continue from a checkpoint, if it cannot: a kill or a full disk may have cut it short."""
     if not checkpoint.is_dir() or not any(checkpoint.iterdir()):
         return "it is empty"
     random = sorted(path.name for path in checkpoint.glob("rng_state*.pth")) or ["rng_state.pth"]

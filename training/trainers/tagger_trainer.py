@@ -116,7 +116,7 @@ class TaggerTrainer(PublishingTrainer):
         else:
             lengths = [len(row["input_ids"]) for row in dataset]
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        # What makes one step, in all processes, is of like length, and the same however many they are.
+        # What makes one step, in all processes, is of similar length, and the same however many they are.
         batch = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
         return LengthGroupedSampler(lengths, batch, seed)
 
@@ -165,7 +165,7 @@ class TaggerTrainer(PublishingTrainer):
     @contextmanager
     def _scoring(self) -> Iterator[None]:
         """The averaged weights, fresh counts, and what is random in training left alone."""
-        # A data loader draws a seed: a run that is resumed behind an evaluation would go on with other dropout.
+        # A data loader draws a seed: a run that is resumed behind an evaluation would continue with other dropout.
         with self._averaged(), torch.random.fork_rng(devices=[]):
             if self._own_metrics is not None and self.compute_metrics is self._own_metrics:
                 # without what an evaluation that was interrupted had counted

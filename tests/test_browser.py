@@ -35,7 +35,7 @@ const { Tagger } = await import(`${library}/tagsmith.js`);
 const { splitLines, stretches } = await import(`${library}/words.js`);
 const answer = async ([folder, texts]) => {
   try {
-    const tagger = await Tagger.load((name) => fs.readFileSync(`${folder}/${name}`));
+    const tagger = await Tagger.load(read(folder));
     const vocabulary = tagger.vocabulary;
     const language = vocabulary.words.keys().next().value;
     return texts.map((text) => {
@@ -53,12 +53,14 @@ const answer = async ([folder, texts]) => {
 };
 """
 
+NODE = 'import fs from "node:fs";\nconst read = (folder) => (name) => fs.readFileSync(`${folder}/${name}`);\n'
+
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 
 
 def in_node(folder: Path, code: str, cases: list[Any]) -> list[Any]:
     """What `answer` of some JavaScript gives of each case."""
-    begin = 'import fs from "node:fs";\nconst [library, input] = process.argv.slice(2);\n'
+    begin = NODE + "const [library, input] = process.argv.slice(2);\n"
     end = """
 const found = [];
 for (const one of JSON.parse(fs.readFileSync(input, "utf8"))) found.push(await answer(one));
@@ -82,28 +84,32 @@ def units(text: str, spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def check(folder: Path, taggers: list[Path], texts: list[str]) -> int:
-    """JavaScript finds what the runtime finds; how many spans there are."""
-    count = 0
+    """In node, JavaScript finds what the runtime finds; how many spans there are."""
     answers = in_node(folder, TAG, [[str(tagger), texts] for tagger in taggers])
-    for tagger, answer in zip(taggers, answers, strict=True):
-        assert not isinstance(answer, str), answer
-        runtime: Any = load(tagger)
-        tokens = runtime.tokenizer
-        language = next(iter(tokens.vocabularies))
-        for text, (ids, spans), expected in zip(texts, answer, runtime(texts), strict=True):
-            lines = [tokens.shorten([word.text for word in line])[0] for line in tokens.sentences(text, 500)]
-            spelled = [[row[row > 0].tolist() for row in tokens.spell(line)] for line in lines]
-            looked_up = [tokens.look_up(line, language) for line in lines]
-            assert [
-                [list(pair) for pair in zip(*line, strict=True)] for line in zip(looked_up, spelled, strict=True)
-            ] == ids
-            if isinstance(expected, dict):
-                expected = {name: units(text, own) for name, own in expected.items()}
-                count += sum(map(len, expected.values()))
-            else:
-                expected = units(text, expected)
-                count += len(expected)
-            assert_same(spans, expected)
+    return sum(compare(tagger, texts, answer) for tagger, answer in zip(taggers, answers, strict=True))
+
+
+def compare(tagger: Path, texts: list[str], answer: Any) -> int:
+    """What JavaScript finds in texts, `answer` of `TAG`, is what the runtime finds; how many spans there are."""
+    assert not isinstance(answer, str), answer
+    count = 0
+    runtime: Any = load(tagger)
+    tokens = runtime.tokenizer
+    language = next(iter(tokens.vocabularies))
+    for text, (ids, spans), expected in zip(texts, answer, runtime(texts), strict=True):
+        lines = [tokens.shorten([word.text for word in line])[0] for line in tokens.sentences(text, 500)]
+        spelled = [[row[row > 0].tolist() for row in tokens.spell(line)] for line in lines]
+        looked_up = [tokens.look_up(line, language) for line in lines]
+        assert [
+            [list(pair) for pair in zip(*line, strict=True)] for line in zip(looked_up, spelled, strict=True)
+        ] == ids
+        if isinstance(expected, dict):
+            expected = {name: units(text, own) for name, own in expected.items()}
+            count += sum(map(len, expected.values()))
+        else:
+            expected = units(text, expected)
+            count += len(expected)
+        assert_same(spans, expected)
     return count
 
 

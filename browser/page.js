@@ -1,10 +1,10 @@
-/** The page: a text in, its spans marked. Another tagger than the bundled one: ?tagger=ADDRESS of its folder. */
+/** The page: a text in, its spans marked. Another tagger than the one of `main`: ?tagger=ADDRESS of its folder. */
 
 import { Tagger } from "./tagsmith.js";
 
 const PAUSE = 150; // milliseconds without a key before the text is tagged
 const text = document.querySelector("#text"), status = document.querySelector("#status");
-const folder = new URLSearchParams(location.search).get("tagger") ?? "../model_cards/ner-multilingual/";
+const folder = new URLSearchParams(location.search).get("tagger") ?? document.querySelector("main").dataset.tagger;
 
 function element(name, content, className = "") {
   const made = document.createElement(name);

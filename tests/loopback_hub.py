@@ -25,9 +25,10 @@ LARGE = (".safetensors", ".bin", ".png")  # what goes by LFS
 
 @dataclass
 class Repository:
-    """Branches, their commits (the newest last), and the files of each commit."""
+    """Branches, their commits (the newest last), the files of each commit; of a Space what shows it."""
 
     private: bool = False
+    sdk: str | None = None
     branches: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
@@ -71,7 +72,7 @@ class LoopbackHub:
 
     Attributes:
         users: name by token.
-        repositories: by "owner/name".
+        repositories: by "owner/name", or "spaces/owner/name".
         requests: what was asked for, as "METHOD /path".
         refused: a status for each route that is to fail, by the route's name.
         cut: the route at which the connection breaks.
@@ -127,7 +128,7 @@ class LoopbackHub:
 
 
 _RESOLVE = "/{repo_id}/resolve/{revision}/{filename}"
-_ID = r"(?P<id>(?:datasets/)?[^/]+/[^/]+?)"  # of a model, or datasets/owner/name
+_ID = r"(?P<id>(?:datasets/|spaces/)?[^/]+/[^/]+?)"  # of a model, or datasets/owner/name
 _REVISION = r"(?P<revision>[^/]+)"
 _ROUTES = [
     ("whoami", "GET", r"/api/whoami-v2"),
@@ -212,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _repository(self, name: str, write: bool = False) -> Repository:
         user = self._user(needed=write)
-        repository, owner = self.hub.repositories.get(name), name.partition("/")[0]
+        repository, owner = self.hub.repositories.get(name), name.split("/")[-2]
         if repository is None or (repository.private and user != owner):
             raise Refusal(404 if user else 401, "Repository not found", "RepoNotFound")
         if write and user != owner:
@@ -231,13 +232,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _create(self, body: bytes) -> Any:
         asked, user = json.loads(body), self._user()
         owner = asked.get("organization") or user
-        name = f"{owner}/{asked['name']}"
+        name = f"{'spaces/' if asked.get('type') == 'space' else ''}{owner}/{asked['name']}"
         if owner != user:
             raise Refusal(403, f'You don\'t have the rights to create a model under the namespace "{owner}"')
         answer = {"url": f"{self.hub.endpoint}/{name}", "name": name, "id": "0"}
         if name in self.hub.repositories:
             raise Refusal(409, "You already created this model repo", answer=answer)
-        repository = self.hub.repositories[name] = Repository(private=asked.get("visibility") == "private")
+        repository = self.hub.repositories[name] = Repository(
+            private=asked.get("visibility") == "private", sdk=asked.get("sdk")
+        )
         repository.commit("main", {".gitattributes": b"*.safetensors filter=lfs\n"})
         return answer, {}
 
@@ -248,7 +251,8 @@ class _Handler(BaseHTTPRequestHandler):
         repository = self._repository(id)
         oid = self._commit_id(repository, revision)
         siblings = [{"rfilename": path} for path in repository.files[oid]]
-        return {"_id": "0", "id": id, "sha": oid, "private": repository.private, "siblings": siblings, "tags": []}, {}
+        answer = {"_id": "0", "sha": oid, "private": repository.private, "siblings": siblings, "tags": []}
+        return {**answer, "id": id.removeprefix("spaces/"), "sdk": repository.sdk}, {}
 
     def _tree(self, _: bytes, id: str, revision: str, path: str = "") -> Any:
         repository = self._repository(id)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_runtime import FROZEN, NGRAMS, SCHEMES, SIZES, TEXTS, assert_same, fuzz_texts, make_tagger, save
+from test_runtime import FROZEN, NGRAMS, SCHEMES, SHAPES, SIZES, TEXTS, assert_same, fuzz_texts, make_tagger, save
 from toys import script
 
 import tagsmith
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.runtime import load
+from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.tokenization.words import SPLITTERS, iterate_sentences, split_words
+from tagsmith.training.cards.space import check_browser_has
 
 FOLDER = Path(tagsmith.__file__).parent / "browser"
 WORDS = """
@@ -176,6 +179,22 @@ def test_what_it_does_not_have_is_named(tmp_path: Path) -> None:
         ((field, value),) = shape.items()
         name = {"scheme": "tag_scheme"}.get(field, field)
         assert f"config.json has {name}: {json.dumps(value)}" in answer
+
+
+def test_a_push_refuses_what_it_refuses(tmp_path: Path) -> None:
+    shapes = [*SHAPES.values(), *({"scheme": scheme} for scheme in SCHEMES)]
+    taggers = [make_tagger(tmp_path / str(place), **shape) for place, shape in enumerate(shapes)]
+    refused = 0
+    for tagger, answer in zip(taggers, in_node(tmp_path, TAG, [[str(tagger), []] for tagger in taggers]), strict=True):
+        if not isinstance(answer, str):
+            check_browser_has(tagger)
+            continue
+        refused += 1
+        found = re.search(r"config\.json has \w+: [^;]+", answer)
+        assert found, answer
+        with pytest.raises(InputError, match=re.escape(found[0])):
+            check_browser_has(tagger)
+    assert 0 < refused < len(taggers)
 
 
 @pytest.mark.parametrize(

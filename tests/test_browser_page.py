@@ -13,6 +13,7 @@ from test_runtime import TEXTS, fuzz_texts
 from toys import script
 
 import tagsmith
+from tagsmith.training.cards.space import stage_page
 
 browsing = script("browser")
 LINES = [
@@ -131,6 +132,16 @@ def test_a_tagger_that_is_not_there_is_named(browser: Any, address: str) -> None
     page.goto(f"{address}?tagger=../nowhere/")
     page.get_by_text("The tagger cannot be loaded").wait_for()
     assert "was not found at" in page.get_by_role("status").inner_text()
+    page.close()
+
+
+def test_the_page_as_a_folder_of_its_own(browser: Any, tmp_path: Path) -> None:
+    stage_page(Path(tagsmith.DEFAULT_TAGGER), tmp_path / "page")
+    page = browser.new_page()
+    with browsing.served(tmp_path / "page") as address:
+        page.goto(address)
+        page.wait_for_selector("mark")
+        assert page.locator("mark").first.inner_text().startswith("Ada Lovelace")
     page.close()
 
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, get_token
+from huggingface_hub import (
+    CommitInfo,
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    ModelInfo,
+    SpaceInfo,
+    get_token,
+)
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -24,6 +33,7 @@ from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.cards.model_card import BEGIN, END, write_card
 from tagsmith.training.cards.private_text import private_lines, public
 from tagsmith.training.cards.results import Results
+from tagsmith.training.cards.space import keeps_its_readme, stage_space
 from tagsmith.training.data.strict_parsing import dump_yaml, parse_yaml
 from tagsmith.training.tagging.hub_errors import LOG_IN, hub_error
 from tagsmith.training.tagging.load_tagger import load_tagger
@@ -67,6 +77,7 @@ class Publication:
         removed: files of an earlier tagger that the push took out of the repository.
         url: where the tagger is; None for a dry run.
         changed: whether there was anything new, and so a commit.
+        space: the same of the page with the tagger, where one was asked for.
     """
 
     sizes: dict[str, int]
@@ -74,6 +85,7 @@ class Publication:
     removed: list[str] = field(default_factory=list)
     url: str | None = None
     changed: bool = False
+    space: Publication | None = None
 
 
 def publish_tagger(
@@ -84,6 +96,7 @@ def publish_tagger(
     revision: str | None = None,
     dry_run: bool = False,
     keep_readme: bool = False,
+    space: str | None = None,
 ) -> Publication:
     """Put a trained tagger on the Hub, in one commit, or in none where everything is there already.
 
@@ -98,32 +111,60 @@ def publish_tagger(
         revision: the branch, made where it is missing; the main one by default.
         dry_run: send nothing, and need neither a network nor a token.
         keep_readme: send README.md though it holds paths of this machine, or what looks like a secret.
+        space: "owner/name" of a static Space, made where it is missing: the page that tags in a browser, with a copy
+            of the tagger, in a commit of its own.
 
     Raises:
-        InputError: the folder is not that of a tagger; README.md holds what should not be sent; the Hub cannot be
-            reached or refuses.
+        InputError: the folder is not that of a tagger; README.md holds what should not be sent; the page in a browser
+            cannot tag with it; the Hub cannot be reached or refuses.
     """
-    try:
-        validate_repo_id(repo_id)
-    except HFValidationError as error:
-        raise InputError(f"this is no name of a repository: {error}", path=repo_id, fix="Write owner/name.") from error
-    with TemporaryDirectory() as name:
-        staged = Path(name)
+    for name in (repo_id, *([] if space is None else [space])):
+        _check_name(name, owner=space is not None)
+    with TemporaryDirectory() as place:
+        staged, staged_space = Path(place, "tagger"), Path(place, "space")
+        staged.mkdir()
         private_values = stage_tagger(Path(folder), staged, repo_id, keep_readme)
-        sizes = {path.name: path.stat().st_size for path in sorted(staged.iterdir())}
-        publication = Publication(sizes, private_values)
+        publication = Publication(_sizes(staged), private_values)
+        if space is not None:
+            stage_space(staged, staged_space, repo_id)
+            publication.space = Publication(_sizes(staged_space), [])
         if dry_run:
             return publication
         if get_token() is None:
             raise InputError("there is no token for the Hub", path=repo_id, fix=LOG_IN)
-        try:
+        with _clear_errors(repo_id):
             _push(publication, staged, repo_id, private, revision)
-        except InputError:
-            raise
-        except Exception as error:
-            reason = " ".join(str(error).split())
-            raise hub_error(error, repo_id) or InputError(f"the push failed: {reason}", path=repo_id) from error
+        if space is not None and publication.space is not None:
+            with _clear_errors(space):
+                _push_space(publication.space, staged_space, space, private, repo_id)
     return publication
+
+
+def _check_name(name: str, owner: bool) -> None:
+    """See that a repository can have a name, and that it has its owner, where that matters."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise InputError(f"this is no name of a repository: {error}", path=name, fix="Write owner/name.") from error
+    if owner and "/" not in name:
+        raise InputError("beside a Space, a name needs its owner", path=name, fix="Write owner/name.")
+
+
+def _sizes(staged: Path) -> dict[str, int]:
+    files = (path for path in sorted(staged.rglob("*")) if path.is_file())
+    return {path.relative_to(staged).as_posix(): path.stat().st_size for path in files}
+
+
+@contextmanager
+def _clear_errors(name: str) -> Iterator[None]:
+    """What the Hub's client raises is raised as one clear line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise hub_error(error, name) or InputError(f"the push failed: {reason}", path=name) from error
 
 
 def push_folder(
@@ -277,9 +318,7 @@ def _push(publication: Publication, staged: Path, repo_id: str, private: bool, r
     if revision is not None:
         api.create_branch(url.repo_id, branch=revision, exist_ok=True)
     before = api.model_info(url.repo_id, revision=revision)
-    if private and not before.private:
-        fix = "Make it private in its settings, or leave out --private."
-        raise InputError("this repository is there already, and everybody can see it", path=repo_id, fix=fix)
+    _check_private(private, before, repo_id)
     there = {sibling.rfilename for sibling in before.siblings or []}
     publication.removed = sorted(name for name in there - publication.sizes.keys() if _matches(name, _REPLACED))
     commit = api.create_commit(
@@ -294,3 +333,29 @@ def _push(publication: Publication, staged: Path, repo_id: str, private: bool, r
     )
     publication.changed = commit.oid != before.sha
     publication.url = str(url) + (f"/tree/{revision}" if revision else "")
+
+
+def _push_space(publication: Publication, staged: Path, space: str, private: bool, repo_id: str) -> None:
+    """Send the page with a tagger, and write down in its publication what came of it."""
+    api = HfApi(library_name="tagsmith", library_version=tagsmith.__version__)
+    url = api.create_repo(space, repo_type="space", space_sdk="static", private=private or None, exist_ok=True)
+    before = api.space_info(url.repo_id)
+    _check_private(private, before, space)
+    if keeps_its_readme(api, before, repo_id):
+        del publication.sizes["README.md"]
+    commit = api.create_commit(
+        url.repo_id,
+        [CommitOperationAdd(name, str(staged / name)) for name in publication.sizes],
+        commit_message="Upload the page with the tagger",
+        repo_type="space",
+        parent_commit=before.sha,
+    )
+    publication.changed = commit.oid != before.sha
+    publication.url = str(url)
+
+
+def _check_private(private: bool, before: ModelInfo | SpaceInfo, name: str) -> None:
+    """See that what is to be private does not go where everybody can see it."""
+    if private and not before.private:
+        fix = "Make it private in its settings, or leave out --private."
+        raise InputError("this repository is there already, and everybody can see it", path=name, fix=fix)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tagsmith.training.commands.command_options import prepare_torch, say
+
+if TYPE_CHECKING:
+    from tagsmith.training.cards.publish import Publication
 
 
 def push(
@@ -20,6 +23,9 @@ def push(
     keep_readme: Annotated[
         bool, typer.Option("--keep-readme", help="Send README.md as it is, with the paths and secrets in it.")
     ] = False,
+    space: Annotated[
+        str | None, typer.Option(help="A static Space, owner/name, that gets the page in a browser with this tagger.")
+    ] = None,
 ) -> None:
     """Publish a tagger: in one commit, with its code, and nothing else of the folder."""
     from huggingface_hub.utils import disable_progress_bars, logging
@@ -30,7 +36,7 @@ def push(
     disable_progress_bars()
     logging.set_verbosity_error()
     publication = publish_tagger(
-        folder, repo_id, private=private, revision=revision, dry_run=dry_run, keep_readme=keep_readme
+        folder, repo_id, private=private, revision=revision, dry_run=dry_run, keep_readme=keep_readme, space=space
     )
     if publication.private_values:
         say(f"not published: {', '.join(publication.private_values)}; of a path only the file's name")
@@ -38,11 +44,16 @@ def push(
         say(f"of an earlier tagger, and removed: {', '.join(publication.removed)}")
     if left := left_by_trainers(publication.removed):
         say(revoke_advice(repo_id, left), style="yellow")
-    if dry_run:
-        for name, size in publication.sizes.items():
-            sys.stdout.write(f"{size:12,}  {name}\n")
+    for part in filter(None, (publication, publication.space)):
+        _report(part)
+
+
+def _report(publication: Publication) -> None:
+    """Say what was sent, or would be, and write where it is."""
     total = f"{len(publication.sizes)} files, {sum(publication.sizes.values()):,} bytes"
     if publication.url is None:
+        for name, size in publication.sizes.items():
+            sys.stdout.write(f"{size:12,}  {name}\n")
         say(f"{total}; nothing was sent")
         return
     say(total if publication.changed else "everything was there already; there is no new commit")

@@ -1,11 +1,14 @@
 """Make the tagger that comes with tagsmith: data, training, calibration, scores, card.
 
-    python benchmarks/make_bundled.py DATA WORK [--minutes N]
+    python benchmarks/make_bundled.py DATA WORK [--minutes N] [--apart]
 
 DATA is what `prepare_open.py` takes; it holds the corpora's licences, too. WORK gets `data/`, the finished tagger as
-`ner-multilingual/`, and `scores.json`, `tried.json` from `bundled.py`. Start it again to continue: what is done is
-done, and training continues from its last checkpoint; with `--minutes` it is interrupted after so long. Copy
-`ner-multilingual/` to `model_cards/` to release it.
+`ner-multilingual/`, what `bundled.py` says of it in JSON files, and `tables.md`, the tables that stand in the card's
+first part. Start it again to continue: what is done is done, and training continues from its last checkpoint; with
+`--minutes` it is interrupted after so long. Copy `ner-multilingual/` to `model_cards/` to release it.
+
+`--apart` trains another tagger, for three passes, without one corpus of each language that has two, and scores both
+on these corpora: what the tagger is worth on text from elsewhere.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from tagsmith.training.machine.whole_files import write_whole
 NAME = "ner-multilingual"
 WEAK = {"fr", "he", "ko", "nl", "sl"}  # languages that have nothing but what prepare_open.py calls weak
 MOST_UNKNOWN_WORDS = 0.72  # with the margin of 200 words, more than any that it was trained on: `unknown_words.py`
+APART = ("ar/aqmar", "en/wikigold", "en/wnut17", "ja/stockmark", "sv/webbnyheter2012")
 CALIBRATION_SENTENCES = 200  # of each language's dev data
 
 
@@ -36,15 +40,15 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "tagsmith", *map(str, arguments)]
 
 
-def train(work: Path, minutes: float | None) -> bool:
+def train(data: Path, tagger: Path, minutes: float | None, *changes: str) -> bool:
     """Train, or continue; False where the time did not suffice."""
-    tagger = work / NAME
     if (tagger / "config.json").is_file():
         return True
-    data = []
-    for folder in sorted(path.parent for path in work.glob("data/*/train.iob2")):
-        data += ["--train", f"{folder.name}={folder / 'train.iob2'}", "--dev", f"{folder.name}={folder / 'few.iob2'}"]
-    process = subprocess.Popen(command("train", NAME, *data, "--output-dir", tagger, "--resume"))
+    options = []
+    for folder in sorted(path.parent for path in data.glob("*/train.iob2")):
+        options += [f"--train={folder.name}={folder / 'train.iob2'}", f"--dev={folder.name}={folder / 'few.iob2'}"]
+    options += [f"--set={change}" for change in changes]
+    process = subprocess.Popen(command("train", NAME, *options, "--output-dir", tagger, "--resume"))
     try:
         if process.wait(60 * minutes if minutes else None):
             raise typer.Exit(process.returncode)
@@ -57,7 +61,7 @@ def train(work: Path, minutes: float | None) -> bool:
 
 def calibrate(work: Path) -> None:
     """Fit the scores' temperature to some dev sentences of each language."""
-    if "calibration" in json.loads((work / NAME / "config.json").read_text(encoding="utf-8")):
+    if json.loads((work / NAME / "config.json").read_text(encoding="utf-8")).get("calibration") is not None:
         return
     some = []
     for corpus in bundled.dev_data(work / "data").values():
@@ -76,10 +80,15 @@ def by_data(scores: dict[str, float], tried: dict[str, float]) -> dict[str, dict
     return found
 
 
+def f1(path: Path) -> dict[str, dict[str, float]]:
+    """F1 by the way of writing and the language, in percent, in the scores that `bundled.py` has written."""
+    found: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))["f1"]
+    return {way: {code: value for code, value in scores.items() if code != "all"} for way, scores in found.items()}
+
+
 def languages(path: Path) -> dict[str, float]:
-    """F1 of each language in the scores that `bundled.py` has written."""
-    scores: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))["f1"]["as it is"]
-    return {code: f1 for code, f1 in scores.items() if code not in ("mean", "all")}
+    """F1 of each language as its text is."""
+    return {code: value for code, value in f1(path)["as it is"].items() if code != "mean"}
 
 
 def score(work: Path) -> None:
@@ -92,6 +101,41 @@ def score(work: Path) -> None:
     results["languages"] = by_data(languages(work / "scores.json"), languages(work / "tried.json"))
     results["most_unknown_words"] = MOST_UNKNOWN_WORDS
     write_whole(path, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+
+
+def score_apart(data: Path, work: Path, minutes: float | None) -> bool:
+    """Score corpora that a tagger was not trained on, beside the tagger that was; False where the time is over."""
+    corpora, tagger = work / "data_apart", work / "tagger_apart"
+    if not (corpora / "zh" / "few.iob2").is_file():
+        prepare_open.main(data, corpora, without=",".join(APART))
+    if not train(corpora, tagger, minutes, "training.num_train_epochs=3"):
+        return False
+    for name, model in (("apart_without", tagger), ("apart_with", work / NAME)):
+        if not (work / f"{name}.json").is_file():
+            bundled.main(str(model), corpora / "apart", "", "", work / f"{name}.json")
+    if not (work / "apart_in.json").is_file():
+        bundled.main(str(tagger), corpora, "", "", work / "apart_in.json")
+    return True
+
+
+def tables(data: Path, work: Path) -> str:
+    """The tables of the card's first part: languages, text from elsewhere, corpora."""
+    ways, tried = f1(work / "scores.json"), f1(work / "tried.json")
+    rows = ["| language | data | F1 | no capitals | all capitals | no diacritics |", "|---|---|---:|---:|---:|---:|"]
+    for scores, kind in ((ways, ""), (tried, "untrained")):
+        for code in scores["as it is"]:
+            values = " | ".join(f"{scores[way][code]:.1f}" for way in ("as it is", "lower", "upper", "plain"))
+            name = kind or ("all trained" if code == "mean" else "weak" if code in WEAK else "gold")
+            rows.append(f"| {code} | {name} | {values} |")
+    if (work / "apart_in.json").is_file():
+        rows += ["", "| corpus | trained without it | trained with it |", "|---|---:|---:|"]
+        without, trained = (f1(work / f"{name}.json")["as it is"] for name in ("apart_without", "apart_with"))
+        rows += [f"| {name} | {value:.1f} | {trained[name]:.1f} |" for name, value in without.items()]
+        rows += [
+            "",
+            f"In-domain mean of the tagger without them: {f1(work / 'apart_in.json')['as it is']['mean']:.1f}",
+        ]
+    return "\n".join([*rows, "", attributions(data)])
 
 
 def attributions(data: Path) -> str:
@@ -114,25 +158,29 @@ def card(data: Path, work: Path) -> None:
     prepare_uner.main(data / "uner", uner)
     tests = [f"--test={code}={uner / code / 'test.iob2'}" for code in sorted(prepare_uner.LANGUAGES)]
     codes = [f"--language={path.parent.name}" for path in sorted((work / "data").glob("*/train.iob2"))]
-    about = ["--name", NAME, "--license", "cc-by-sa-4.0", "--dataset", "universalner/universal_ner", "--examples"]
+    about = ["--name", NAME, "--license", "cc-by-sa-4.0", "--dataset", "universalner/universal_ner", "--examples", "--pictures"]
     subprocess.run(command("card", work / NAME, *about, *codes, *tests), check=True)
-    write_whole(work / "attributions.md", attributions(data) + "\n")
 
 
 def main(
     data: Annotated[Path, typer.Argument(help="The corpora.")],
     work: Annotated[Path, typer.Argument(help="Where everything is made.")],
     minutes: Annotated[float | None, typer.Option(min=0, help="Of training; start again to continue.")] = None,
+    apart: Annotated[bool, typer.Option("--apart", help="Train and score without some corpora, too.")] = False,
 ) -> None:
     """Make the tagger, or continue with it."""
     if not (work / "data" / "zh" / "few.iob2").is_file():
         prepare_open.main(data, work / "data")
-    if not train(work, minutes):
+    done = train(work / "data", work / NAME, minutes)
+    if done:
+        calibrate(work)
+        score(work)
+        card(data, work)
+        done = not apart or score_apart(data, work, minutes)
+    if not done:
         typer.echo("the time is over; start it again to continue")
         return
-    calibrate(work)
-    score(work)
-    card(data, work)
+    write_whole(work / "tables.md", tables(data, work) + "\n")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,10 @@ def test_texts_from_standard_input_and_from_files(tmp_path: Path) -> None:
         ("O presidente do Brasil viajou para Lisboa.", ("Brasil", "LOC")),
         ("Novak Đoković je rođen u Beogradu.", ("Beogradu", "LOC")),
         ("习近平在北京会见了法国总统马克龙。", ("北京", "LOC")),
+        ("Angela Merkel besuchte gestern Paris.", ("Angela Merkel", "PER")),
+        ("Владимир Путин прибыл в Минск.", ("Минск", "LOC")),
+        ("東京で安倍晋三が語った。", ("安倍晋三", "PER")),
+        ("नरेंद्र मोदी दिल्ली गए।", ("दिल्ली", "LOC")),
     ],
 )
 def test_languages(text: str, found: tuple[str, str]) -> None:
@@ -57,7 +61,8 @@ def test_languages(text: str, found: tuple[str, str]) -> None:
 
 
 def test_it_is_small() -> None:
-    assert {weight.dtype for weight in load_file(FOLDER / "model.safetensors").values()} == {torch.float16}
+    weights = load_file(FOLDER / "model.safetensors")
+    assert {weight.dtype for weight in weights.values()} == {torch.float16, torch.int32}  # the latter of n-grams' hashes
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 10e6
     assert tagsmith.pipeline().model.dtype == torch.float32
 
@@ -101,8 +106,14 @@ def test_by_torch_it_tags_alike(tmp_path: Path) -> None:
 def test_its_card() -> None:
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     results = Results.read(FOLDER)
+    assert set(results.scores("test")) == {"da", "en", "hr", "pt", "sk", "sr", "sv", "zh", "all"}
     for split in ("dev", "test"):
-        scores = results.scores(split)
-        assert set(scores) == {"da", "en", "hr", "pt", "sk", "sr", "sv", "zh", "all"}
-        assert f"{scores['all']['f1'] * 100:.2f}" in card
+        assert f"{results.scores(split)['all']['f1'] * 100:.2f}" in card
     assert "license: cc-by-sa-4.0" in card and "Universal NER" in card
+    assert results.languages.keys() == {"gold", "weak", "untrained"}
+    for kind, scores in results.languages.items():
+        for code, f1 in scores.items():
+            _, _, row = card.partition(f"| {code} | {kind} |")
+            assert float(row.partition("|")[0]) == pytest.approx(100 * f1, abs=0.06), code
+    trained = results.languages["gold"] | results.languages["weak"]
+    assert len(trained) == 33 and all(f"\n- {code}\n" in card for code in trained)

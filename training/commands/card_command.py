@@ -58,7 +58,7 @@ def card(
     dev: Data = None,
     test: Data = None,
     pictures: Annotated[
-        bool, typer.Option(help="Draw the learning curve, and with --dev the confusion of labels (extra [plots]).")
+        bool, typer.Option(help="Draw the learning curve, and with --dev the confusion of labels (extra plots).")
     ] = False,
     examples: Annotated[
         bool | None,

@@ -10,7 +10,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.families import FAMILIES
 
-# The tagger that comes with the package: people, places and organisations in eight languages.
+# The tagger that comes with the package: people, places and organisations in thirty-three languages.
 DEFAULT_TAGGER: str = str(Path(__file__).parents[2] / "model_cards" / "ner-multilingual")
 
 

@@ -158,8 +158,8 @@ def card(data: Path, work: Path) -> None:
     prepare_uner.main(data / "uner", uner)
     tests = [f"--test={code}={uner / code / 'test.iob2'}" for code in sorted(prepare_uner.LANGUAGES)]
     codes = [f"--language={path.parent.name}" for path in sorted((work / "data").glob("*/train.iob2"))]
-    about = ["--name", NAME, "--license", "cc-by-sa-4.0", "--dataset", "universalner/universal_ner", "--examples", "--pictures"]
-    subprocess.run(command("card", work / NAME, *about, *codes, *tests), check=True)
+    about = ["--name", NAME, "--license", "cc-by-sa-4.0", "--dataset", "universalner/universal_ner"]
+    subprocess.run(command("card", work / NAME, *about, "--examples", "--pictures", *codes, *tests), check=True)
 
 
 def main(

@@ -62,7 +62,7 @@ def test_languages(text: str, found: tuple[str, str]) -> None:
 
 def test_it_is_small() -> None:
     weights = load_file(FOLDER / "model.safetensors")
-    assert {weight.dtype for weight in weights.values()} == {torch.float16, torch.int32}  # the latter of n-grams' hashes
+    assert {weight.dtype for weight in weights.values()} == {torch.float16, torch.int32}  # of hashes
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 10e6
     assert tagsmith.pipeline().model.dtype == torch.float32
 

@@ -102,7 +102,7 @@ def _labels(config: dict[str, Any]) -> list[str]:
 
 
 def _scores(results: Results, split: str) -> dict[str, float]:
-    if split == "dev" and results.languages:  # of all dev texts as they stand; the run may have chosen by a few of them
+    if split == "dev" and results.languages:  # of all dev texts, raw; the run may have chosen by few
         by_code = chain.from_iterable(scores.items() for scores in results.languages.values())
         return {code: round(100 * value, 2) for code, value in sorted(by_code)}
     found = {}

@@ -2,6 +2,7 @@
 
     bash .ci/install_browser
     python benchmarks/browser.py [--loads 5] [--texts 20]
+    python benchmarks/browser.py --picture docs/pictures/browser.png
 
 Texts are of the bundled sample, eight languages, a line each. Times are wall time in the page in milliseconds, medians
 but where it says first; a busy machine raises all of them.
@@ -88,12 +89,24 @@ def first_spans(browser: Any, address: str) -> float:
     return taken
 
 
+def take_picture(browser: Any, address: str, picture: Path) -> None:
+    """Write what the page shows first as a PNG."""
+    page = browser.new_page(viewport={"width": 760, "height": 640})
+    page.goto(address)
+    page.wait_for_selector(".tagged")
+    page.screenshot(path=picture)
+
+
 def main(
     loads: Annotated[int, typer.Option(help="How often the page is loaded.")] = 5,
     texts: Annotated[int, typer.Option(help="How many texts of 500 words are tagged.")] = 20,
+    picture: Annotated[Path | None, typer.Option(help="Write a picture of the page there, and nothing else.")] = None,
 ) -> None:
     """Print the times in milliseconds."""
     with served() as address, chromium() as browser:
+        if picture is not None:
+            take_picture(browser, address + "browser/", picture)
+            return
         print(f"Chromium {browser.version}")
         print(f"{median(first_spans(browser, address + 'browser/') for _ in range(loads)):8.0f}  load to first spans")
         page = browser.new_page()

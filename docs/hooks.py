@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import tagsmith
+from tagsmith.training.cards.space import stage_page
 
 ROOT = Path(__file__).parents[1]
 _INCLUDE = re.compile(r"^<!-- include (\S+) -->$", flags=re.M)
@@ -34,6 +35,11 @@ def on_page_markdown(markdown: str, *, config: Any, **_: Any) -> str:
     markdown = markdown.replace("](repo:", f"]({repository}/blob/main/").replace("/blob/main/)", ")")
     markdown = _INCLUDE.sub(lambda match: include(match[1], repository), markdown)
     return _NAME.sub(lambda match: f"::: {defined_at(match[1])}", markdown)
+
+
+def on_post_build(*, config: Any) -> None:
+    """Lay the page that tags in a browser beside the page of the site that shows it, with the bundled tagger."""
+    stage_page(Path(tagsmith.DEFAULT_TAGGER), Path(config.site_dir) / "try" / "page")
 
 
 def include(name: str, repository: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from itertools import chain
@@ -23,6 +24,11 @@ LOWEST_EXTRAS = ["test", "plots", "benchmarks", "notebook"]  # what the fast tes
 SCRIPTS = {path.name for path in (ROOT / ".ci").iterdir()}
 
 pytestmark = pytest.mark.skipif(not WORKFLOWS, reason="needs the repository")
+
+
+def test_the_library_for_browsers_is_of_this_version_and_license() -> None:
+    package = json.loads((ROOT / "browser" / "package.json").read_text(encoding="utf-8"))
+    assert (package["version"], package["license"]) == (tagsmith.__version__, PROJECT["project"]["license"])
 
 
 def test_the_citation_is_of_this_version_and_place() -> None:

@@ -1,6 +1,6 @@
 """Score a tagger on raw text, language by language, by character offsets; also written without capitals and the like.
 
-    python benchmarks/bundled.py MODEL FOLDER [--ways lower,upper,plain] [--output scores.json]
+    python benchmarks/bundled.py MODEL FOLDER [--ways lower,upper,plain,closed] [--output scores.json]
 
 FOLDER is what `prepare_open.py` made. A span counts if its start, end and label are those of the annotation, in the
 text as it stands: the annotation's own words are not given to the tagger. Beside F1 of each language stands its mean,
@@ -86,7 +86,9 @@ def dev_data(folder: Path, languages: str = "") -> dict[str, list[Sentence]]:
 def main(
     model: Annotated[str, typer.Argument(help="A tagger's folder, or its name on the Hub.")],
     folder: Annotated[Path, typer.Argument(help="What prepare_open.py made.")],
-    ways: Annotated[str, typer.Option(help="Other ways of writing: lower, upper, plain.")] = "lower,upper,plain",
+    ways: Annotated[
+        str, typer.Option(help="Other ways of writing: lower, upper, plain, closed.")
+    ] = "lower,upper,plain,closed",
     languages: Annotated[str, typer.Option(help="Codes, with commas; by default all in the folder.")] = "",
     output: Annotated[Path | None, typer.Option(help="A JSON file for the scores.")] = None,
 ) -> None:

@@ -32,6 +32,7 @@ NAME = "ner-multilingual"
 WEAK = {"fr", "he", "ko", "nl", "sl"}  # languages that have nothing but what prepare_open.py calls weak
 MOST_UNKNOWN_WORDS = 0.72  # with the margin of 200 words, more than any that it was trained on: `unknown_words.py`
 APART = ("ar/aqmar", "en/wikigold", "en/wnut17", "ja/stockmark", "sv/webbnyheter2012")
+WAYS = "lower,upper,plain,closed"
 CALIBRATION_SENTENCES = 200  # of each language's dev data
 
 
@@ -95,7 +96,7 @@ def score(work: Path) -> None:
     """Score raw text by character offsets; the results say how good the tagger is in each language."""
     for name, folder in (("scores", work / "data"), ("tried", work / "data" / "tried")):
         if not (work / f"{name}.json").is_file():
-            bundled.main(str(work / NAME), folder, "lower,upper,plain", "", work / f"{name}.json")
+            bundled.main(str(work / NAME), folder, WAYS, "", work / f"{name}.json")
     path = work / NAME / "results.json"
     results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     results["languages"] = by_data(languages(work / "scores.json"), languages(work / "tried.json"))
@@ -121,10 +122,13 @@ def score_apart(data: Path, work: Path, minutes: float | None) -> bool:
 def tables(data: Path, work: Path) -> str:
     """The tables of the card's first part: languages, text from elsewhere, corpora."""
     ways, tried = f1(work / "scores.json"), f1(work / "tried.json")
-    rows = ["| language | data | F1 | no capitals | all capitals | no diacritics |", "|---|---|---:|---:|---:|---:|"]
+    rows = [
+        "| language | data | F1 | no capitals | all capitals | no diacritics | closed up |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
     for scores, kind in ((ways, ""), (tried, "untrained")):
         for code in scores["as it is"]:
-            values = " | ".join(f"{scores[way][code]:.1f}" for way in ("as it is", "lower", "upper", "plain"))
+            values = " | ".join(f"{scores[way][code]:.1f}" for way in ("as it is", *WAYS.split(",")))
             name = kind or ("all trained" if code == "mean" else "weak" if code in WEAK else "gold")
             rows.append(f"| {code} | {name} | {values} |")
     if (work / "apart_in.json").is_file():

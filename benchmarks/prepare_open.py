@@ -108,10 +108,13 @@ def sentences(path: Path) -> Iterator[Sentence]:
 def joined(words: list[str], close: bool) -> str:
     """Words as a text; with `close`, punctuation without the space before it."""
     text = " ".join(words)
-    if close:
-        text = re.sub(r" (?=[,.;:!?%)\]}»”…،؛؟।]+(?: |$))", "", text)
-        text = re.sub(r"(?<=[(\[{«„“]) ", "", text)
-    return text
+    return closed_up(text) if close else text
+
+
+def closed_up(text: str) -> str:
+    """A text without the spaces before punctuation, and after what opens a bracket or a quotation."""
+    text = re.sub(r" (?=[,.;:!?%)\]}»”…،؛؟।]+(?: |$))", "", text)
+    return re.sub(r"(?<=[(\[{«„“]) ", "", text)
 
 
 def plain(character: str) -> str:
@@ -143,7 +146,12 @@ def by_character(change: Callable[[str], str]) -> Callable[[str], str]:
     return lambda text: "".join(map(change, text))
 
 
-CHANGES = {"lower": by_character(str.lower), "upper": by_character(str.upper), "plain": by_character(plain)}
+CHANGES = {
+    "lower": by_character(str.lower),
+    "upper": by_character(str.upper),
+    "plain": by_character(plain),
+    "closed": closed_up,
+}
 
 
 def changed(sentence: Sentence, change: Callable[[str], str]) -> Sentence:

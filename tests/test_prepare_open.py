@@ -28,7 +28,8 @@ def sentence(tmp_path: Path) -> script.Sentence:
 
 def test_punctuation_is_closed_up(sentence: script.Sentence) -> None:
     assert sentence.text == "Čiča Njegoš živi (u Ljubljani)."
-    assert script.joined(sentence.words, False) == "Čiča Njegoš živi ( u Ljubljani ) ."
+    assert (open := script.joined(sentence.words, False)) == "Čiča Njegoš živi ( u Ljubljani ) ."
+    assert script.changed(sentence._replace(text=open), script.CHANGES["closed"]) == sentence
 
 
 def test_sentences_are_written_otherwise(sentence: script.Sentence) -> None:

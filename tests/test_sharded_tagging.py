@@ -127,6 +127,14 @@ def test_shards_are_joined_as_without(tiny_folder: Path, corpus: list[Path], tmp
     assert sorted(tmp_path.iterdir()) == sorted([*corpus, output])
 
 
+def test_what_the_tagger_does_not_know_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Η Αθήνα είναι πρωτεύουσα της Ελλάδας.\n" * 20, encoding="utf-8")
+    outcome = tagsmith("tag", tmp_path / "a.txt", "--output", tmp_path / "out", "--shards", 4)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("tagger: ner-multilingual") == 1
+    assert outcome.err.count("Greek, which this tagger was not trained on") == 1
+
+
 @pytest.mark.parametrize("style", ["conll", "text"])
 def test_other_formats(
     tiny_folder: Path, corpus: list[Path], tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch

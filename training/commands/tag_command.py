@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections import deque
+from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -34,6 +36,8 @@ from tagsmith.training.commands.tagging_bar import tagging_bar
 from tagsmith.training.data.hub_names import is_file_name
 from tagsmith.training.families import reads_bytes
 from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
+
+FIRST_LINES = 1000  # of a corpus in shards, by which it is judged whether the tagger knows the language
 
 
 class TagFormat(StrEnum):
@@ -98,6 +102,8 @@ def tag(
     pipeline.says_shortened = False  # until all is tagged
     options = _given(head=head, min_score=min_score, recall_bias=recall_bias, batch_size=batch_size)
     if shards is not None and output is not None:
+        if state is not None and state.is_main_process:
+            _look_at_first(pipeline, model, files)
         tag_shards(pipeline, files, format_.value, output, shards, state, say, redaction, **options)
     else:
         with tagging_bar(files, output) as watch, _opened(output) as out:
@@ -106,6 +112,14 @@ def tag(
     if pipeline.shortened:
         say(f"warning: {pipeline.tokenizer.describe_shortened(pipeline.shortened)}", style="yellow")
     finish_redaction(redaction, redact_map)
+
+
+def _look_at_first(pipeline: Any, model: str, files: list[str]) -> None:
+    """Say of a corpus' first lines what is said of all texts where one process reads them."""
+    from tagsmith.training.tagging.tag_files import read_texts
+
+    with suppress(InputError):  # who reads the whole of the files says which line is wrong
+        deque(with_notice(pipeline, model, islice(read_texts(files), FIRST_LINES), say, warn), maxlen=0)
 
 
 def _opened(output: Path | None) -> AbstractContextManager[TextIO | None]:

@@ -21,7 +21,7 @@ FAMILIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def train(recipe: str, folder: Path, output: Path, processes: int) -> None:
+def train(recipe: str, folder: Path, output: Path, processes: int, streaming: bool) -> None:
     model, training = FAMILIES[recipe]
     choices = {f"model.{name}": value for name, value in {**model, **dict.fromkeys(NO_DROPOUT, 0)}.items()}
     training = {name: value for name, value in training.items() if name != "use_cpu"}  # as users have it
@@ -32,6 +32,7 @@ def train(recipe: str, folder: Path, output: Path, processes: int) -> None:
     command = [sys.executable, *launch, "-m", "tagsmith", "train", recipe, "--output-dir", str(output)]
     command += [f"--{split}={folder / split}.conll" for split in ("train", "dev")]
     command += [f"--set={key}={json.dumps(value)}" for key, value in choices.items()]
+    command += ["--streaming"] * streaming
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     run = subprocess.run(command, env=environment, timeout=240, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
@@ -45,13 +46,14 @@ def losses(folder: Path) -> list[float]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("recipe", list(FAMILIES))
-def test_two_processes_train_as_one(recipe: str, tmp_path: Path) -> None:
+def test_two_processes_train_as_one(recipe: str, streaming: bool, tmp_path: Path) -> None:
     toy_file(tmp_path / "train.conll", 6 * BATCH, 1)
     toy_file(tmp_path / "dev.conll", 10, 2)
     one, two = tmp_path / "one", tmp_path / "two"
-    train(recipe, tmp_path, one, 1)
-    train(recipe, tmp_path, two, 2)
+    train(recipe, tmp_path, one, 1, streaming)
+    train(recipe, tmp_path, two, 2, streaming)
     assert len(losses(one)) == STEPS
     assert losses(two) == pytest.approx(losses(one), rel=1e-3)
     assert losses(one)[-1] < 0.9 * losses(one)[0]

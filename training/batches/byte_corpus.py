@@ -139,6 +139,10 @@ class ByteCorpus:
         """How many bytes there are."""
         return len(self.data)
 
+    def blocks(self) -> Iterator[ByteCorpus]:
+        """The whole, as the only block; see `ByteStream`."""
+        yield self
+
     def count_too_long(self, window_size: int) -> int:
         """How many spans no window of that size holds; a tagger can neither learn nor find them."""
         return int((self.ends - self.starts > window_size).sum())

@@ -81,7 +81,7 @@ def train(
         typer.Option(
             metavar="[NAME=]FILE",
             help="Training data: a file of any format that is read, or owner/name:config@split of the Hub. Repeatable "
-            "for heads, and for a byte-to-span tagger, as en=FILE.",
+            "for heads, and for several corpora of one tagger, as en=FILE.",
         ),
     ],
     output_dir: Annotated[Path, typer.Option(help="Folder for the tagger.")],

@@ -270,9 +270,10 @@ def check_kinds(corpora: Mapping[str, Corpus], fix: str = "") -> None:
     check_names(corpora)
     kinds = {}
     for name, corpus in corpora.items():
-        if not len(corpus["train"]):
+        filled = [split for split, rows in corpus.items() if next(iter(rows), None) is not None]
+        if "train" not in filled:
             raise InputError(f"{said(name)}the training data has no sentences")
-        kinds.update({(name, split): corpus.is_plain(split) for split, rows in corpus.items() if len(rows)})
+        kinds.update({(name, split): corpus.is_plain(split) for split in filled})
     if len(set(kinds.values())) > 1:
         spans, plain = ([" ".join(key) for key, kind in kinds.items() if kind == which] for which in (False, True))
         raise InputError(

@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from datasets import DatasetDict, IterableDataset
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
 from torch import Tensor
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainingArguments
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
@@ -20,6 +21,8 @@ from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
 from tagsmith.training.batches.byte_corpus import ByteCorpus
+from tagsmith.training.batches.byte_stream import ByteStream, window_stream
+from tagsmith.training.batches.endless import EndlessStream
 from tagsmith.training.batches.ngram_counts import ngrams_of_bytes
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
 from tagsmith.training.cards.run_facts import data_facts, words_per_second
@@ -28,9 +31,11 @@ from tagsmith.training.data.corpus import Corpus, label_names
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.recipe import ByteRecipe
 from tagsmith.training.runs.run_folder import claimed_folder
+from tagsmith.training.runs.streamed_run import STREAM_DEFAULTS, all_streamed, for_a_stream, is_streamed
 from tagsmith.training.runs.training_run import FinishedRun, TrainingRun
 from tagsmith.training.tagging.load_tagger import load_tagger
 from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
+from tagsmith.training.trainers.trainer_arguments import order_seed
 
 # What a model's weights depend on, beside its labels.
 SHAPE = ["window_size", "embedding_size", "hidden_size", "num_hidden_layers", "encoder", "attention"]
@@ -85,11 +90,11 @@ def _train(
         fix = "Leave training.train_sampling_strategy out."
         raise InputError("windows are always drawn at random, and training.train_sampling_strategy is set", fix=fix)
     given = by_name(corpora)
-    if any(isinstance(corpus["train"], IterableDataset) for corpus in given.values()):
-        fix = "Leave out --streaming (streaming=True)."
-        raise InputError("a byte-to-span tagger is trained on windows at random places of its texts", fix=fix)
+    if streamed := is_streamed(given):
+        recipe, given = for_a_stream(recipe), all_streamed(given)
     dev = {name: corpus["dev"] for name, corpus in given.items() if "dev" in corpus}
-    defaults = {"per_device_eval_batch_size": 256, "remove_unused_columns": False, "bf16": multiplies_bfloat16()}
+    defaults: dict[str, Any] = {"per_device_eval_batch_size": 256, "remove_unused_columns": False}
+    defaults.update(bf16=multiplies_bfloat16(), **(STREAM_DEFAULTS if streamed else {}))
     run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console, callbacks)
     labels = _labels(given)
     encoded = _encode(given, labels, run.console)
@@ -100,9 +105,12 @@ def _train(
     if not 0 <= recipe.line_share <= 1:
         raise InputError(f"line_share is {recipe.line_share}, and must lie between 0 and 1")
     config = model.config
-    windows = WindowDataset(encoded, tokenizer.layout, recipe.line_share, config.tag_loss > 0, config.span_order)
+    options = {"line_share": recipe.line_share, "tags": config.tag_loss > 0, "span_order": config.span_order}
+    windows = _windows(encoded, recipe.balance, run.arguments, {"layout": tokenizer.layout, **options})
+    count = sum(map(len, encoded))
     run.console.print(
-        f"{len(windows):,} training windows, {len(labels)} labels, {model.num_parameters():,} parameters",
+        f"{'a stream of ' if streamed else ''}{count:,} training windows, {len(labels)} labels, "
+        f"{model.num_parameters():,} parameters",
         highlight=False,
     )
     results = run.train(
@@ -115,7 +123,7 @@ def _train(
         data_collator=WindowCollator(),
         processing_class=tokenizer,
     )
-    results.train_windows, results.data = len(windows), data_facts(given)
+    results.train_windows, results.data = count, data_facts(given)
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         started = time.monotonic()
@@ -151,7 +159,9 @@ def _labels(corpora: Mapping[str, Corpus]) -> list[str]:
     return labels
 
 
-def make_byte_model(recipe: ByteRecipe, labels: list[str], corpora: Sequence[ByteCorpus]) -> ByteToSpanForSpanTagging:
+def make_byte_model(
+    recipe: ByteRecipe, labels: list[str], corpora: Sequence[ByteCorpus | ByteStream]
+) -> ByteToSpanForSpanTagging:
     """A fresh model, or a trained one with the labels and n-grams of the new data.
 
     Raises:
@@ -203,17 +213,19 @@ def _written(config: ByteToSpanConfig, name: str) -> str:
     return json.dumps(value or [], separators=(",", ":")) if name == "ngram_sizes" else str(value)
 
 
-def _ngrams(config: ByteToSpanConfig, corpora: Sequence[ByteCorpus]) -> Tensor:
+def _ngrams(config: ByteToSpanConfig, corpora: Sequence[ByteCorpus | ByteStream]) -> Tensor:
     """The n-grams that the training data has often enough; none for a model without."""
-    texts = [corpus.data for corpus in corpora]
+    texts = (block.data for corpus in corpora if config.ngram_sizes for block in corpus.blocks())
     return ngrams_of_bytes(texts, config.ngram_sizes or [], config.ngram_min_count, config.ngram_rows)
 
 
-def _encode(corpora: Mapping[str, Corpus], labels: list[str], console: Console) -> list[ByteCorpus]:
+def _encode(corpora: Mapping[str, Corpus], labels: list[str], console: Console) -> list[ByteCorpus | ByteStream]:
     """Corpora as bytes; what the tagger will not see of them is said."""
-    encoded = []
+    encoded: list[ByteCorpus | ByteStream] = []
     for name, given in corpora.items():
-        corpus = ByteCorpus.of(given["train"], labels, given.is_plain())
+        rows, plain = given["train"], given.is_plain()
+        streamed = isinstance(rows, IterableDataset)
+        corpus = ByteStream(rows, labels, plain) if streamed else ByteCorpus.of(rows, labels, plain)
         if corpus.shared:
             message = f"{said(name)}{corpus.shared:,} words share their place with the word before, and were left out"
             console.print(message, style="yellow")
@@ -221,7 +233,17 @@ def _encode(corpora: Mapping[str, Corpus], labels: list[str], console: Console) 
     return encoded
 
 
-def _say_too_long(corpora: Mapping[str, ByteCorpus], window_size: int, console: Console) -> None:
+def _windows(
+    corpora: list[Any], balance: bool, arguments: TrainingArguments, options: dict[str, Any]
+) -> WindowDataset | EndlessStream:
+    """The windows of corpora that are held, or of streams: as many as the run draws."""
+    if not isinstance(corpora[0], ByteStream):
+        return WindowDataset(corpora, **options)
+    batch = arguments.train_batch_size * arguments.world_size * arguments.gradient_accumulation_steps
+    return window_stream(corpora, order_seed(arguments), arguments.max_steps * batch, balance, **options)
+
+
+def _say_too_long(corpora: Mapping[str, ByteCorpus | ByteStream], window_size: int, console: Console) -> None:
     for name, corpus in corpora.items():
         if too_long := corpus.count_too_long(window_size):
             message = f"{too_long:,} spans are longer than the window of {window_size} bytes, and not learnt"

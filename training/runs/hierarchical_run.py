@@ -28,12 +28,20 @@ from tagsmith.training.runs.earlier_tagger import EarlierTagger, freeze
 from tagsmith.training.runs.pretrained_vectors import reach_of, set_vectors
 from tagsmith.training.runs.recipe import Recipe
 from tagsmith.training.runs.run_folder import claimed_folder
+from tagsmith.training.runs.streamed_run import (
+    STREAM_DEFAULTS,
+    all_streamed,
+    encoded_streams,
+    for_a_stream,
+    is_streamed,
+    sentence_stream,
+)
 from tagsmith.training.runs.training_run import FinishedRun, TrainingRun, stored_bytes
 from tagsmith.training.runs.vocabularies import Corpora, Vocabularies, build_vocabularies
 from tagsmith.training.trainers.joint_trainer import JointTaggerTrainer
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
+from tagsmith.training.trainers.trainer_arguments import order_seed
 
-_BUFFER = 10_000  # sentences of a stream that are shuffled together
 # Training arguments where the recipe leaves them open. Buffers do not change while training: processes need not send
 # the vectors of words that are not trained to each other at every step.
 DEFAULTS = {
@@ -63,8 +71,8 @@ def train_tagger(
         recipe: the run's choices. With `sharing` in its `model` the tagger has heads, by the corpora's names.
         corpora: one corpus, or several by name: "train" of each and, for scores and for choosing the best checkpoint,
             "dev" (or one of the names that `load_corpus` takes for it). A tagger without heads is trained on all of
-            them together, and scored on each. One that is streamed is read several times for its labels and words,
-            then as it is wanted, for the recipe's `training.max_steps`.
+            them together, and scored on each. Where one is streamed, all are: read several times for their labels and
+            words, then as they are wanted, for the recipe's `training.max_steps`.
         output_dir: the folder, made where it is missing.
         resume: continue from the last checkpoint in the folder, if there is one.
         overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
@@ -101,8 +109,9 @@ def _train(
         raise InputError(
             "some heads have dev data, and some have none", fix="Give --dev for all of them, or for none."
         )
-    streamed = any(isinstance(corpus["train"], IterableDataset) for corpus in given.values())
-    defaults = {**DEFAULTS, **(_of_a_stream(recipe, given) if streamed else {})}
+    if streamed := is_streamed(given):
+        recipe, given = for_a_stream(recipe), all_streamed(given)
+    defaults = {**DEFAULTS, **({**STREAM_DEFAULTS, "train_sampling_strategy": "random"} if streamed else {})}
     run = TrainingRun(recipe, defaults, any(has_dev), output_dir, resume, console, callbacks)
     earlier = EarlierTagger(recipe.start_from) if recipe.start_from is not None else None
     if earlier is not None:
@@ -116,16 +125,20 @@ def _train(
     _say_sizes(run.console, vocabularies, encoded, model)
     if earlier is None:
         _say_reach(run.console, vocabularies, encoded)
-    data = {
+    data: dict[str, Any] = {
         split: {name: parts[split] for name, parts in encoded.items() if split in parts} for split in ("train", "dev")
     }
+    if streamed:
+        data["train"] = encoded_streams(vocabularies, given)
+        if not joint:
+            data["train"] = {None: sentence_stream(data["train"], given, order_seed(run.arguments))}
     results = run.train(
         partial(JointTaggerTrainer, epoch_head=recipe.epoch_head, head_batches=recipe.head_batches)
         if joint
         else TaggerTrainer,
         vocabularies.recipe,
         model,
-        train_dataset=_shuffled(data["train"] if joint else data["train"][None], run.arguments.seed),
+        train_dataset=data["train"] if joint else data["train"][None],
         eval_dataset=data["dev"] or None if joint else data["dev"].get(None),
         data_collator=TaggerCollator(vocabularies.tokenizer),
         processing_class=vocabularies.tokenizer,
@@ -141,11 +154,6 @@ def _train(
         results.set_scores("dev", score_corpora(pipeline, dev, bootstrap=True))
         results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
     return run.finish(results)
-
-
-def _shuffled(rows: Any, seed: int) -> Any:
-    """A stream in another order, as far as a buffer goes; other data as they are, which the trainer shuffles."""
-    return rows.shuffle(seed=seed, buffer_size=_BUFFER) if isinstance(rows, IterableDataset) else rows
 
 
 def check_heads(recipe: Recipe, names: Collection[str]) -> None:
@@ -204,24 +212,6 @@ def _encode(vocabularies: Vocabularies, corpora: Corpora, console: Console) -> d
                 raise InputError(f"{said(name)}the {split} data has no words")
         encoded[name] = rows
     return encoded
-
-
-def _of_a_stream(recipe: Recipe, corpora: Mapping[str, Corpus]) -> dict[str, Any]:
-    """Training arguments for data of which nobody knows the length, and that come in their own order.
-
-    Raises:
-        InputError: a recipe that counts sentences or epochs; several corpora.
-    """
-    if len(corpora) > 1 or recipe.model.get("sharing") is not None:
-        raise InputError("several corpora are streamed", fix="Stream one, for a tagger without heads.")
-    if recipe.training.get("max_steps", 0) < 1:
-        raise InputError("a stream has no epochs to count", fix="Say for how long: --set training.max_steps=20000.")
-    if recipe.labelling_rate != 1:
-        raise InputError("labelling_rate draws sentences, and a stream is not known beforehand", fix="Leave it out.")
-    for name in ("epoch_decay", "halving_from"):
-        if getattr(recipe, name):
-            raise InputError(f"{name} counts epochs, and a stream has none", fix=f"Pass --set {name}=0.")
-    return {"train_sampling_strategy": "random"}
 
 
 def _sample(recipe: Recipe, corpora: Mapping[str, Corpus], seed: int) -> dict[str, Corpus]:

@@ -17,6 +17,7 @@ from tagsmith.training.batches.window_dataset import WindowCollator, WindowDatas
 from tagsmith.training.evaluation.scoring import Tally, tagged_documents
 from tagsmith.training.trainers.named_data_trainer import NamedDataTrainer, named_metrics
 from tagsmith.training.trainers.span_scores import Scores, scores_of_each
+from tagsmith.training.trainers.trainer_arguments import order_seed
 
 _SCORES = ["precision", "recall", "f1", "accuracy"]
 _Item = TypeVar("_Item")
@@ -70,7 +71,7 @@ class ByteTaggerTrainer(NamedDataTrainer):
         dataset = self.train_dataset if train_dataset is None else train_dataset
         if not isinstance(dataset, WindowDataset):
             return super()._get_train_sampler(train_dataset)
-        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        seed = order_seed(self.args)
         return WindowSampler(list(map(len, dataset.corpora)), seed, self.balance)
 
     def _predictions(self, chosen: Any, ignore_keys: list[str] | None, prefix: str, keep: bool) -> PredictionOutput:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from accelerate.data_loader import prepare_data_loader
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset, IterableDataset, concatenate_datasets
 from torch.utils.data import DataLoader
 from transformers.trainer_utils import PredictionOutput
 
+from tagsmith.training.batches.endless import EndlessStream, in_turns, passes
 from tagsmith.training.batches.head_sampler import HeadBatchSampler
 from tagsmith.training.trainers.named_data_trainer import NamedDataTrainer, named_metrics
 from tagsmith.training.trainers.span_scores import Scores, scores_of_each, span_scores
+from tagsmith.training.trainers.trainer_arguments import order_seed
 
 
 class JointTaggerTrainer(NamedDataTrainer):
@@ -25,7 +28,8 @@ class JointTaggerTrainer(NamedDataTrainer):
 
     Args:
         *args: what `TaggerTrainer` takes.
-        train_dataset: encoded sentences of each head (see `encode_corpus`), by its name.
+        train_dataset: encoded sentences of each head (see `encode_corpus`), by its name; or streams of them, each
+            begun again where it ends, for `max_steps`.
         eval_dataset: as `train_dataset`.
         epoch_head: the head whose sentences an epoch passes over once; by default the one that lasts longest.
         head_batches: of heads in a turn, by name; one of each that is left out.
@@ -33,13 +37,14 @@ class JointTaggerTrainer(NamedDataTrainer):
 
     Raises:
         ValueError: `epoch_head` or a name in `head_batches` is no head of `train_dataset`, a head has less than one
-            batch, or sentences are to come in another order.
+            batch, or sentences are to come in another order; streams that some heads have, others not, or that an
+            `epoch_head` is to be passed over in.
     """
 
     def __init__(
         self,
         *args: Any,
-        train_dataset: Mapping[str, Dataset],
+        train_dataset: Mapping[str, Dataset] | Mapping[str, IterableDataset],
         eval_dataset: Mapping[str, Dataset] | None = None,
         epoch_head: str | None = None,
         head_batches: Mapping[str, int] | None = None,
@@ -51,9 +56,16 @@ class JointTaggerTrainer(NamedDataTrainer):
                 raise ValueError(f"there is no head {name!r}; the heads are {', '.join(train_dataset)}")
         self.head_batches = [batches.get(name, 1) for name in train_dataset]
         self.epoch_head = None if epoch_head is None else list(train_dataset).index(epoch_head)
-        self.lengths = [list(rows["length"]) for rows in train_dataset.values()]
-        rows = concatenate_datasets([_of_head(own, name) for name, own in train_dataset.items()])
         dev = dict(eval_dataset) if eval_dataset else None
+        streamed = [isinstance(own, IterableDataset) for own in train_dataset.values()]
+        self.streams: dict[str, Any] = dict(train_dataset) if any(streamed) else {}
+        if self.streams:
+            if epoch_head is not None or not all(streamed):
+                raise ValueError("Streams have no epochs and go with streams alone: leave epoch_head out, stream all.")
+            rows: Any = EndlessStream(self._stream)
+        else:
+            self.lengths = [list(own["length"]) for own in train_dataset.values()]
+            rows = concatenate_datasets([_of_head(own, name) for name, own in train_dataset.items()])
         super().__init__(*args, train_dataset=rows, eval_dataset=dev, **kwargs)
         if (strategy := self.args.train_sampling_strategy) not in ("random", "group_by_length"):
             raise ValueError(
@@ -67,8 +79,19 @@ class JointTaggerTrainer(NamedDataTrainer):
         names = ["loss", "precision", "recall", "f1", "accuracy"]
         return [*names, *scores_of_each(self.eval_dataset, names)] if self.eval_dataset else names
 
+    def _stream(self) -> Iterator[dict[str, Any]]:
+        """Sentences of heads in turn, as many of each as make its batches, of all processes together."""
+        args = self.args
+        size = args.train_batch_size * args.world_size
+        items = {name: size * own for name, own in zip(self.streams, self.head_batches, strict=True)}
+        seeds = np.random.SeedSequence(order_seed(args)).generate_state(len(items)).tolist()
+        order = zip(self.streams.items(), seeds, strict=True)
+        return in_turns({name: passes(rows, seed) for (name, rows), seed in order}, items)
+
     def get_train_dataloader(self) -> DataLoader:
         """Batches of one head each; the sampler itself divides them among processes."""
+        if self.streams:
+            return super().get_train_dataloader()
         args = self.args
         loader = DataLoader(
             self._remove_unused_columns(self.train_dataset, description="training"),
@@ -81,7 +104,7 @@ class JointTaggerTrainer(NamedDataTrainer):
 
     def _batches(self) -> HeadBatchSampler:
         args = self.args
-        seed = args.seed if args.data_seed is None else args.data_seed
+        seed = order_seed(args)
         size = args.train_batch_size * args.world_size
         grouped = args.train_sampling_strategy == "group_by_length"
         return HeadBatchSampler(

@@ -30,7 +30,12 @@ from tagsmith.training.trainers.checkpoints import (
 )
 from tagsmith.training.trainers.publishing_trainer import PublishingTrainer
 from tagsmith.training.trainers.span_scores import Scores, scores_of_each, span_scores
-from tagsmith.training.trainers.trainer_arguments import check_arguments, check_smoothing, given_arguments
+from tagsmith.training.trainers.trainer_arguments import (
+    check_arguments,
+    check_smoothing,
+    given_arguments,
+    order_seed,
+)
 from tagsmith.training.trainers.weight_average import WeightAverage
 
 
@@ -115,7 +120,7 @@ class TaggerTrainer(PublishingTrainer):
             lengths = dataset[column] if column in dataset.column_names else list(map(len, dataset["input_ids"]))
         else:
             lengths = [len(row["input_ids"]) for row in dataset]
-        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        seed = order_seed(self.args)
         # What makes one step, in all processes, is of similar length, and the same however many they are.
         batch = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
         return LengthGroupedSampler(lengths, batch, seed)

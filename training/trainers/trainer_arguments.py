@@ -21,6 +21,11 @@ def given_arguments(positional: Sequence[Any], named: Mapping[str, Any]) -> dict
     return dict(inspect.signature(Trainer).bind_partial(*positional, **named).arguments)
 
 
+def order_seed(arguments: TrainingArguments) -> int:
+    """The seed of the order of training data."""
+    return int(arguments.seed if arguments.data_seed is None else arguments.data_seed)
+
+
 def check_arguments(given: Mapping[str, Any]) -> None:
     """See that a trainer can do what its arguments say.
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
+from dataclasses import asdict
 from typing import Any
 
 import pytest
+from documents import ROOT
 
+from tagsmith.training.serving.limits import BATCH_CHARACTERS, KEEP_ALIVE, READ_AND_DROPPED, Limits
 from tagsmith.training.serving.request_batches import Overloaded, RequestBatches
 
 
@@ -40,7 +44,7 @@ async def gather(batches: RequestBatches, tagger: Tagger, requests: list[list[st
 
 def test_what_comes_together_is_computed_together() -> None:
     tagger, seen = Tagger(), list[int]()
-    batches = RequestBatches(tagger, max_batch=8, observe=seen.append)
+    batches = RequestBatches(tagger, Limits(max_batch=8), observe=seen.append)
     found = asyncio.run(gather(batches, tagger, [["x" * number] for number in range(20)]))
     assert found == [[(number,)] for number in range(20)]
     assert tagger.sizes == seen == [1, 8, 8, 4] and batches.waiting == 0
@@ -49,29 +53,29 @@ def test_what_comes_together_is_computed_together() -> None:
 
 def test_a_bad_text_is_its_own_requests_mistake() -> None:
     tagger = Tagger()
-    found = asyncio.run(gather(RequestBatches(tagger), tagger, [["a"], ["bad", "b"], ["ccc", "dd"]]))
+    found = asyncio.run(gather(RequestBatches(tagger, Limits()), tagger, [["a"], ["bad", "b"], ["ccc", "dd"]]))
     assert found[0] == [(1,)] and found[2] == [(3,), (2,)]
     assert isinstance(found[1], ValueError)
 
 
 def test_a_full_queue_and_a_long_wait() -> None:
     tagger = Tagger()
-    full = asyncio.run(gather(RequestBatches(tagger, max_waiting=3), tagger, [["a"], ["b"], ["c"]]))
+    full = asyncio.run(gather(RequestBatches(tagger, Limits(max_waiting=3)), tagger, [["a"], ["b"], ["c"]]))
     assert full[:2] == [[(1,)], [(1,)]] and isinstance(full[2], Overloaded)
-    late = RequestBatches(tagger, max_wait=0.0001)
+    late = RequestBatches(tagger, Limits(max_wait=0.0001))
     assert isinstance(asyncio.run(gather(late, tagger, [["a"]]))[0], Overloaded)
     assert late.waiting == 0
 
 
 def test_one_request_of_more_texts_than_may_wait_is_tagged_where_nothing_waits() -> None:
-    assert asyncio.run(RequestBatches(Tagger(), max_waiting=2).tag(["a"] * 5)) == [(1,)] * 5
+    assert asyncio.run(RequestBatches(Tagger(), Limits(max_waiting=2)).tag(["a"] * 5)) == [(1,)] * 5
 
 
 def test_requests_of_other_options_go_apart() -> None:
     tagger = Tagger()
 
     async def mixed() -> list[Any]:
-        batches = RequestBatches(tagger)
+        batches = RequestBatches(tagger, Limits())
         return await asyncio.gather(*(batches.tag(["a"], head=head) for head in "xyx"))
 
     assert asyncio.run(mixed()) == [[(1, "x")], [(1, "y")], [(1, "x")]]
@@ -81,7 +85,7 @@ def test_a_request_that_is_given_up_is_not_computed() -> None:
     tagger = Tagger()
 
     async def given_up() -> None:
-        batches = RequestBatches(tagger)
+        batches = RequestBatches(tagger, Limits())
         tagger.may.clear()
         first = asyncio.create_task(batches.tag(["first"]))
         await asyncio.sleep(0.01)
@@ -97,3 +101,11 @@ def test_a_request_that_is_given_up_is_not_computed() -> None:
         assert tagger.sizes == [1] and batches.waiting == 0
 
     asyncio.run(given_up())
+
+
+def test_the_guide_states_the_limits() -> None:
+    page = (ROOT / "docs" / "guides" / "serve.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| ([\d,]+)[^|]*\|([^|]*)\|$", page, flags=re.MULTILINE)
+    stated = sorted((int(number.replace(",", "")), option.strip(" `")) for number, option in rows)
+    own = [(value, f"--{name.replace('_', '-')}") for name, value in asdict(Limits()).items()]
+    assert stated == sorted([*own, (BATCH_CHARACTERS, ""), (KEEP_ALIVE, ""), (READ_AND_DROPPED, "")])

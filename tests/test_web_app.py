@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import Server, assert_close, serving
 
 import tagsmith
 
@@ -26,54 +20,10 @@ pytest.importorskip("uvicorn")
 TEXTS = ["Ada Lovelace lived in London .", "", "Grace went to New York City .", "日本 👨‍👩‍👧 Ada\nsaw Lund ."]
 
 
-class Server:
-    """A server in a process of its own."""
-
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.process, self.port = process, port
-
-    def ask(self, path: str, content: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any, Any]:
-        """Status, body and headers of an answer: of a GET, or where there is content of a POST."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        body = content if isinstance(content, bytes | None) else json.dumps(content).encode()
-        connection.request("GET" if body is None else "POST", path, body, headers or {})
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        kind = answer.headers["content-type"] or ""
-        return answer.status, json.loads(text) if "json" in kind else text, answer.headers
-
-
-@contextmanager
-def serving(*arguments: Any, token: str = "") -> Iterator[Server]:
-    """A server until the end of the block."""
-    command = [sys.executable, "-m", "tagsmith", "serve", *map(str, arguments), "--port", "0"]
-    environment = {**os.environ, "TAGSMITH_TOKEN": token, "NO_COLOR": "1"}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-    assert process.stderr is not None
-    said = ""
-    while "serving" not in said:
-        said = process.stderr.readline()
-        assert said, "the server ended"
-    found = re.search(r":(\d+)$", said.strip())
-    assert found
-    try:
-        yield Server(process, int(found[1]))
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stderr.close()
-
-
 @pytest.fixture(scope="module")
 def server(tiny_folder: Path) -> Iterator[Server]:
     with serving(f"tiny={tiny_folder}", "--max-wait", 1, "--max-bytes", 100_000) as running:
         yield running
-
-
-def assert_close(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
-    assert [{**span, "score": 0} for span in found] == [{**span, "score": 0} for span in expected]
-    assert [span["score"] for span in found] == pytest.approx([span["score"] for span in expected], abs=1e-4)
 
 
 def test_answers_are_the_pipelines(server: Server, tiny_folder: Path) -> None:

@@ -12,6 +12,7 @@ import typer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import Threads, say, warn
 from tagsmith.training.commands.runtime_option import Runtime, RuntimeOption, load_by_runtime
+from tagsmith.training.serving.limits import KEEP_ALIVE, Limits
 from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
 
 TOKEN = "TAGSMITH_TOKEN"
@@ -28,10 +29,16 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to bind; 0.0.0.0 for all of the machine.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 8000,
-    max_bytes: Annotated[int, typer.Option(min=1, help="Bytes of a body; more are answered 413.")] = 1_000_000,
-    max_batch: Annotated[int, typer.Option(min=1, help="Texts of several requests tagged together.")] = 64,
-    max_waiting: Annotated[int, typer.Option(min=1, help="Texts that may wait; more are answered 503.")] = 1024,
-    max_wait: Annotated[float, typer.Option(min=0.001, help="Seconds a request may wait, and a body arrive in.")] = 10,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Bytes of a body; more are answered 413.")] = Limits.max_bytes,
+    max_batch: Annotated[
+        int, typer.Option(min=1, help="Texts of several requests tagged together.")
+    ] = Limits.max_batch,
+    max_waiting: Annotated[
+        int, typer.Option(min=1, help="Texts that may wait; more are answered 503.")
+    ] = Limits.max_waiting,
+    max_wait: Annotated[
+        float, typer.Option(min=0.001, help="Seconds a request may wait, and a body arrive in.")
+    ] = Limits.max_wait,
     runtime: RuntimeOption = Runtime.auto,
     threads: Threads = 1,
 ) -> None:
@@ -40,17 +47,16 @@ def serve(
         raise InputError(f"{', '.join(missing)} is not installed", fix="pip install 'tagsmith[serve]'.")
     import uvicorn
 
-    from tagsmith.training.serving.web_app import Limits, make_app
+    from tagsmith.training.serving.web_app import make_app
 
     token = os.environ.get(TOKEN, "")
     if not token and not _is_loopback(host):
         warn(f"{host} can be reached from other machines, and {TOKEN} is not set: anyone may use this server")
     taggers = {name: _load(model, runtime, threads) for name, model in _names(models or [DEFAULT_TAGGER]).items()}
-    limits = Limits(max_bytes, max_wait, max_batch, max_waiting, max_wait)
+    limits = Limits(max_bytes, max_batch, max_waiting, max_wait)
     app = make_app(taggers, limits, token)
-    config = uvicorn.Config(
-        app, host=host, port=port, access_log=False, log_level="warning", timeout_keep_alive=30, server_header=False
-    )
+    quiet: dict[str, Any] = {"access_log": False, "log_level": "warning", "server_header": False}
+    config = uvicorn.Config(app, host=host, port=port, timeout_keep_alive=KEEP_ALIVE, **quiet)
     listening = config.bind_socket()
     listening.listen(config.backlog)  # before it is said: who reads it may ask at once
     address = f"[{host}]" if ":" in host else host

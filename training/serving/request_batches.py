@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-_CHARACTERS = 200_000  # of texts in one batch, so that a long text does not keep short ones waiting
+from tagsmith.training.serving.limits import BATCH_CHARACTERS, Limits
 
 
 class Overloaded(Exception):
@@ -34,22 +34,17 @@ class RequestBatches:
 
     Args:
         tagger: called with a list of texts and options, in a thread of its own.
-        max_batch: texts in a batch; those of one request stay together, however many they are.
-        max_waiting: texts that may wait.
-        max_wait: seconds after which a request that still waits is turned away.
+        limits: how many texts make a batch, and how many may wait for how long.
         observe: told the number of texts of each batch.
     """
 
     def __init__(
         self,
         tagger: Callable[..., Any],
-        max_batch: int = 64,
-        max_waiting: int = 1024,
-        max_wait: float = 10.0,
+        limits: Limits,
         observe: Callable[[int], None] = lambda texts: None,
     ) -> None:
-        self.tagger, self.observe = tagger, observe
-        self.max_batch, self.max_waiting, self.max_wait = max_batch, max_waiting, max_wait
+        self.tagger, self.limits, self.observe = tagger, limits, observe
         self.waiting = 0  # texts, of requests that are not computed yet
         self._requests: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tagger")
@@ -62,10 +57,10 @@ class RequestBatches:
             Overloaded: the queue is full, or the request has waited too long.
             ValueError: of the tagger, for a text or an option that it does not take.
         """
-        if self.waiting and self.waiting + len(texts) > self.max_waiting:
+        if self.waiting and self.waiting + len(texts) > self.limits.max_waiting:
             raise Overloaded("too many texts are waiting")
         answer = asyncio.get_running_loop().create_future()
-        self._requests.append(_Waiting(texts, options, monotonic() + self.max_wait, answer))
+        self._requests.append(_Waiting(texts, options, monotonic() + self.limits.max_wait, answer))
         self.waiting += len(texts)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
@@ -105,10 +100,12 @@ class RequestBatches:
                 self._requests.popleft()
                 self.waiting -= len(request.texts)
                 if not request.answer.cancelled():
-                    request.answer.set_exception(Overloaded(f"the request has waited {self.max_wait:g} seconds"))
+                    request.answer.set_exception(
+                        Overloaded(f"the request has waited {self.limits.max_wait:g} seconds")
+                    )
                 continue
             size = sum(map(len, request.texts))
-            full = texts + len(request.texts) > self.max_batch or characters + size > _CHARACTERS
+            full = texts + len(request.texts) > self.limits.max_batch or characters + size > BATCH_CHARACTERS
             if batch and (full or request.kind != batch[0].kind):
                 break
             batch.append(self._requests.popleft())

@@ -11,8 +11,7 @@ from starlette.responses import Response
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import parse_json
-
-_READ_AND_DROPPED = 256_000_000  # bytes of a body that is too large: so that its client gets to the answer
+from tagsmith.training.serving.limits import READ_AND_DROPPED
 
 
 class Refused(Exception):
@@ -68,7 +67,7 @@ async def _read(request: Request, max_bytes: int) -> bytes:
             parts.append(part)
         else:
             parts.clear()
-        if size > _READ_AND_DROPPED:
+        if size > READ_AND_DROPPED:
             break
     if size > max_bytes:
         message = f"the body is larger than {max_bytes:,} bytes; send fewer texts at a time"

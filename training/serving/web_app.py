@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from tagsmith.training.families import reads_bytes
 from tagsmith.training.serving.annotation_tools import VERSION, Labelling, prodigy_task
+from tagsmith.training.serving.limits import Limits
 from tagsmith.training.serving.request_batches import Overloaded, RequestBatches
 from tagsmith.training.serving.request_bodies import Refused, answer, read_object
 from tagsmith.training.serving.web_guard import Guard, Measures
@@ -29,33 +29,19 @@ _TEXT = {"text": {"type": "string"}}
 _TEXTS = {"texts": {"type": "array", "items": {"type": "string"}}}
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a server takes: bytes of a body, seconds for it to come, texts in a batch and waiting, seconds to wait."""
-
-    max_bytes: int = 1_000_000
-    max_seconds: float = 10.0
-    max_batch: int = 64
-    max_waiting: int = 1024
-    max_wait: float = 10.0
-
-
 class Service:
     """Taggers by name, and what asks them."""
 
     def __init__(self, taggers: Mapping[str, Any], limits: Limits, measures: Measures) -> None:
         self.taggers, self.limits, self.measures = dict(taggers), limits, measures
         self.batches = {
-            name: RequestBatches(
-                tagger, limits.max_batch, limits.max_waiting, limits.max_wait, measures.batches.observe
-            )
-            for name, tagger in taggers.items()
+            name: RequestBatches(tagger, limits, measures.batches.observe) for name, tagger in taggers.items()
         }
         measures.waiting.set_function(lambda: sum(batches.waiting for batches in self.batches.values()))
 
     async def read(self, request: Request) -> dict[str, Any]:
         """The body of a request."""
-        return await read_object(request, self.limits.max_bytes, self.limits.max_seconds)
+        return await read_object(request, self.limits.max_bytes, self.limits.max_wait)
 
     async def tag(self, texts: list[str], content: Mapping[str, Any]) -> list[Any]:
         """What the model that a request names finds in texts.

@@ -1,17 +1,19 @@
-"""`tagsmith serve` under load: sentences a second, waiting times, answers unlike the pipeline's, memory.
+"""`tagsmith serve` under load: sentences a second, waiting times, answers lost or unlike the pipeline's, memory.
 
     python benchmarks/serve.py [--clients 64] [--seconds 30] [--requests 0]
 
 A server of the bundled tagger runs in a process of its own. First every dev sentence of the bundled sample is asked
 for by concurrent clients, and its spans are compared with the pipeline's. Then the same sentences in turn come from
 wrk, a compiled load generator (Debian's package of that name), where it is installed, else from this process, which
-then takes a good part of the machine. With `--requests` so many more follow, and the server's memory is told at
-tenths.
+then takes a good part of the machine. Its processor's seconds a sentence hardly depend on what else the machine does;
+beside them are those of the runtime's pipeline in batches of 64, in this process. With `--requests` so many follow in
+the same way, and the server's memory is told at tenths.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -23,7 +25,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import local
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Annotated, Any
 
 import typer
@@ -48,7 +50,8 @@ _kept = local()
 def served() -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """A server: its port, and its process."""
     command = [sys.executable, "-m", "tagsmith", "serve", "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=alone)
     assert process.stderr is not None
     try:
         for line in process.stderr:
@@ -79,9 +82,24 @@ def memory(process: subprocess.Popen[str]) -> int:
     return int(found.group(1)) // 1024 if found else 0
 
 
-def unlike(port: int, bodies: list[bytes], texts: list[str], clients: int) -> int:
+def cpu_seconds(process: subprocess.Popen[str]) -> float:
+    """Seconds of the processor that the process has taken."""
+    times = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def answered(port: int) -> int:
+    """How many requests for tags the server has answered with spans."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", "/metrics")
+    figures = connection.getresponse().read().decode()
+    connection.close()
+    found = re.search(r'tagsmith_requests_total\{path="/tag",status="200"\} (\S+)', figures)
+    return int(float(found.group(1))) if found else 0
+
+
+def unlike(tagger: Any, port: int, bodies: list[bytes], texts: list[str], clients: int) -> int:
     """How many texts have other spans from the server than from the runtime's own pipeline."""
-    tagger = runtime.load(DEFAULT_TAGGER)
     with ThreadPoolExecutor(clients) as pool:
         answers = list(pool.map(lambda body: ask(port, body), bodies))
     places = ("start", "end", "entity_group", "word")
@@ -109,27 +127,39 @@ def by_hand(port: int, bodies: list[bytes], clients: int, count: int) -> float:
     return count / (perf_counter() - begin)
 
 
+def load(port: int, bodies: list[bytes], clients: int, seconds: int) -> str:
+    """So many seconds of requests; what is to be said of them."""
+    if shutil.which("wrk"):
+        return by_wrk(port, bodies, clients, seconds)
+    rate = by_hand(port, bodies, clients, 200 * seconds)
+    return f"{rate:,.0f} sentences a second, the clients' own work included"
+
+
 def main(
     clients: Annotated[int, typer.Option(min=1, help="That ask at a time.")] = 64,
-    seconds: Annotated[int, typer.Option(min=1, help="For wrk.")] = 30,
+    seconds: Annotated[int, typer.Option(min=1, help="Of requests.")] = 30,
     requests: Annotated[int, typer.Option(min=0, help="More requests, with the memory at each tenth.")] = 0,
 ) -> None:
     """Serve, ask, compare."""
     texts = [sentence.text for sentence in sample_sentences()]
     bodies = [json.dumps({"text": text}).encode() for text in texts]
+    tagger = runtime.load(DEFAULT_TAGGER)
     with served() as (port, process):
-        typer.echo(f"{unlike(port, bodies, texts, clients)} of {len(texts):,} texts unlike the pipeline's")
+        typer.echo(f"{unlike(tagger, port, bodies, texts, clients)} of {len(texts):,} texts unlike the pipeline's")
         typer.echo(f"memory {memory(process)} MB")
-        if shutil.which("wrk"):
-            typer.echo(by_wrk(port, bodies, clients, seconds))
-        else:
-            typer.echo(
-                f"{by_hand(port, bodies, clients, 5000):,.0f} sentences a second, the clients' own work included"
-            )
+        count, begin = answered(port), cpu_seconds(process)
+        typer.echo(load(port, bodies, clients, seconds))
+        own = (cpu_seconds(process) - begin) / max(answered(port) - count, 1)
+        begin = process_time()
+        tagger(texts * 5, batch_size=64)
+        alone = (process_time() - begin) / (5 * len(texts))
+        typer.echo(f"{1e3 * own:.2f} ms of the processor a sentence; the pipeline alone {1e3 * alone:.2f}")
         typer.echo(f"memory {memory(process)} MB")
+        first = answered(port)
         for tenth in range(10 if requests else 0):
-            by_hand(port, bodies, clients, requests // 10)
-            typer.echo(f"after {(tenth + 1) * (requests // 10):,} more requests: {memory(process)} MB")
+            while answered(port) - first < (tenth + 1) * requests / 10:
+                load(port, bodies, clients, 5)
+            typer.echo(f"after {answered(port):,} requests: {memory(process)} MB")
 
 
 if __name__ == "__main__":

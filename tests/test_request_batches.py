@@ -12,7 +12,7 @@ import pytest
 from documents import ROOT
 
 from tagsmith.training.serving.limits import BATCH_CHARACTERS, KEEP_ALIVE, READ_AND_DROPPED, Limits
-from tagsmith.training.serving.request_batches import Overloaded, RequestBatches
+from tagsmith.training.serving.request_batches import HungUp, Overloaded, RequestBatches
 
 
 class Tagger:
@@ -101,6 +101,30 @@ def test_a_request_that_is_given_up_is_not_computed() -> None:
         assert tagger.sizes == [1] and batches.waiting == 0
 
     asyncio.run(given_up())
+
+
+def test_a_request_whose_client_has_gone_is_not_computed() -> None:
+    tagger = Tagger()
+
+    async def asked() -> list[Any]:
+        batches = RequestBatches(tagger, Limits())
+        yes, no = asyncio.Event(), asyncio.Event()
+        yes.set()
+
+        async def gone(event: asyncio.Event) -> bool:
+            await asyncio.sleep(0)
+            return event.is_set()
+
+        requests = [
+            batches.tag(["a" * (number + 1)], lambda e=event: gone(e)) for number, event in enumerate([no, yes, no])
+        ]
+        found = await asyncio.gather(*requests, return_exceptions=True)
+        assert batches.waiting == 0
+        return found
+
+    found = asyncio.run(asked())
+    assert found[0] == [(1,)] and isinstance(found[1], HungUp) and found[2] == [(3,)]
+    assert sum(tagger.sizes) == 2
 
 
 def test_the_guide_states_the_limits() -> None:

@@ -106,11 +106,13 @@ def test_an_exported_tagger(tiny_folder: Path, tmp_path: Path) -> None:
 
 @on_linux
 def test_clients_that_hang_up_after_their_bodies(server: Server) -> None:
-    """Nobody else's answer is lost, and neither texts nor connections stay."""
+    """They keep nobody waiting, nobody else's answer is lost, and neither texts nor connections stay."""
+    tagged = server.figure("tagsmith_texts_total")
     expected = server.ask("/tag", {"text": TEXTS[0]})[1]
     before = server.connections()
-    body = json.dumps({"text": " ".join(TEXTS * 20)}).encode()
+    body = json.dumps({"text": " ".join(TEXTS * 5)}).encode()
     request = b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    long = " ".join(TEXTS * 2000)
 
     def hang_up(number: int) -> None:
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
@@ -119,9 +121,13 @@ def test_clients_that_hang_up_after_their_bodies(server: Server) -> None:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     with ThreadPoolExecutor(16) as pool:
+        first = pool.submit(server.ask, "/tag", {"text": long})  # they hang up while it is tagged
+        while not server.figure("tagsmith_waiting_texts") and not first.done():
+            time.sleep(0.01)
         gone = [pool.submit(hang_up, number) for number in range(200)]
         answers = list(pool.map(lambda _: server.ask("/tag", {"text": TEXTS[0]}), range(50)))
         assert [one.result() for one in gone] == [None] * 200
+        assert first.result()[0] == 200
     assert {status for status, _, _ in answers} == {200}
     for _, found, _ in answers:
         assert_close(found, expected)
@@ -130,3 +136,4 @@ def test_clients_that_hang_up_after_their_bodies(server: Server) -> None:
         time.sleep(0.1)
     assert server.figure("tagsmith_waiting_texts") == 0
     assert server.connections() <= before
+    assert server.figure("tagsmith_texts_total") < tagged + 52 + 200, "what nobody waits for is not tagged"

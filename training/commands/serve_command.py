@@ -55,7 +55,12 @@ def serve(
     taggers = {name: _load(model, runtime, threads) for name, model in _names(models or [DEFAULT_TAGGER]).items()}
     limits = Limits(max_bytes, max_batch, max_waiting, max_wait)
     app = make_app(taggers, limits, token)
-    quiet: dict[str, Any] = {"access_log": False, "log_level": "warning", "server_header": False}
+    quiet: dict[str, Any] = {
+        "access_log": False,
+        "log_level": "warning",
+        "server_header": False,
+        "proxy_headers": False,
+    }
     config = uvicorn.Config(app, host=host, port=port, timeout_keep_alive=KEEP_ALIVE, **quiet)
     listening = config.bind_socket()
     listening.listen(config.backlog)  # before it is said: who reads it may ask at once

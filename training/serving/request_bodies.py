@@ -27,6 +27,10 @@ class Refused(Exception):
         super().__init__(message)
         self.status, self.message, self.headers = status, message, headers or {}
 
+    def response(self) -> Response:
+        """What the client gets."""
+        return answer({"error": self.message}, self.status, self.headers)
+
 
 def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """An answer in JSON."""
@@ -41,7 +45,8 @@ async def read_object(request: Request, max_bytes: int, max_seconds: float) -> d
         Refused: 408 where it does not arrive in time, 413 where it is too large, 400 where it is not such an object.
     """
     try:
-        body = await asyncio.wait_for(_read(request, max_bytes), max_seconds)
+        async with asyncio.timeout(max_seconds):
+            body = await _read(request, max_bytes)
     except TimeoutError:
         message = f"the body did not arrive within {max_seconds:g} seconds"
         raise Refused(408, message, {"Connection": "close"}) from None

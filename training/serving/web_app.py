@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from tagsmith.training.families import reads_bytes
 from tagsmith.training.serving.annotation_tools import VERSION, Labelling, prodigy_task
 from tagsmith.training.serving.limits import Limits
-from tagsmith.training.serving.request_batches import Overloaded, RequestBatches
+from tagsmith.training.serving.request_batches import HungUp, Overloaded, RequestBatches
 from tagsmith.training.serving.request_bodies import Refused, answer, read_object
 from tagsmith.training.serving.web_guard import Guard, Measures
 
@@ -25,6 +25,7 @@ _OPTIONS: dict[str, Any] = {
     "head": {"type": "string", "description": "One of several heads."},
     "min_score": {"type": "number", "minimum": 0, "maximum": 1},
 }
+_Route = Callable[[Request], Awaitable[Response]]
 _TEXT = {"text": {"type": "string"}}
 _TEXTS = {"texts": {"type": "array", "items": {"type": "string"}}}
 
@@ -43,11 +44,12 @@ class Service:
         """The body of a request."""
         return await read_object(request, self.limits.max_bytes, self.limits.max_wait)
 
-    async def tag(self, texts: list[str], content: Mapping[str, Any]) -> list[Any]:
+    async def tag(self, texts: list[str], content: Mapping[str, Any], request: Request) -> list[Any]:
         """What the model that a request names finds in texts.
 
         Raises:
-            Refused: 404 for a model that is not there, 422 for a wrong option or text, 503 where too much waits.
+            Refused: 400 where its client has hung up, 404 for a model that is not there, 422 for a wrong option or
+                text, 503 where too much waits.
         """
         name = content.get("model", next(iter(self.batches)))
         if not isinstance(name, str) or name not in self.batches:
@@ -57,7 +59,9 @@ class Service:
         options = {key: content[key] for key in ("head", "min_score") if content.get(key) is not None}
         _check_options(options)
         try:
-            found = await self.batches[name].tag(texts, **options)
+            found = await self.batches[name].tag(texts, request.is_disconnected, **options)
+        except HungUp as error:
+            raise Refused(400, str(error)) from None
         except Overloaded as error:
             raise Refused(503, f"{error}; try again", {"Retry-After": "1"}) from None
         except (ValueError, TypeError) as error:
@@ -113,18 +117,19 @@ def make_app(taggers: Mapping[str, Any], limits: Limits | None = None, token: st
     app = FastAPI(title="tagsmith", version=tagsmith.__version__, lifespan=lifespan)
 
     async def refuse(_: Request, error: Any) -> Response:
-        return answer({"error": error.message}, error.status, error.headers)
+        return error.response()
 
     app.add_exception_handler(Refused, refuse)
-    _add_tagging(app, service)
+    posts = _add_tagging(app, service)
     _add_annotation(app, service)
     _add_facts(app, service)
     paths = {route.path for route in app.routes if hasattr(route, "path")}
     _add_playground(app)
-    return Guard(app, measures, paths, token)
+    return Guard(app, measures, paths, posts, token)
 
 
-def _add_tagging(app: FastAPI, service: Service) -> None:
+def _add_tagging(app: FastAPI, service: Service) -> dict[str, _Route]:
+    """The routes that tag, which the app describes; by their paths."""
     one, several = {**_TEXT, **_OPTIONS}, {**_TEXTS, **_OPTIONS}
 
     @app.post("/tag", openapi_extra=_takes(one, ["text"]))
@@ -135,14 +140,14 @@ def _add_tagging(app: FastAPI, service: Service) -> None:
         text = content.get("text")
         if not isinstance(text, str):
             raise Refused(422, '"text" is missing, or not a string')
-        return answer((await service.tag([text], content))[0])
+        return answer((await service.tag([text], content, request))[0])
 
     @app.post("/tag/batch", openapi_extra=_takes(several, ["texts"]))
     async def tag_batch(request: Request) -> Response:
         """The spans of each text."""
         content = await service.read(request)
         _check_names(content, several)
-        return answer(await service.tag(_strings(content), content))
+        return answer(await service.tag(_strings(content), content, request))
 
     @app.post("/suggest", openapi_extra=_takes(several, ["texts"]))
     async def suggest(request: Request) -> Response:
@@ -150,8 +155,10 @@ def _add_tagging(app: FastAPI, service: Service) -> None:
         content = await service.read(request)
         _check_names(content, several)
         texts = _strings(content)
-        found = await service.tag(texts, content)
+        found = await service.tag(texts, content, request)
         return answer([prodigy_task(text, spans) for text, spans in zip(texts, found, strict=True)])
+
+    return {"/tag": tag, "/tag/batch": tag_batch, "/suggest": suggest}
 
 
 def _add_annotation(app: FastAPI, service: Service) -> None:
@@ -166,7 +173,7 @@ def _add_annotation(app: FastAPI, service: Service) -> None:
             raise Refused(422, '"tasks" is missing, or not a list')
         labelling = Labelling(str(content.get("label_config") or ""))
         texts = [labelling.text_of(task, number) for number, task in enumerate(given)]
-        found = await service.tag(texts, {})
+        found = await service.tag(texts, {}, request)
         return answer({"results": [labelling.prediction(spans) for spans in found], "model_version": VERSION})
 
     @app.post("/setup", openapi_extra=_takes({"schema": {"type": "string"}}, []))

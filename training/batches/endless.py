@@ -16,7 +16,7 @@ _BUFFER = 10_000  # sentences of a stream that are shuffled together
 class EndlessStream(IterableDataset[Any]):
     """Items without an end, the same each time one iterates.
 
-    A resumed run reads past what it has had, and goes on alike.
+    A resumed run skips what it has had, and continues as it would have.
 
     Args:
         begin: gives the items from the first on.

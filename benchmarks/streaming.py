@@ -1,6 +1,6 @@
 """Memory and time of training on streams: how they grow with the corpus.
 
-    python benchmarks/streaming.py [--megabytes 4,16,64] [--steps 50] [--kind one|several|heads|bytes]...
+    python benchmarks/streaming.py [--megabytes 6,24,96] [--steps 50] [--kind one|several|heads|bytes]...
 
 Each run is of a process of its own, on made-up column files of that size with a vocabulary of 5,000 words: one corpus,
 the same cut in two for one tagger, the same as two heads, and one for a byte-to-span tagger. Peak MiB are of the
@@ -89,16 +89,17 @@ def run(kind: str, megabytes: float, steps: int) -> list[str]:
 
 
 def main(
-    megabytes: Annotated[str, typer.Option(help="Sizes of the corpora, by commas.")] = "4,16,64",
+    megabytes: Annotated[str, typer.Option(help="Sizes of the corpora, by commas.")] = "6,24,96",
     steps: Annotated[int, typer.Option(help="Steps of training.")] = 50,
     kind: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(KINDS)}; repeatable.")] = None,
 ) -> None:
     """Train on made-up corpora of growing size, and print the table."""
-    rows = []
+    console, rows = Console(stderr=True), []
     for chosen in kind or list(KINDS):
         for size in numbers(megabytes):
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
                 rows.append(pool.submit(run, chosen, size, steps).result())
+            console.print("  ".join(rows[-1]), highlight=False)
     headers = ["kind", "MB", "MiB before", "peak MiB", "seconds to the first step", "seconds in all"]
     print(markdown_table(headers, rows))
 

@@ -68,6 +68,14 @@ def no_network() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[None]:
+    """What is written need not outlive the machine: a run writes hundreds of files, and waits for each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def datasets_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Corpora are cached in a folder of the module's own, not in the user's."""

@@ -12,6 +12,7 @@ from toys import Outcome, assert_last_line, assert_one_line, people_and_places, 
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
+from tagsmith.training.commands import audit_command
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.doubts.audited import Audited, as_corpus, read_audited
 from tagsmith.training.doubts.folds import cut_folds
@@ -52,8 +53,23 @@ def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rows(spoiled: Path) -> list[dict[str, Any]]:
-    outcome = tagsmith("audit", spoiled, "--json", *QUICK)
+def audit(spoiled: Path) -> tuple[Any, Outcome]:
+    """What an audit has found, and what it wrote."""
+    found = []
+    audited_by = audit_command._audit
+
+    def noted(*arguments: Any) -> Any:
+        found.append(audited_by(*arguments))
+        return found[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit_command, "_audit", noted)
+        return found, tagsmith("audit", spoiled, "--json", *QUICK)
+
+
+@pytest.fixture(scope="module")
+def rows(audit: tuple[Any, Outcome]) -> list[dict[str, Any]]:
+    outcome = audit[1]
     assert outcome.code == 0, outcome.err
     assert "folds are stretches of sentences" in outcome.err
     return [json.loads(line) for line in outcome.out.splitlines()]
@@ -156,8 +172,9 @@ def test_bad_rows(tmp_path: Path) -> None:
     assert_one_line(tagsmith("audit", tmp_path / "a.conll", "--accept", tmp_path / "accepted.jsonl"), "--output")
 
 
-def test_page(spoiled: Path, tmp_path: Path) -> None:
+def test_page(audit: tuple[Any, Outcome], spoiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "audit.html"
+    monkeypatch.setattr(audit_command, "_audit", lambda *arguments: audit[0][0])
     outcome = tagsmith("audit", spoiled, "--html", page, "--count", 5, *QUICK)
     assert outcome.code == 0 and len(outcome.out.splitlines()) == 5
     html = page.read_text(encoding="utf-8")

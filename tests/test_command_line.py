@@ -20,6 +20,7 @@ from toys import (
     assert_last_line,
     assert_one_line,
     people_and_places,
+    results_of,
     tagsmith,
     with_content,
     without,
@@ -123,11 +124,16 @@ def test_demo(toys: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     shutil.copy(toys.recipe, tmp_path / "sample.yaml")
     monkeypatch.setattr(recipes, "FOLDER", tmp_path)
     monkeypatch.setattr(bundled_sample, "sample_files", lambda: {"train": toys.train, "dev": toys.dev})
-    for again in ([], ["--overwrite-output-dir"]):
-        outcome = tagsmith("demo", "--output-dir", tmp_path / "out", "--text", "ab cbville\nmr ca ca", *again)
-        assert outcome.code == 0, outcome.err
-        assert outcome.out.endswith("ab [cbville LOC]\nmr [ca ca PER]\n")
-        assert "With yours:" in outcome.err
+    command = ["demo", "--output-dir", tmp_path / "out", "--text", "ab cbville\nmr ca ca"]
+    outcome = tagsmith(*command)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.endswith("ab [cbville LOC]\nmr [ca ca PER]\n")
+    assert "With yours:" in outcome.err
+    shorter = {**RECIPE, "training": {**WORD_TRAINING, "num_train_epochs": 1}}
+    (tmp_path / "sample.yaml").write_text(yaml.safe_dump(shorter), encoding="utf-8")
+    assert tagsmith(*command).code == 2
+    assert tagsmith(*command, "--overwrite-output-dir").code == 0
+    assert results_of(tmp_path / "out")["course"][-1]["epoch"] == 1
 
 
 def test_recipes_are_listed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ spacy: Any = pytest.importorskip("spacy")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
+HEADS = Path(__file__).parent / "frozen" / "heads"
 WORDS = ["Ada", "Lovelace", "went", "to", "Lund", ".", "saw", "Grace", "in", "New", "York", "City", "it", "rains"]
 
 
@@ -64,6 +66,65 @@ def test_groups_of_spans_saved_with_the_weights(tiny_folder: Path, tmp_path: Pat
         assert not doc.ents
     shown = spacy.displacy.render(doc, style="span", options={"spans_key": "names"})
     assert "PER" in shown
+
+
+def places(spans: Any) -> list[tuple[int, int, str]]:
+    return [(span.start_char, span.end_char, span.label_) for span in spans]
+
+
+@pytest.mark.parametrize("head", ["en", "da"])
+def test_one_of_several_heads(head: str) -> None:
+    text = "Angela Merkel and Barack Obama met at the White House in Washington ."
+    expected: Any = tagsmith.pipeline(HEADS)(text, head=head)
+    assert expected
+    own = [(span["start"], span["end"], span["entity_group"]) for span in expected]
+    assert places(make(HEADS, head=head)(text).ents) == own
+    doc = make(HEADS, head=head, spans_key="names")(text)
+    assert places(doc.spans["names"]) == own
+
+
+def test_all_of_several_heads() -> None:
+    given = ["Angela Merkel and Barack Obama met in Washington .", "", "Peter Hansen rejste til Aarhus ."]
+    expected: Any = tagsmith.pipeline(HEADS)(given)
+    for doc, found in zip(make(HEADS, spans_key="names").pipe(given), expected, strict=True):
+        assert set(doc.spans) == {"names_en", "names_da"}
+        for head in ("en", "da"):
+            own = [(span["start"], span["end"], span["entity_group"]) for span in found[head]]
+            assert places(doc.spans[f"names_{head}"]) == own
+    for wrong in ({}, {"head": "fr"}):
+        with pytest.raises(tagsmith.InputError, match=r"da, en|en, da"):
+            make(HEADS, **wrong)
+
+
+def test_as_bytes(tiny_folder: Path, tmp_path: Path) -> None:
+    """The weights travel: neither the folder of the one nor that of the other is needed any more."""
+    shutil.copytree(tiny_folder, tmp_path / "own")
+    nlp = make(tmp_path / "own")
+    packed = nlp.to_bytes()
+    shutil.rmtree(tmp_path / "own")
+    other = make(HEADS, head=None, spans_key="names")
+    other.get_pipe("tagsmith").settings["spans_key"] = None
+    text = "Ada Lovelace lived in London ."
+    assert places(other.from_bytes(packed)(text).ents) == places(nlp(text).ents) == [(0, 12, "PER"), (22, 28, "LOC")]
+
+
+def test_a_saved_pipeline_needs_no_other_folder(tiny_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_folder, tmp_path / "own")
+    nlp = make(tmp_path / "own")
+    nlp.to_disk(tmp_path / "saved")
+    shutil.rmtree(tmp_path / "own")
+    text = "Ada Lovelace lived in London ."
+    loaded = spacy.load(tmp_path / "saved")  # of which the settings name the first folder
+    assert places(loaded(text).ents) == places(nlp(text).ents)
+    loaded.to_disk(tmp_path / "again")
+    shutil.rmtree(tmp_path / "saved")
+    assert places(spacy.load(tmp_path / "again")(text).ents) == places(nlp(text).ents)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    nlp = make(tmp_path / "missing")
+    with pytest.raises(tagsmith.InputError, match="missing"):
+        nlp("Ada")
 
 
 @pytest.mark.parametrize(("existing", "label"), [("keep", "MINE"), ("replace", "PER")])

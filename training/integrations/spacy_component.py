@@ -46,16 +46,39 @@ class SpacyTagger:
                 raise InputError(f"{name} is {settings[name]!r}", fix=f"Choose one of {', '.join(known)}.")
         self.counts: Counter[str] = Counter()
         self._kept: tempfile.TemporaryDirectory[str] | None = None
-        self._load(model)
+        self._tagger: Any = None
+        self._missing: InputError | None = None
+        try:
+            self._load(model)
+        except InputError as error:
+            if os.path.exists(model):
+                raise
+            self._missing = error  # of a pipeline that was saved, which brings its weights: they are read next
+
+    @property
+    def tagger(self) -> Any:
+        """What tags.
+
+        Raises:
+            InputError: there is no such folder, and no saved weights were read.
+        """
+        if self._missing is not None:
+            raise self._missing
+        return self._tagger
 
     def _load(self, folder: str) -> None:
         from tagsmith.training.tagging.load_tagger import load_tagger
 
-        self.folder, self.tagger = folder, load_tagger(folder)
-        heads = getattr(self.tagger.model.config, "head_names", [None])
-        if self.settings["head"] is None and len(heads) > 1 and not self.settings["spans_key"]:
-            found = f"this tagger has several heads: {', '.join(map(str, heads))}"
-            raise InputError(found, path=folder, fix="Choose one with head, or give spans_key.")
+        tagger = load_tagger(folder)
+        heads, head = getattr(tagger.model.config, "head_names", [None]), self.settings["head"]
+        names = ", ".join(map(str, heads))
+        if head is None and len(heads) > 1 and not self.settings["spans_key"]:
+            fix = "Choose one with head, or give spans_key."
+            raise InputError(f"this tagger has several heads: {names}", path=folder, fix=fix)
+        if head is not None and head not in heads:
+            fix = f"Choose one of {names}." if heads[0] else "Leave head out."
+            raise InputError(f"this tagger has no head {head!r}", path=folder, fix=fix)
+        self._tagger, self._missing = tagger, None
 
     def __call__(self, doc: Doc) -> Doc:
         """Tag one document."""

@@ -12,6 +12,8 @@ import pytest
 from documents import ROOT
 from loopback_hub import LoopbackHub
 
+import tagsmith
+
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 TRAINING = ["stock_trainer", "accelerate_loop", "hub_data_set", "joint_heads", "from_bytes"]
@@ -42,6 +44,23 @@ def test_tag_corpus(load: Any, tmp_path: Path) -> None:
     assert [(span["start"], span["end"], span["label"]) for span in rows[0]["spans"]] == [(12, 18, "LOC")]
 
 
+def test_presidio(load: Any, tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("presidio_analyzer")
+    example = load("presidio_recognizer")
+    found = example.main("Angela Merkel was in London; the card is 4111 1111 1111 1111.")
+    assert {one.entity_type for one in found} == {"PERSON", "LOCATION", "CREDIT_CARD"}
+    assert "PERSON 'Angela Merkel'" in capsys.readouterr().out
+    text = "Ada Lovelace lived in London ."
+    expected: Any = tagsmith.pipeline(tiny_folder)(text)
+    engine = example.analyzer(example.TaggerRecognizer(str(tiny_folder)))
+    results = sorted(engine.analyze(text, language="en"), key=lambda result: result.start)
+    assert [(one.start, one.end, one.entity_type) for one in results] == [(0, 12, "PERSON"), (22, 28, "LOCATION")]
+    assert [one.score for one in results] == pytest.approx([span["score"] for span in expected], abs=1e-5)
+    assert [one.entity_type for one in engine.analyze(text, language="en", entities=["LOCATION"])] == ["LOCATION"]
+    sure = example.analyzer(example.TaggerRecognizer(str(tiny_folder), min_score=1.0))
+    assert len(sure.analyze(text, language="en")) == sum(span["score"] >= 1 for span in expected)
+
+
 def test_push_to_hub(load: Any, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with LoopbackHub() as hub, hub.client(tmp_path):
         load("push_to_hub").main(str(tiny_folder), "ada/tiny")
@@ -50,7 +69,7 @@ def test_push_to_hub(load: Any, tiny_folder: Path, tmp_path: Path, capsys: pytes
 
 
 def test_each_script_is_run() -> None:
-    assert sorted([*TRAINING, "tag_corpus", "push_to_hub", "sample"]) == SCRIPTS
+    assert sorted([*TRAINING, "tag_corpus", "presidio_recognizer", "push_to_hub", "sample"]) == SCRIPTS
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -72,8 +72,11 @@ def test_released_taggers_are_small_and_load() -> None:
     assert FOLDER in folders
     assert sum(path.stat().st_size for folder in folders for path in folder.iterdir()) < 25e6
     for folder in folders:
-        spans = tagsmith.pipeline(folder)(TEXT)
-        assert "Angela Merkel" in [span["word"] for span in spans], folder.name
+        found = [(span["entity_group"], span["word"]) for span in tagsmith.pipeline(folder)(TEXT)]
+        expected = (
+            [("PROPN", "Angela"), ("VERB", "met")] if folder.name.startswith("pos") else [("PER", "Angela Merkel")]
+        )
+        assert set(expected) <= set(found), folder.name
 
 
 @pytest.mark.parametrize("options", [[], ["--format", "text"]])

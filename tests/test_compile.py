@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -64,3 +65,20 @@ def test_a_trainer(tiny_folder: Path, tmp_path: Path) -> None:
         trainer.train()
         trained.append(weights_of(trainer.model))
     assert all(torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
+
+
+def calls(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """A tagger and what a step of training calls it with."""
+    pipe = tagsmith.pipeline(folder)
+    batch = pipe.tokenizer(["Ada Lovelace", "left"], padding=True, return_tensors="pt")
+    words = pipe.model.config.model_type == "hierarchical-tagger"
+    labels = torch.where(batch["attention_mask"].bool(), 0, -100) if words else torch.ones((2, 1), dtype=torch.long)
+    return pipe.model.train(), {**batch, "labels": labels}
+
+
+@pytest.mark.parametrize("family", ["tiny_folder", "byte_folder"])
+def test_no_graph_breaks(family: str, request: pytest.FixtureRequest) -> None:
+    """A compiled model is one call that runs as it is: there is no graph that could break."""
+    model, inputs = calls(request.getfixturevalue(family))
+    found = torch._dynamo.explain(model)(**inputs)
+    assert found.graph_count == found.op_count == len(found.break_reasons) == 0

@@ -15,6 +15,7 @@ from tagsmith.runtime.word_config import TRAINING, WordConfig
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.data.strict_parsing import dump_yaml
+from tagsmith.training.families import FAMILIES
 
 # What the JavaScript has, as browser/config.js says it; tests hold the two together.
 _CHOICES = {
@@ -43,8 +44,9 @@ def check_browser_has(folder: Path) -> None:
         InputError: it cannot; the message names the field of config.json, and what the page has there.
     """
     content = read_json(folder / "config.json")
-    if (kind := content.get("model_type")) != "hierarchical-tagger":
-        raise _refusal(folder, "model_type", kind, ("hierarchical-tagger",))
+    known = tuple(name for name, family in FAMILIES.items() if not family.reads_bytes)
+    if (kind := content.get("model_type")) not in known:
+        raise _refusal(folder, "model_type", kind, known)
     check_fields(content, {field.name for field in fields(WordConfig)} | TRAINING, str(folder))
     config = WordConfig.of(content)
     schemes = [config.head(name).tag_scheme for name in config.head_names]

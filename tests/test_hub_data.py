@@ -110,10 +110,9 @@ def test_load_corpus(hub: LoopbackHub, tmp_path: Path) -> None:
 
 
 def test_copies_are_private_and_removed(hub: LoopbackHub, tmp_path: Path) -> None:
-    run(hub, tmp_path, "-c", CODE, json.dumps([(["ada/names", "en"], {})])).check_returncode()
     lay_out(tmp_path / "local")
     local = str(tmp_path / "local" / "en" / "train.parquet")
-    run(hub, tmp_path, "-c", CODE, json.dumps([([local], {})])).check_returncode()
+    run(hub, tmp_path, "-c", CODE, json.dumps([(["ada/names", "en"], {}), ([local], {})])).check_returncode()
     arrow = list((tmp_path / "home").rglob("*.arrow"))
     assert arrow and not [path for path in arrow if path.stat().st_mode & 0o077]
     run(hub, tmp_path, "-m", "tagsmith", "cache", "--clear").check_returncode()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.runs import run_folder
 from tagsmith.training.runs.run_folder import check_folder_is_free, claimed_folder
 from tagsmith.training.tagging.tagger_files import tagger_files
 
@@ -61,13 +62,14 @@ def test_a_run_that_fails_lets_go_of_its_folder(tmp_path: Path) -> None:
 
 
 def test_the_lock_of_a_killed_run_does_not_stay(tmp_path: Path) -> None:
-    code = (
+    code = (  # what `claimed_folder` holds, without its imports
         "import os, sys\n"
-        "from tagsmith.training.runs.run_folder import claimed_folder\n"
-        "with claimed_folder(sys.argv[1]):\n"
+        "from pathlib import Path\n"
+        "from tagsmith.training.machine.locks import locked\n"
+        "with locked(Path(sys.argv[1]), '', ''):\n"
         "    os._exit(9)\n"
     )
-    assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == 9
+    assert subprocess.run([sys.executable, "-c", code, tmp_path / run_folder._LOCK], check=False).returncode == 9
     assert list(tmp_path.iterdir())
     with claimed_folder(tmp_path):
         pass

@@ -15,14 +15,15 @@ from tagsmith.training.batches.byte_corpus import ByteCorpus
 from tagsmith.training.batches.endless import EndlessStream, mixed
 from tagsmith.training.batches.window_dataset import WindowDataset, permuted
 
-_BLOCK = 1 << 22  # characters of text that are held together
+_BLOCK = 1 << 20  # characters of text that are held together
+_UNUSED = {"tokens", "raw"}  # columns that rows need not hold
 _CHUNK = 1024  # windows that are cut out together
 
 
 class ByteStream:
     """A corpus as bytes, block by block, each time from its rows; it is read once for what is counted of it.
 
-    A block has 4 million characters, and ends with a sentence: a longer document is cut, but for where a span crosses.
+    A block has a million characters, and ends with a sentence: a longer document is cut, but for where a span crosses.
 
     Args:
         rows: corpus rows (see `load_corpus`), that can be iterated over again and again.
@@ -69,7 +70,7 @@ def _cut(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]
         if size >= _BLOCK and reach <= size:
             yield block
             block, size, reach = [], 0, 0
-        block.append(row)
+        block.append({name: value for name, value in row.items() if name not in _UNUSED})
         reach = max([reach, *(size + span["end"] for span in row["spans"])])
         size += len(row["text"]) + len(row.get("after", "\n"))
     if block:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from documents import ROOT
 from loopback_hub import LoopbackHub
+from toys import weights_in
 
 import tagsmith
 
@@ -44,6 +50,25 @@ def test_tag_corpus(load: Any, tmp_path: Path) -> None:
     assert [(span["start"], span["end"], span["label"]) for span in rows[0]["spans"]] == [(12, 18, "LOC")]
 
 
+@pytest.mark.slow
+def test_two_processes_are_as_one(tmp_path: Path) -> None:
+    two = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    said = {}
+    for name, launch in {"1": [], "2": two}.items():
+        command = [sys.executable, *launch, str(EXAMPLES / "data_parallel.py"), str(tmp_path / name)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        run = subprocess.run(command, env=environment, timeout=400, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr[-3000:]
+        found = re.search(rf"^{name} processes: loss (\S+), dev F1 (\S+)$", run.stdout, flags=re.MULTILINE)
+        assert found, run.stdout
+        said[name] = [float(number) for number in found.groups()]
+    assert said["2"] == pytest.approx(said["1"], rel=1e-3, abs=0.01)
+    one, other = weights_in(tmp_path / "1"), weights_in(tmp_path / "2")
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, rtol=1e-2, atol=1e-3, msg=name)
+
+
 def test_presidio(load: Any, tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("presidio_analyzer")
     example = load("presidio_recognizer")
@@ -69,7 +94,9 @@ def test_push_to_hub(load: Any, tiny_folder: Path, tmp_path: Path, capsys: pytes
 
 
 def test_each_script_is_run() -> None:
-    assert sorted([*TRAINING, "tag_corpus", "presidio_recognizer", "push_to_hub", "sample"]) == SCRIPTS
+    assert (
+        sorted([*TRAINING, "tag_corpus", "data_parallel", "presidio_recognizer", "push_to_hub", "sample"]) == SCRIPTS
+    )
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

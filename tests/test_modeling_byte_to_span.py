@@ -400,6 +400,7 @@ class TestInputOrder:
             assert moved == [True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("span_order", ["last_first", "first_first"])
 @pytest.mark.parametrize("input_order", ["forward", "reversed"])
 def test_orders_are_learnt_and_read_back(span_order: Any, input_order: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import re
@@ -15,6 +16,7 @@ from test_runtime import FROZEN, NGRAMS, SCHEMES, SHAPES, SIZES, TEXTS, assert_s
 from toys import script
 
 import tagsmith
+from tagsmith.browser.character_table import TABLE, character_table
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.runtime import load
 from tagsmith.tokenization.input_error import InputError
@@ -131,6 +133,18 @@ def make_heads(folder: Path, sharing: str) -> Path:
     return save(
         folder, tokenizer, HierarchicalTaggerConfig.for_tags([], sharing=sharing, heads=heads, **SIZES, **sizes)
     )
+
+
+@pytest.mark.slow
+def test_the_table_of_characters_is_what_its_script_writes() -> None:
+    assert TABLE.read_text(encoding="utf-8") == character_table()
+
+
+@pytest.mark.skipif(shutil.which("wat2wasm") is None, reason="needs wabt")
+def test_the_product_is_what_its_text_compiles_to(tmp_path: Path) -> None:
+    subprocess.run(["wat2wasm", TABLE.with_name("product.wat"), "-o", tmp_path / "product.wasm"], check=True)
+    parts = re.findall(r'"([A-Za-z0-9+/=]{20,})"', (TABLE.with_name("product.js")).read_text(encoding="utf-8"))
+    assert base64.b64decode("".join(parts)) == (tmp_path / "product.wasm").read_bytes()
 
 
 def test_words_are_those_of_the_tokenizer(tmp_path: Path) -> None:

@@ -116,4 +116,4 @@ def test_notebook_runs() -> None:
     nbformat.validate(notebook)
     assert not any(cell.get("outputs") for cell in notebook.cells)
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
-    assert "Ada Lovelace" in str(notebook.cells[2].outputs)
+    assert "Charles Babbage" in str(notebook.cells[2].outputs)

@@ -8,6 +8,7 @@ same of the languages below. Danish has the tag CONJ of the first version where 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -30,10 +31,7 @@ TREEBANKS = {
 
 def with_new_tags(text: str) -> str:
     """The lines of a file, with the tag CONJ of Universal Dependencies' first version as CCONJ."""
-    return "".join(
-        line.replace("\tCONJ", "\tCCONJ") if line.rstrip().endswith("\tCONJ") else line
-        for line in text.splitlines(keepends=True)
-    )
+    return re.sub(r"\tCONJ$", "\tCCONJ", text, flags=re.MULTILINE)
 
 
 def main(

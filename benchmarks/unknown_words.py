@@ -18,7 +18,7 @@ import typer
 from prepare_open import sentences
 
 import tagsmith
-from tagsmith.training.tagging.familiarity import WINDOW, WORD
+from tagsmith.training.tagging.familiarity import WINDOW, judged_words
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -32,7 +32,7 @@ def shares(lines: Iterable[str], known: set[str]) -> list[float]:
     found: list[float] = []
     words: list[str] = []
     for line in lines:
-        words += [word for word in WORD.findall(line) if word.islower() and len(word) > 1]
+        words += judged_words(line)
         while len(words) >= WINDOW:
             found.append(sum(word not in known for word in words[:WINDOW]) / WINDOW)
             words = words[WINDOW:]

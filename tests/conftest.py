@@ -17,6 +17,7 @@ from typing import Any
 import hypothesis
 import pytest
 import torch
+from loopback_hub import LoopbackHub
 
 from tagsmith.modeling.configuration_byte_to_span import ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
@@ -74,6 +75,13 @@ def no_wait_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[LoopbackHub]:
+    """A Hub that the client of this process talks to, as ada."""
+    with LoopbackHub() as hub, hub.client(tmp_path / "home"):
+        yield hub
 
 
 @pytest.fixture(scope="module")

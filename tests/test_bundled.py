@@ -13,6 +13,8 @@ import tagsmith
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import bundled as script
+import make_bundled
+import unknown_words
 from prepare_open import Sentence, write
 
 TEXT = "Angela Merkel and Barack Obama met in Washington."
@@ -52,3 +54,21 @@ def test_a_peer_is_scored_by_the_same_offsets(peer: str, tmp_path: Path) -> None
     bundled_peers.main(peer, tmp_path, 0.01, tmp_path / "scores.json")
     found = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     assert found["f1"] == {"en": 100.0, "mean": 100.0, "all": 100.0} and found["megabytes"] > 0
+
+
+def test_what_is_said_of_languages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weak languages, and those with few spans, do not count for the mean; results tell them apart."""
+    monkeypatch.setattr(make_bundled, "DEV_SPANS", 6)
+    for code, count in (("da", 2), ("de", 3), ("en", 1), ("fr", 9)):
+        write(tmp_path / "data" / code / "dev.iob2", [Sentence(WORDS, TAGS, TEXT, False)] * count)
+    scores = {"as it is": {"da": 70.0, "de": 80.0, "en": 10.0, "fr": 20.0, "mean": 45.0, "all": 50.0}}
+    (tmp_path / "scores.json").write_text(json.dumps({"f1": scores}), encoding="utf-8")
+    assert make_bundled.gold_mean(tmp_path) == "2 languages with gold data and 6 dev spans: mean 75.0, da 70.0 lowest"
+    found = make_bundled.by_data(make_bundled.languages(tmp_path / "scores.json"), {"cs": 53.04})
+    assert found == {"gold": {"da": 0.7, "de": 0.8, "en": 0.1}, "weak": {"fr": 0.2}, "untrained": {"cs": 0.5304}}
+
+
+def test_unknown_words_are_counted_by_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unknown_words, "WINDOW", 2)
+    lines = ["Ada met a man", "in Lund 1843 twice", "once more"]  # judged: met man in twice once more
+    assert unknown_words.shares(lines, {"met", "in", "more"}) == [0.5, 0.5, 0.5]

@@ -86,13 +86,6 @@ KINDS = ("public", "private")
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Any:
-    """A Hub that the client of this process talks to, as ada."""
-    with LoopbackHub() as hub, hub.client(tmp_path / "home"):
-        yield hub
-
-
-@pytest.fixture
 def folder(tiny_folder: Path, tmp_path: Path) -> Path:
     """A tagger's folder as a training run leaves it, and what should never leave this machine."""
     folder = tmp_path / "tagger"

@@ -26,13 +26,6 @@ FILES |= {f"tagger/{name}" for name in ("config.json", "tokenizer_config.json", 
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Any:
-    """A Hub that the client of this process talks to, as ada."""
-    with LoopbackHub() as hub, hub.client(tmp_path / "home"):
-        yield hub
-
-
-@pytest.fixture
 def folder(tiny_folder: Path, tmp_path: Path) -> Path:
     """A tagger with a card, and a file that belongs nowhere."""
     folder = tmp_path / "tagger"

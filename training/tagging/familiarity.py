@@ -14,7 +14,12 @@ _LETTERS = 8  # of an unknown script in a line, that say anything
 _SHARE = 0.3  # of a line's letters: half of Japanese is written in kana, the rest in characters that Chinese has too
 WINDOW, _LAST_WINDOW = 200, 10  # words without capitals that a language is judged by, and at the end of the input
 _MARGIN = 0.6  # over the root of their number: few words must say more
-WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def judged_words(text: str) -> list[str]:
+    """The words of a text by which its language is judged: of two letters or more, none of them a capital."""
+    return [word for word in _WORD.findall(text) if word.islower() and len(word) > 1]
 
 
 class Familiarity:
@@ -56,7 +61,7 @@ class Familiarity:
             return
         if self._words is None:
             self._words = set().union(*self._vocabularies)
-        words = [word for word in WORD.findall(text) if word.islower() and len(word) > 1]
+        words = judged_words(text)
         self._seen += len(words)
         self._missing += sum(word not in self._words for word in words)
         if self._seen >= WINDOW:

@@ -11,6 +11,7 @@ export class Vocabulary {
    */
   constructor(reading, content) {
     this.lowercase = reading.lowercase ?? true;
+    this.caseFallback = reading.case_fallback ?? false;
     this.zeroDigits = reading.zero_digits ?? true;
     this.zeroCharacterDigits = reading.zero_character_digits ?? false;
     this.normalization = reading.normalization ?? null;
@@ -50,8 +51,10 @@ export class Vocabulary {
 
   /** The id of a word as it is read. */
   id(word, language) {
+    const known = this.words.get(language);
     word = this._spelled(word, this.zeroDigits);
-    return this.words.get(language).get(this.lowercase ? word.toLowerCase() : word) ?? UNKNOWN;
+    if (this.lowercase) return known.get(word.toLowerCase()) ?? UNKNOWN;
+    return known.get(word) ?? (this.caseFallback ? known.get(word.toLowerCase()) : undefined) ?? UNKNOWN;
   }
 
   /** The ids of its characters. */

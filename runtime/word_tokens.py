@@ -29,6 +29,7 @@ class WordTokens(WordReading):
     def __init__(self, folder: str) -> None:
         content: dict[str, Any] = read_json(os.path.join(folder, "tokenizer_config.json"))
         self.lowercase, self.zero_digits = content.get("lowercase", True), content.get("zero_digits", True)
+        self.case_fallback = content.get("case_fallback", False)
         self.zero_character_digits = content.get("zero_character_digits", False)
         self.normalization, self.splitter = content.get("normalization"), content.get("splitter", "words")
         self.max_word_characters = content.get("max_word_characters", MAX_WORD_CHARACTERS)

@@ -23,7 +23,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.runs import training_run
 from tagsmith.training.runs.hierarchical_run import train_tagger
-from tagsmith.training.runs.recipe import Recipe, VectorOptions, read_recipe
+from tagsmith.training.runs.recipe import Recipe, TokenizerOptions, VectorOptions, read_recipe
 
 TRAIN = "Ada B-PER\nmet O\nBo B-PER\n\nBo B-PER\nsaw O\nRome B-LOC\n\n1984 O\nmet O\nAda B-PER\n" * 4
 DEV = "Eve B-PER\nsaw O\nOslo B-LOC\n2020 O\nunheard O\n"
@@ -71,6 +71,15 @@ def vector_of(tagger: Any, word: str, language: str | None = None) -> list[float
 
 
 class TestWhichWords:
+    def test_words_that_keep_their_case(self, tmp_path: Path, corpus: DatasetDict, vectors: Path) -> None:
+        """As Ma and Hovy (2016) look words up: as they stand, and else in lower case."""
+        exact = TokenizerOptions(lowercase=False)
+        for options, known in ((exact, False), (dataclasses.replace(exact, case_fallback=True), True)):
+            folder = tmp_path / str(known)
+            train(corpus, recipe_with(vectors, tokenizer=options), folder)
+            tagger = tagsmith.pipeline(folder)
+            assert (vector_of(tagger, "Eve") == [3.0] * 8) == (vector_of(tagger, "Oslo") == [1.0] * 8) == known
+
     @pytest.mark.parametrize(
         "extend, frozen",
         [

@@ -179,7 +179,15 @@ def test_several_heads(tmp_path: Path, sharing: str) -> None:
         load(folder)("Ada", head="other")
 
 
-@pytest.mark.parametrize("options", [{"normalization": None}, {"splitter": "punctuation"}, {"lowercase": False}])
+READINGS: list[dict[str, Any]] = [
+    {"normalization": None},
+    {"splitter": "punctuation"},
+    {"lowercase": False},
+    {"lowercase": False, "case_fallback": True},
+]
+
+
+@pytest.mark.parametrize("options", READINGS)
 def test_every_way_to_read_words(tmp_path: Path, options: dict[str, Any]) -> None:
     tokenizer = make_tokenizer(**options)
     sizes = {"vocab_size": tokenizer.vocab_size, "character_vocab_size": tokenizer.character_vocab_size}

@@ -42,6 +42,15 @@ class TestVocabulary:
         assert ids_of(tokenizer, "The", "tHE", "1234", "zebra") == [2, 2, 5, 1]
         assert tokenizer.vocab_size == 10
 
+    def test_an_unknown_word_falls_back_on_lower_case(self, tmp_path: Path) -> None:
+        usual = HierarchicalTaggerTokenizer.train(SENTENCES, lowercase=False)
+        assert "case_fallback" not in usual.init_kwargs and ids_of(usual, "Cat", "RAN") == [UNK_ID, UNK_ID]
+        HierarchicalTaggerTokenizer.train(SENTENCES, lowercase=False, case_fallback=True).save_pretrained(tmp_path)
+        tokenizer = HierarchicalTaggerTokenizer.from_pretrained(tmp_path)
+        assert tokenizer.case_fallback
+        assert ids_of(tokenizer, "Cat", "RAN", "Zebra") == [*ids_of(tokenizer, "cat", "ran"), UNK_ID]
+        assert len(set(ids_of(tokenizer, "The", "the", "THE"))) == 3  # a form of its own comes first
+
     def test_digits_of_characters(self, tmp_path: Path) -> None:
         words = [["a1", "b27", "\u0663x", "1984"]]  # an Arabic digit too
         usual = HierarchicalTaggerTokenizer.train(words)

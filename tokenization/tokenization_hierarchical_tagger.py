@@ -55,6 +55,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
         characters: the characters themselves, most frequent first.
         gazetteer: the gazetteer itself, in place of a file.
         lowercase: fold case in words (characters always keep it).
+        case_fallback: without `lowercase`, read a word that has no id as its lower-cased form, if that has one.
         zero_digits: replace each digit of a word by 0.
         zero_character_digits: replace them in the characters of a word too; taggers saved without this do not.
         normalization: "nfc" looks words and characters up in Unicode's composed form, so that one word gets the same
@@ -86,6 +87,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
         characters: Sequence[str] | None = None,
         gazetteer: Gazetteer | None = None,
         lowercase: bool = True,
+        case_fallback: bool = False,
         zero_digits: bool = True,
         zero_character_digits: bool = False,
         normalization: str | None = None,
@@ -109,7 +111,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
         if gazetteer_file is not None:
             gazetteer = read_gazetteer(gazetteer_file)
         self.lowercase, self.zero_digits, self.splitter = lowercase, zero_digits, splitter
-        self.zero_character_digits = zero_character_digits
+        self.case_fallback, self.zero_character_digits = case_fallback, zero_character_digits
         self.normalization = normalization
         self.rare_word_id, self.rare_character_id = rare_word_id, rare_character_id
         self.frozen_word_id = frozen_word_id
@@ -131,6 +133,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             zero_digits=zero_digits,
             # Not in the files of older taggers, which read words as they stand; they stay as they are.
             **({"normalization": normalization} if normalization else {}),
+            **({"case_fallback": True} if case_fallback else {}),
             **({"zero_character_digits": True} if zero_character_digits else {}),
             splitter=splitter,
             rare_word_id=rare_word_id,
@@ -149,6 +152,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
         rare_count: int = 1,
         extra_words: Iterable[str] | Mapping[str, Iterable[str]] = (),
         lowercase: bool = True,
+        case_fallback: bool = False,
         zero_digits: bool = True,
         zero_character_digits: bool = False,
         normalization: str | None = "nfc",
@@ -166,6 +170,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             extra_words: words to add after them, from `frozen_word_id` on, of a vectors file for one; or those of each
                 language.
             lowercase: as in the constructor.
+            case_fallback: as in the constructor.
             zero_digits: as in the constructor.
             zero_character_digits: as in the constructor.
             normalization: as in the constructor, but on where it is not given.
@@ -190,6 +195,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             words=counted.words[None] if shared else counted.words,
             characters=counted.characters,
             lowercase=lowercase,
+            case_fallback=case_fallback,
             zero_digits=zero_digits,
             zero_character_digits=zero_character_digits,
             normalization=normalization,

@@ -82,6 +82,7 @@ class WordReading:
     characters: list[str]
     gazetteer: Gazetteer | None
     lowercase: bool
+    case_fallback: bool
     zero_digits: bool
     zero_character_digits: bool
     normalization: str | None
@@ -159,9 +160,10 @@ class WordReading:
         """The ids of words as they are read."""
         self._check_language(language)
         known = self._word_ids[language]
-        return [
-            known.get(normalize(word, self.lowercase, self.zero_digits, self.normalization), UNK_ID) for word in words
-        ]
+        forms = [normalize(word, self.lowercase, self.zero_digits, self.normalization) for word in words]
+        if self.case_fallback:
+            return [known.get(form) or known.get(form.lower(), UNK_ID) for form in forms]
+        return [known.get(form, UNK_ID) for form in forms]
 
     def spell(self, words: Sequence[str]) -> np.ndarray:
         """Words to their character ids alone: int64 `(words, characters)`, 0 where a word is shorter."""

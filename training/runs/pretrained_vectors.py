@@ -61,7 +61,13 @@ def read_vectors(
         if path is None:
             continue
         learnt = set(earlier.tokenizer.vocabularies.get(language, ())) if earlier is not None else set()
-        words, vectors = read_word_vectors(path, set(known) - learnt, normalize=tokenizer.normalize, extend=extend)
+        words, vectors = read_word_vectors(
+            path,
+            set(known) - learnt,
+            normalize=tokenizer.normalize,
+            lookup="exact-then-lower" if tokenizer.case_fallback else "exact",
+            extend=extend,
+        )
         new = np.array([word not in learnt for word in words], dtype=bool)
         words = [word for word in words if word not in learnt]
         found[language] = PretrainedVectors(path, words, vectors[new])

@@ -47,6 +47,7 @@ class TokenizerOptions:
 
     splitter: str = "auto"
     lowercase: bool = True
+    case_fallback: bool = False
     zero_digits: bool = True
     zero_character_digits: bool = False
     normalization: str | None = "nfc"

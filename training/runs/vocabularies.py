@@ -26,8 +26,8 @@ from tagsmith.training.runs.earlier_tagger import EarlierTagger
 from tagsmith.training.runs.pretrained_vectors import PretrainedVectors, read_vectors
 from tagsmith.training.runs.recipe import Recipe
 
-_KEPT = ["splitter", "lowercase", "zero_digits", "zero_character_digits", "normalization"]  # of an earlier tagger
-_KEPT += ["max_word_characters"]
+_KEPT = ["splitter", "lowercase", "case_fallback", "zero_digits", "zero_character_digits"]  # of an earlier tagger
+_KEPT += ["normalization", "max_word_characters"]
 
 Corpora = Mapping[str | None, Corpus]  # by head; under None that of a tagger of one
 

@@ -100,6 +100,7 @@ def manifest(model: Any, tokenizer: Any, graphs: dict[str, str], int8: bool) -> 
         "words": {
             "splitter": tokenizer.splitter,
             "lowercase": tokenizer.lowercase,
+            "case_fallback": tokenizer.case_fallback,
             "zero_digits": tokenizer.zero_digits,
             "zero_character_digits": tokenizer.zero_character_digits,
             "normalization": tokenizer.normalization,

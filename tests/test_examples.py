@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from documents import ROOT
@@ -86,6 +87,38 @@ def test_presidio(load: Any, tiny_folder: Path, capsys: pytest.CaptureFixture[st
     assert len(sure.analyze(text, language="en")) == sum(span["score"] >= 1 for span in expected)
 
 
+def in_frames(load: Any, texts: list[str], model: Path) -> list[Any]:
+    """What the example of Spark gives for texts, in frames of two."""
+    frames = [pd.DataFrame({"id": range(2), "text": texts[at : at + 2]}) for at in range(0, len(texts), 2)]
+    tagged = pd.concat(load("spark_job").tag_frames(frames, str(model)))
+    assert list(tagged) == ["id", "text", "spans"] and tagged["text"].tolist() == texts
+    return list(tagged["spans"])
+
+
+def test_frames_of_spark(load: Any, tiny_folder: Path) -> None:
+    texts = ["Ada Lovelace lived in London .", "", "It rains .", "Grace went to New York City ."]
+    assert in_frames(load, texts, tiny_folder) == tagsmith.pipeline(tiny_folder)(texts)
+
+
+@pytest.mark.slow
+def test_spark(tiny_folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyspark")
+    texts = ["Ada Lovelace lived in London .", "", "It rains .", "Grace went to New York City ."] * 10
+    source, target = tmp_path / "in.json", tmp_path / "out"
+    rows = [json.dumps({"id": number, "text": text}) for number, text in enumerate(texts)]
+    source.write_text("\n".join(rows), encoding="utf-8")
+    command = [sys.executable, str(EXAMPLES / "spark_job.py"), str(source), str(target), str(tiny_folder)]
+    subprocess.run(command, timeout=400, check=True)
+    parts = [path.read_text(encoding="utf-8").splitlines() for path in target.glob("*.json")]
+    found = {row["id"]: row["spans"] for part in parts for row in map(json.loads, part)}
+    expected: Any = tagsmith.pipeline(tiny_folder)(texts)
+    assert len(found) == len(texts)
+    for number, spans in enumerate(expected):
+        assert [(one["start"], one["end"], one["word"], one["entity_group"]) for one in found[number]] == [
+            (one["start"], one["end"], one["word"], one["entity_group"]) for one in spans
+        ]
+
+
 def test_push_to_hub(load: Any, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with LoopbackHub() as hub, hub.client(tmp_path):
         load("push_to_hub").main(str(tiny_folder), "ada/tiny")
@@ -94,9 +127,8 @@ def test_push_to_hub(load: Any, tiny_folder: Path, tmp_path: Path, capsys: pytes
 
 
 def test_each_script_is_run() -> None:
-    assert (
-        sorted([*TRAINING, "tag_corpus", "data_parallel", "presidio_recognizer", "push_to_hub", "sample"]) == SCRIPTS
-    )
+    others = ["tag_corpus", "data_parallel", "presidio_recognizer", "push_to_hub", "sample", "spark_job"]
+    assert sorted([*TRAINING, *others]) == SCRIPTS
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

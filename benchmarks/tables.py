@@ -118,7 +118,7 @@ YANG: dict[str, tuple[float | None, ...]] = {
 _YANG_GAZETTEERS = 91.20, 90.94  # of the training and dev set, of the training set alone
 _PARTS = {
     "": (),
-    ", no characters": ("model.character_encoder=none",),
+    ", no characters": ("model.character_encoder=none", "model.ngram_sizes=[]"),
     ", no word embeddings": ("model.word_embedding_size=0",),
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 import tagsmith
+from tagsmith.tokenization.input_error import InputError
 
 TEXTS = ["Ada Lovelace lived in London .", "", "Grace went to New York City ."]
 
@@ -26,6 +29,24 @@ def test_columns_of_any_kind(tiny_folder: Path) -> None:
         assert isinstance(found["spans"], np.ndarray) and found["spans"].tolist() == expected
     with pytest.raises(KeyError, match="texts"):
         tagsmith.BatchTagger(tiny_folder, column="texts")({"text": TEXTS})
+
+
+def test_runtimes(tiny_folder: Path) -> None:
+    texts = ["Angela Merkel met Barack Obama in Washington .", ""]
+    places = [[(one["start"], one["end"], one["entity_group"]) for one in own] for own in tagsmith.pipeline()(texts)]
+    for runtime in (None, "torch", "numpy"):
+        found = tagsmith.BatchTagger(runtime=runtime)({"text": texts})["spans"]
+        assert [[(one["start"], one["end"], one["entity_group"]) for one in own] for own in found] == places
+    with pytest.raises(ValueError, match="runtime is 'jax'; choose one of torch, numpy, onnx, or None"):
+        tagsmith.BatchTagger(runtime="jax")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        tagsmith.BatchTagger(tiny_folder, runtime="onnx")({"text": texts})
+
+
+def test_the_bundled_tagger_needs_no_torch() -> None:
+    code = "import sys, tagsmith; tagsmith.BatchTagger()({'text': ['It rains.']}); "
+    code += "print(sorted({'torch', 'transformers'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 @pytest.mark.slow

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import load_pipeline, messages, say
-from tagsmith.training.tagging.runtimes import load_without_torch
-from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
+from tagsmith.training.tagging.runtimes import load_without_torch, usual_runtime
 
 
 class Runtime(StrEnum):
@@ -46,7 +44,7 @@ def load_by_runtime(
     for_torch = {"--int8": int8, f"--device {device}": device not in (None, "cpu"), "--shards": shards}
     wanted = [option for option, given in for_torch.items() if given]
     if runtime is Runtime.auto:
-        runtime = Runtime.torch if wanted else _chosen(model)
+        runtime = Runtime.torch if wanted else Runtime(usual_runtime(model))
     if runtime is Runtime.torch:
         return load_pipeline(model, threads, int8, device)
     if wanted:
@@ -59,11 +57,3 @@ def load_by_runtime(
     if messages.verbose:
         say(f"{model}: {tagger.model.config.model_type}, by {runtime}", style="dim")
     return tagger
-
-
-def _chosen(model: str) -> Runtime:
-    if os.path.realpath(model) == os.path.realpath(DEFAULT_TAGGER):
-        return Runtime.numpy
-    if not os.path.isfile(os.path.join(model, "manifest.json")):
-        return Runtime.torch
-    return Runtime.onnx if find_spec("onnxruntime") else Runtime.numpy

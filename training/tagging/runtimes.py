@@ -1,10 +1,24 @@
-"""Taggers loaded for the runtime that does without torch."""
+"""Which of its implementations tags: torch, or the runtime that does without."""
 
 from __future__ import annotations
 
 import gc
 import os
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
+
+from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
+
+RuntimeName = Literal["torch", "numpy", "onnx"]
+
+
+def usual_runtime(model: str) -> RuntimeName:
+    """What tags where nobody chooses: numpy the tagger that comes with tagsmith, ONNX Runtime an exported one."""
+    if os.path.realpath(model) == os.path.realpath(DEFAULT_TAGGER):
+        return "numpy"
+    if not os.path.isfile(os.path.join(model, "manifest.json")):
+        return "torch"
+    return "onnx" if find_spec("onnxruntime") else "numpy"
 
 
 def load_without_torch(folder: str, threads: int = 1, runtime: str = "numpy") -> Any:

@@ -12,9 +12,10 @@ from transformers import PreTrainedConfig
 from .ngram_embedding import check_ngrams
 from .remote_code import Pushed, known_fields, save_with_code
 from .score_calibration import check_calibration
+from .symbol_rules import FIRST_START
 from .tag_average import byte_tags
 
-GO_ID, DROP_ID, PAD_ID, FIRST_START = 256, 257, 258, 259
+GO_ID, DROP_ID, PAD_ID = 256, 257, 258
 
 
 @strict

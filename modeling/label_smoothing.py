@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-IMPOSSIBLE = -1e4  # the score of a class that cannot come, where it must stay finite
+from .symbol_rules import IMPOSSIBLE
 
 
 def summed_cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:

@@ -25,17 +25,18 @@ from transformers.modeling_outputs import Seq2SeqLMOutput
 
 from .beam_search import beam_spans
 from .byte_states import BytesRead, RecurrentState
-from .configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
+from .configuration_byte_to_span import DROP_ID, GO_ID, PAD_ID, ByteToSpanConfig
 from .dropout import Dropout
 from .greedy_search import greedy_spans
 from .input_order import turned
-from .label_smoothing import IMPOSSIBLE, summed_cross_entropy
+from .label_smoothing import summed_cross_entropy
 from .ngram_embedding import NgramEmbedding
 from .ngram_hashes import PRIME
 from .packing import Packing
 from .recurrent import RecurrentLayer, RecurrentStack
 from .remote_code import SavedModel
 from .span_grammar import SpanGrammar
+from .symbol_rules import FIRST_START, IMPOSSIBLE
 from .tag_average import byte_tags
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
-from .configuration_byte_to_span import FIRST_START, ByteToSpanConfig
+from .configuration_byte_to_span import ByteToSpanConfig
+from .symbol_rules import legal_symbols
 
 
 class SpanGrammar(LogitsProcessor):
@@ -30,14 +31,6 @@ class SpanGrammar(LogitsProcessor):
 
     def legal(self, previous: Tensor, lengths: Tensor) -> Tensor:
         """Which ids may follow the previous ones `(rows,)`, in windows of `lengths` bytes: bool `(rows, ids)`."""
-        config = self.config
-        ids = torch.arange(config.vocab_size, device=previous.device)
-        previous, lengths = previous[:, None], lengths[:, None]
-        was_start = (previous >= FIRST_START) & (previous < config.first_length_id)
-        was_length = (previous >= config.first_length_id) & (previous < config.stop_id)
-        start = (ids >= FIRST_START) & (ids < FIRST_START + lengths) & (previous != config.stop_id)
-        size = ids - config.first_length_id
-        length = (size >= 1) & (ids < config.stop_id) & (size <= lengths - (previous - FIRST_START))
-        label = ids > config.stop_id
-        opening = start | (ids == config.stop_id)
-        return torch.where(was_start, length, torch.where(was_length, label, opening))
+        ids = torch.arange(self.config.vocab_size, device=previous.device)
+        legal: Tensor = legal_symbols(self.config.window_size, ids, previous, lengths, torch.where)
+        return legal

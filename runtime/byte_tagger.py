@@ -1,4 +1,4 @@
-"""A byte-to-span tagger that finds spans by the tags of bytes (`decode: tags`), without torch."""
+"""A byte-to-span tagger without torch: spans as windows write them, or by the tags of bytes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from ..modeling.byte_span_tagging import ByteSpanTagging
 from ..modeling.span_tagging import Entity
 from ..modeling.tag_average import SCHEME, ByteSpan, byte_tags
 from ..tokenization.byte_windows import Merge
+from ..tokenization.input_error import InputError
+from ..tokenization.span_codec import SpanCodec, SymbolLayout
 from ..tokenization.strict_json import read_json
 from ..tokenization.text_stream import TextStream
-from .byte_network import ByteConfig, ByteNetwork
+from .byte_config import BeamRules
+from .span_writing import write_spans
 from .tag_chain import TagChain
 
 
@@ -24,14 +27,20 @@ class ByteTokens:
 
     Args:
         folder: of the tagger.
-        config: of the tagger, with what ids there are.
+
+    Raises:
+        InputError: a window or labels that there cannot be.
     """
 
-    def __init__(self, folder: str, config: ByteConfig) -> None:
-        content = read_json(os.path.join(folder, "tokenizer_config.json"))
-        self.window_size, self.labels = content.get("window_size", 60), list(content.get("labels", ()))
-        self.vocab_size = config.vocab_size + 2 * (self.window_size - config.window_size)
-        self.vocab_size += len(self.labels) - len(config.span_labels)
+    def __init__(self, folder: str) -> None:
+        path = os.path.join(folder, "tokenizer_config.json")
+        content = read_json(path)
+        try:
+            layout = SymbolLayout(content.get("window_size", 60), content.get("labels", ()))
+        except (ValueError, TypeError) as error:
+            raise InputError(str(error).rstrip("."), path=path) from error
+        self.window_size, self.labels, self.vocab_size = layout.window_size, list(layout.labels), layout.vocab_size
+        self.codec = SpanCodec(layout)
 
     def stream(
         self, text: Any, *, overlap: int | None = None, errors: str = "strict", merge: Merge = "middle"
@@ -93,7 +102,7 @@ class ByteTagChain:
 class _Model:
     """A network under the names by which `ByteSpanTagging` asks for it."""
 
-    def __init__(self, network: ByteNetwork) -> None:
+    def __init__(self, network: Any) -> None:
         self.network, self.config = network, network.config
 
 
@@ -101,11 +110,17 @@ class ByteTagger(ByteSpanTagging):
     """Finds the spans of texts in bytes, as `tagsmith.pipeline` does; see `load`.
 
     Calls of several threads go through it one after another.
+
+    Args:
+        network: with a `config`, and `score_tags` as of `ByteTagNetwork`, or `read` and `step` as of
+            `ByteSpanNetwork`.
+        tokens: what cuts texts into windows.
+        rules: by which beams are compared.
     """
 
-    def __init__(self, network: ByteNetwork, tokens: ByteTokens) -> None:
+    def __init__(self, network: Any, tokens: ByteTokens, rules: BeamRules) -> None:
         self.model, self.tokenizer = _Model(network), tokens
-        self.network = network
+        self.network, self.rules = network, rules
         self.shortened, self.says_shortened = 0, True
         self._batch_size = None
         self._preprocess_params, self._forward_params, self._postprocess_params = {}, {}, {}
@@ -128,9 +143,11 @@ class ByteTagger(ByteSpanTagging):
     def _make_decoder(self) -> ByteTagChain:
         return ByteTagChain(self.tokenizer.labels)
 
-    def forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Windows to the log probabilities of their bytes' tags."""
-        return {
-            "windows": batch["windows"],
-            "tags": self.network.score_tags(batch["input_ids"], batch["attention_mask"]),
-        }
+    def forward(self, batch: dict[str, Any], recall_bias: float | None = None, num_beams: int = 1) -> dict[str, Any]:
+        """Windows to symbols and their log probabilities, both `(windows, symbols)`; or to those of bytes' tags."""
+        network, ids, mask = self.network, batch["input_ids"], batch["attention_mask"]
+        if network.config.decode == "tags":
+            return {"windows": batch["windows"], "tags": network.score_tags(ids, mask)}
+        bias = network.config.recall_bias if recall_bias is None else recall_bias
+        symbols, log_chances = write_spans(network, ids, mask, bias, num_beams, self.rules)
+        return {"windows": batch["windows"], "symbols": symbols, "log_chances": log_chances}

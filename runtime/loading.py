@@ -10,8 +10,10 @@ from ..tokenization.byte_tagger_checks import check_tokenizer as check_byte_toke
 from ..tokenization.input_error import InputError
 from ..tokenization.strict_json import read_json
 from ..tokenization.word_tagger_checks import check_tokenizer
-from .byte_network import BYTE_TRAINING, ByteConfig, ByteNetwork
+from .byte_config import BYTE_TRAINING, BeamRules, ByteConfig
+from .byte_network import ByteTagNetwork
 from .byte_tagger import ByteTagger, ByteTokens
+from .byte_writer import ByteSpanNetwork
 from .weights_file import check_shapes, read_weights
 from .word_config import TRAINING, WordConfig
 from .word_network import Heads, WordNetwork
@@ -35,7 +37,7 @@ def load(folder: str | os.PathLike[str], runtime: str = "numpy", threads: int = 
     """A tagger, from the folder where `save_pretrained` or a run has put it, or from one of `tagsmith export`.
 
     What it gives is called like `tagsmith.pipeline`: with a text, a list or an iterator of texts, and the same options
-    (`batch_size`, `head`, `min_score`, `is_split_into_words`, `max_words`); `pipe(texts)` gives a generator.
+    as of the tagger's family; `pipe(texts)` gives a generator.
 
     Args:
         folder: of the tagger.
@@ -106,17 +108,13 @@ def read_manifest(folder: str) -> dict[str, Any]:
 def _load_byte_tagger(folder: str, content: dict[str, Any]) -> ByteTagger:
     check_fields(content, {field.name for field in fields(ByteConfig)} | BYTE_TRAINING, folder)
     config = ByteConfig.of(content)
-    if config.decode != "tags":
-        found = f"the runtime finds spans by the tags of bytes, and this tagger has decode: {config.decode}"
-        raise InputError(found, path=folder, fix="Tag with torch: tagsmith.pipeline, or --runtime torch.")
-    if config.input_order != "forward":
-        found = f"the runtime reads bytes from the first on, and this tagger has input_order: {config.input_order}"
-        raise InputError(found, path=folder, fix="Tag with torch: tagsmith.pipeline, or --runtime torch.")
-    tokens = ByteTokens(folder, config)
+    tokens = ByteTokens(folder)
     check_byte_tokenizer(tokens, config, folder)
+    rules = BeamRules.of(folder)
     weights = read_weights(os.path.join(folder, "model.safetensors"))
     check_shapes(weights, config.shapes(), folder)
-    return ByteTagger(ByteNetwork(config, weights), tokens)
+    make = ByteTagNetwork if config.decode == "tags" else ByteSpanNetwork
+    return ByteTagger(make(config, weights), tokens, rules)
 
 
 def check_fields(content: dict[str, Any], known: set[str], folder: str) -> None:

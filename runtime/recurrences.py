@@ -80,6 +80,10 @@ class LSTM(_RecurrentLayer):
 
     def run(self, projected: np.ndarray, packed: Packed) -> np.ndarray:
         """As `Layer` says."""
+        return self.read(projected, packed)[0]
+
+    def read(self, projected: np.ndarray, packed: Packed) -> tuple[np.ndarray, np.ndarray]:
+        """As `run`; and the cell that each sequence ends with, `(directions, sequences, size)`, in their order."""
         size, most = self.size, packed.sizes[0] if packed.sizes else 0
         out = np.empty((*projected.shape[:2], size), dtype=np.float32)
         memory = np.zeros((self.directions, most, size), dtype=np.float32)
@@ -87,23 +91,44 @@ class LSTM(_RecurrentLayer):
         state, start = out[:, :0], 0
         for running in packed.sizes:
             gates, now = projected[:, start : start + running], out[:, start : start + running]
-            cell = memory[:, :running]
             if start:
                 gates += np.matmul(state[:, :running], self.recurrent_weight, out=product[:, :running])
-            np.tanh(gates, out=gates)
-            enters, keeps = gates[..., :size], gates[..., size : 2 * size]
-            candidate, leaves = gates[..., 2 * size : 3 * size], gates[..., 3 * size :]
-            gates[..., : 2 * size] += 1
-            leaves += 1
-            cell *= keeps
-            candidate *= enters
-            cell += candidate
-            cell *= 0.5
-            np.tanh(cell, out=now)
-            now *= leaves
+            self._pass(gates, memory[:, :running], now)
             state, start = now, start + running
         out *= 0.5
-        return out
+        return out, memory
+
+    def step(self, gates: np.ndarray, hidden: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """One step of a layer that is read one way.
+
+        Args:
+            gates: projected rows `(rows, 4 * size)`, which are written over.
+            hidden: `(rows, size)`.
+            cell: the same.
+
+        Returns:
+            Hidden state and cell after it.
+        """
+        gates += (2 * hidden) @ self.recurrent_weight[0]
+        cell, now = cell.copy(), np.empty_like(hidden)
+        self._pass(gates, cell, now)
+        now *= 0.5
+        return now, cell
+
+    def _pass(self, gates: np.ndarray, cell: np.ndarray, now: np.ndarray) -> None:
+        """From what enters the gates to the next cell, in its place, and the doubled state into `now`."""
+        size = self.size
+        np.tanh(gates, out=gates)
+        enters, keeps = gates[..., :size], gates[..., size : 2 * size]
+        candidate, leaves = gates[..., 2 * size : 3 * size], gates[..., 3 * size :]
+        gates[..., : 2 * size] += 1
+        leaves += 1
+        cell *= keeps
+        candidate *= enters
+        cell += candidate
+        cell *= 0.5
+        np.tanh(cell, out=now)
+        now *= leaves
 
 
 class GRU(_RecurrentLayer):

@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from .linear_recurrences import LINEAR, SRU, LinearRNN
 from .ngram_rows import Ngrams
 from .packed_rows import Packed
-from .recurrences import RECURRENT, Layer
+from .stacks import Stack, Weights, beneath
 from .tag_chain import TagChain
 from .word_config import LANGUAGE_READERS, SHARED, WordConfig
-
-Weights = Mapping[str, np.ndarray]
-
-
-def beneath(weights: Weights, place: str) -> dict[str, np.ndarray]:
-    """The weights of a module, by their names within it."""
-    return {name[len(place) + 1 :]: tensor for name, tensor in weights.items() if name.startswith(f"{place}.")}
-
-
-def make_layer(cell: str, weights: Weights) -> Layer:
-    """A layer of a cell."""
-    if cell in LINEAR:
-        return (SRU if cell.startswith("sru") else LinearRNN)(weights)
-    return RECURRENT[cell](weights)
-
-
-class Stack:
-    """Layers upon each other."""
-
-    def __init__(self, cell: str, weights: Weights, count: int) -> None:
-        self.layers = [make_layer(cell, beneath(weights, f"layers.{index}")) for index in range(count)]
-
-    def project(self, inputs: np.ndarray) -> np.ndarray:
-        """What the first layer makes of inputs `(rows, size)` wherever they stand: `(directions, rows, width)`."""
-        return self.layers[0].project(inputs)
-
-    def run(self, projected: np.ndarray, packed: Packed) -> np.ndarray:
-        """Projected steps, each direction in its own order, to the top layer's states in the same form."""
-        states = self.layers[0].run(projected, packed)
-        for layer in self.layers[1:]:
-            below = packed.side_by_side(states)
-            states = layer.run(layer.project(below[None] if len(states) == 1 else packed.ways(below)), packed)
-        return states
 
 
 class Characters:

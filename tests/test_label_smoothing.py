@@ -23,11 +23,12 @@ from toys import tagsmith as command
 from transformers import TrainingArguments
 from transformers.trainer_pt_utils import LabelSmoother
 
-from tagsmith.modeling.configuration_byte_to_span import FIRST_START, PAD_ID, ByteToSpanConfig
+from tagsmith.modeling.configuration_byte_to_span import PAD_ID, ByteToSpanConfig
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.label_smoothing import summed_cross_entropy
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
+from tagsmith.modeling.symbol_rules import FIRST_START
 from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.runs.byte_run import train_byte_tagger
 from tagsmith.training.runs.hierarchical_run import train_tagger

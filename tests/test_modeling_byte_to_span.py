@@ -23,7 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from tagsmith.modeling import configuration_byte_to_span
 from tagsmith.modeling.byte_states import BytesRead
-from tagsmith.modeling.configuration_byte_to_span import DROP_ID, FIRST_START, GO_ID, PAD_ID, ByteToSpanConfig
+from tagsmith.modeling.configuration_byte_to_span import DROP_ID, GO_ID, PAD_ID, ByteToSpanConfig
 from tagsmith.modeling.input_order import turned
 from tagsmith.modeling.modeling_byte_to_span import (
     ByteToSpanForSpanTagging,
@@ -32,6 +32,7 @@ from tagsmith.modeling.modeling_byte_to_span import (
 from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.modeling.recurrent import RecurrentStack
 from tagsmith.modeling.span_grammar import SpanGrammar
+from tagsmith.modeling.symbol_rules import FIRST_START
 from tagsmith.tokenization import span_codec
 from tagsmith.tokenization.span_codec import SpanCodec, SymbolLayout
 from tagsmith.tokenization.spans import Span

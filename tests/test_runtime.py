@@ -22,7 +22,6 @@ import tagsmith
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.runtime import load
-from tagsmith.runtime.byte_network import BYTE_TRAINING, ByteConfig
 from tagsmith.runtime.loading import BESIDE
 from tagsmith.runtime.word_config import TRAINING, WordConfig
 from tagsmith.tokenization.gazetteers import Gazetteer
@@ -294,12 +293,6 @@ def test_the_fields_are_those_of_the_configuration() -> None:
     assert own - set(ours) - TRAINING - BESIDE == set()
     theirs = {name: getattr(HierarchicalTaggerConfig, name) for name in ours if name not in ("id2label", "model_type")}
     assert {name: ours[name] for name in theirs} == theirs
-    ours = {field.name: field.default for field in fields(ByteConfig)}
-    assert set(tagsmith.ByteToSpanConfig().to_dict()) - set(ours) - BYTE_TRAINING - BESIDE == set()
-    theirs = {
-        name: getattr(tagsmith.ByteToSpanConfig, name) for name in ours if name not in ("id2label", "model_type")
-    }
-    assert {name: ours[name] for name in theirs} == theirs
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -311,46 +304,6 @@ def test_the_weights_are_those_of_the_model(tmp_path: Path, name: str) -> None:
     weights = read_weights(folder / "model.safetensors")
     shapes = WordConfig.of(read_json(folder / "config.json")).shapes()
     assert {name: tensor.shape for name, tensor in weights.items()} == shapes
-
-
-BYTE_SHAPES: dict[str, dict[str, Any]] = {
-    "shared": {"encoder": "shared"},
-    "separate": {"encoder": "separate", "num_hidden_layers": 2},
-    "bidirectional": {"encoder": "bidirectional", "encoder_num_layers": 2, "attention": True},
-    "n-grams": {"encoder": "bidirectional", "ngram_sizes": [1, 2], "ngram_rows": 9},
-}
-
-
-def make_byte_tagger(folder: Path, **fields: Any) -> Path:
-    """A tagger by the tags of bytes, with random weights, saved."""
-    torch.manual_seed(4)
-    labels = ["PER", "LOC"]
-    sizes = {
-        "window_size": 16,
-        "embedding_size": 6,
-        "hidden_size": 8,
-        "num_hidden_layers": 1,
-        "encoder_hidden_size": 5,
-    }
-    shape = {**sizes, "tag_loss": 1.0, "decode": "tags", "initializer_range": 1.0, **fields}
-    model = tagsmith.ByteToSpanForSpanTagging(tagsmith.ByteToSpanConfig.for_tags(labels, **shape))
-    if fields.get("ngram_sizes"):
-        model.model.ngrams.know(torch.tensor([ord(letter) + 1 for letter in "aeiou tnd"]))
-    model.save_pretrained(folder)
-    tagsmith.ByteToSpanTokenizer(16, labels).save_pretrained(folder)
-    return folder
-
-
-@pytest.mark.parametrize("name", BYTE_SHAPES)
-def test_bytes_by_their_tags(tmp_path: Path, name: str) -> None:
-    folder = make_byte_tagger(tmp_path, **BYTE_SHAPES[name])
-    assert any(check(folder))
-    check(folder, [text.encode() for text in TEXTS], recall_bias=1.0, overlap=3, min_score=0.3)
-
-
-def test_bytes_that_are_written_are_not_for_the_runtime(byte_folder: Path) -> None:
-    with pytest.raises(tagsmith.InputError, match=r"decode: spans.*--runtime torch"):
-        load(byte_folder)
 
 
 def fuzz_texts(count: int, seed: int) -> list[str]:

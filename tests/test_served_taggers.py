@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import struct
 import sys
@@ -32,16 +33,27 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what a process ho
 
 
 @pytest.fixture(scope="module")
-def server(tiny_folder: Path, byte_folder: Path) -> Iterator[Server]:
-    """Three models: one that the runtime has, one of two heads, and one that only torch has."""
-    models = [f"tiny={tiny_folder}", str(FROZEN / "heads"), f"windows={byte_folder}"]
+def torch_folder(byte_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tagger that only torch has: it sets what the runtime's writing does not know."""
+    folder = tmp_path_factory.mktemp("torch") / "tagger"
+    shutil.copytree(byte_folder, folder)
+    path = folder / "generation_config.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, "repetition_penalty": 2.0}), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tiny_folder: Path, byte_folder: Path, torch_folder: Path) -> Iterator[Server]:
+    """Four models: of words, of two heads, of bytes, and one that only torch has."""
+    models = [f"tiny={tiny_folder}", str(FROZEN / "heads"), f"windows={byte_folder}", f"odd={torch_folder}"]
     with serving(*models) as running:
         yield running
 
 
 def test_several_models(server: Server, tiny_folder: Path, byte_folder: Path) -> None:
-    assert server.ask("/health")[1]["models"] == ["tiny", "heads", "windows"]
-    folders = {"tiny": tiny_folder, "windows": byte_folder}
+    assert server.ask("/health")[1]["models"] == ["tiny", "heads", "windows", "odd"]
+    folders = {"tiny": tiny_folder, "windows": byte_folder, "odd": byte_folder}
     expected: dict[str, Any] = {name: tagsmith.pipeline(folder)(TEXTS) for name, folder in folders.items()}
     with ThreadPoolExecutor(8) as pool:  # requests of both, mixed
         asked = [(name, number) for _ in range(6) for name in folders for number in range(len(TEXTS))]
@@ -81,8 +93,8 @@ def test_heads_in_annotation_tools(server: Server) -> None:
     assert sorted((span["start"], span["end"], span["label"]) for span in task["spans"]) == places
 
 
-def test_a_tagger_that_only_torch_has(server: Server, byte_folder: Path) -> None:
-    assert f"{byte_folder}: served by torch" in server.said
+def test_a_tagger_that_only_torch_has(server: Server, torch_folder: Path, byte_folder: Path) -> None:
+    assert f"{torch_folder}: served by torch" in server.said and f"{byte_folder}: served" not in server.said
     described = {model["name"]: model for model in server.ask("/models")[1]}
     assert described["windows"] == {"name": "windows", "model_type": "byte-to-span", "labels": ["LOC", "PER"]}
     status, found, _ = server.ask("/tag", {"text": "Ada", "model": "windows", "head": "ner"})

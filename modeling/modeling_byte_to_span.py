@@ -27,6 +27,7 @@ from .beam_search import beam_spans
 from .byte_states import BytesRead, RecurrentState
 from .configuration_byte_to_span import DROP_ID, GO_ID, PAD_ID, ByteToSpanConfig
 from .dropout import Dropout
+from .exportable import Exportable
 from .greedy_search import greedy_spans
 from .input_order import turned
 from .label_smoothing import summed_cross_entropy
@@ -204,7 +205,7 @@ class _Reader:
     forward = __call__
 
 
-class ByteToSpanForSpanTagging(ByteToSpanPreTrainedModel, GenerationMixin):
+class ByteToSpanForSpanTagging(Exportable, ByteToSpanPreTrainedModel, GenerationMixin):
     """The tagger: the LSTMs, and the scores of the next symbol."""
 
     _is_stateful = True  # its state cannot be wound back: no assisted decoding

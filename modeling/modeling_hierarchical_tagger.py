@@ -23,11 +23,8 @@ draws the line under the characters, under the word encoder, or under everything
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -38,10 +35,11 @@ from transformers.modeling_outputs import ModelOutput
 from .configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from .crf import ConditionalRandomField
 from .dropout import Dropout
+from .exportable import Exportable
 from .linear_recurrence import LinearRNNLayer, SRULayer
 from .packing import Packing
 from .recurrent import RecurrentLayer
-from .remote_code import IS_REMOTE, SavedModel
+from .remote_code import SavedModel
 from .tagger_head import TaggerHead
 from .word_reader import CharacterEncoder, WordNgrams, WordReader
 
@@ -250,7 +248,7 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         return table
 
 
-class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel):
+class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPreTrainedModel):
     """The tagger: words in their sentence, and one head or several that tag them."""
 
     def __init__(self, config: HierarchicalTaggerConfig) -> None:
@@ -325,28 +323,6 @@ class HierarchicalTaggerForTokenClassification(HierarchicalTaggerPreTrainedModel
         if gazetteer_features is None:
             raise ValueError("This tagger has a gazetteer: pass gazetteer_features, which its tokenizer gives.")
         return torch.cat([top, packing.pack(gazetteer_features).to(top)], dim=-1)
-
-    def export_onnx(self, folder: str | os.PathLike[str], version: str = "") -> dict[str, Path]:
-        """Write the tagger as an ONNX graph that ends at emissions (`onnx_graph.py`), with weights of 16 bits.
-
-        Args:
-            folder: an existing one, for `model.onnx`, its two parts, and the `model.safetensors` that they point into.
-            version: of who makes it.
-
-        Returns:
-            The paths of the graph, "model", and of the same cut in two, "spelling" and "sentences"; checked by onnx.
-
-        Raises:
-            ModuleNotFoundError: onnx is not installed; or the tagger was loaded with its own code, without tagsmith.
-            ValueError: ONNX has no operator for a part of the tagger; the message names it.
-        """
-        if IS_REMOTE:
-            raise ModuleNotFoundError(
-                "A tagger that runs its own code has no exporter. Install tagsmith, and load it by that."
-            )
-        # By its name, since it does not travel with taggers: those who load one need not have onnx.
-        graphs: dict[str, Path] = import_module(".onnx_graph", __package__).write_graphs(self, Path(folder), version)
-        return graphs
 
     def predict_spans(self, input_ids: Tensor, *, head: str | None = None, **inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The spans of a batch of sentences and how probable each is.

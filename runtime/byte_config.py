@@ -108,19 +108,31 @@ class BeamRules(NamedTuple):
 
     @classmethod
     def of(cls, folder: str) -> BeamRules:
-        """Out of generation_config.json, where a tagger has one; what is not set there is by default.
+        """Out of generation_config.json, where a tagger has one.
 
         Raises:
             InputError: it has what would have windows written otherwise, and is not among these.
         """
         path = os.path.join(folder, "generation_config.json")
-        content = read_json(path) if os.path.isfile(path) else {}
-        given = {name: value for name, value in content.items() if value is not None}
-        if other := sorted(name for name in given if name not in _BESIDE and name not in cls._fields):
-            found = f"the runtime writes without what is set: {', '.join(other)}"
-            raise InputError(found, path=path, fix="Take it out, or tag with torch: --runtime torch.")
-        penalty = given.get("length_penalty", 1.0)  # 1 is the default of transformers, and taken for nothing given
-        return cls(0.0 if penalty == 1.0 else float(penalty), given.get("early_stopping", False))
+        return cls.of_settings(read_json(path) if os.path.isfile(path) else {}, path)
+
+    @classmethod
+    def of_settings(cls, settings: Mapping[str, Any], place: str) -> BeamRules:
+        """Out of what `generate` is set to; None, and a penalty of 1, transformers' default, are nothing set.
+
+        Args:
+            settings: by their names.
+            place: where they are from, for errors.
+
+        Raises:
+            InputError: as `of` does.
+        """
+        given = {name for name, value in settings.items() if value is not None}
+        if other := sorted(given - _BESIDE - set(cls._fields)):
+            found = f"the runtime writes without what generate is set to: {', '.join(other)}"
+            raise InputError(found, path=place, fix="Take it out, or tag with torch: --runtime torch.")
+        penalty = settings.get("length_penalty")
+        return cls(0.0 if penalty in (None, 1) else float(penalty or 0), settings.get("early_stopping") or False)
 
 
 # What of generation_config.json does not change what a tagger writes: whoever calls it gives beams and bounds.

@@ -59,10 +59,8 @@ def load(folder: str | os.PathLike[str], runtime: str = "numpy", threads: int = 
     kind = content.get("model_type")
     if kind == "hierarchical-tagger":
         return _load_word_tagger(folder, content, runtime, threads)
-    if kind == "byte-to-span" and runtime == "onnx":
-        raise InputError("only hierarchical taggers run as graphs", path=folder, fix="Tag with numpy or torch.")
     if kind == "byte-to-span":
-        return _load_byte_tagger(folder, content)
+        return _load_byte_tagger(folder, content, runtime, threads)
     raise InputError(f"this is no tagger, but a model of type {kind!r}", path=folder, fix=_UPGRADE)
 
 
@@ -77,7 +75,7 @@ def _load_word_tagger(folder: str, content: dict[str, Any], runtime: str, thread
         return WordTagger(WordNetwork(config, weights), tokens)
     from .onnx_tagger import OnnxTagger
 
-    return OnnxTagger(folder, read_manifest(folder)["graphs"], Heads(config, weights), tokens, threads)
+    return OnnxTagger(folder, read_graphs(folder, "sentences"), Heads(config, weights), tokens, threads)
 
 
 def is_exported(folder: str) -> bool:
@@ -85,8 +83,12 @@ def is_exported(folder: str) -> bool:
     return os.path.isfile(os.path.join(folder, MANIFEST))
 
 
-def read_manifest(folder: str) -> dict[str, Any]:
-    """What an exported tagger says of itself.
+def read_graphs(folder: str, *wanted: str) -> dict[str, str]:
+    """The files of an exported tagger's graphs, by their names.
+
+    Args:
+        folder: of the tagger.
+        *wanted: those that there must be.
 
     Raises:
         InputError: it is not exported, or by a newer tagsmith.
@@ -99,13 +101,14 @@ def read_manifest(folder: str) -> dict[str, Any]:
         found = f"{MANIFEST} is of version {content.get('version')!r}, and this runtime reads {MANIFEST_VERSION}"
         raise InputError(found, path=folder, fix=_UPGRADE)
     graphs = content.get("graphs")
-    names = [str(name) for name in graphs.values()] if isinstance(graphs, dict) else []
-    if "sentences" not in (graphs or ()) or not all(os.path.isfile(os.path.join(folder, name)) for name in names):
+    named = {str(name): str(file) for name, file in graphs.items()} if isinstance(graphs, dict) else {}
+    files = [os.path.join(folder, file) for file in named.values()]
+    if not set(wanted) <= set(named) or not all(map(os.path.isfile, files)):
         raise InputError(f"a graph that {MANIFEST} names is missing", path=folder, fix="Export the tagger again.")
-    return content
+    return named
 
 
-def _load_byte_tagger(folder: str, content: dict[str, Any]) -> ByteTagger:
+def _load_byte_tagger(folder: str, content: dict[str, Any], runtime: str, threads: int) -> ByteTagger:
     check_fields(content, {field.name for field in fields(ByteConfig)} | BYTE_TRAINING, folder)
     config = ByteConfig.of(content)
     tokens = ByteTokens(folder)
@@ -113,8 +116,13 @@ def _load_byte_tagger(folder: str, content: dict[str, Any]) -> ByteTagger:
     rules = BeamRules.of(folder)
     weights = read_weights(os.path.join(folder, "model.safetensors"))
     check_shapes(weights, config.shapes(), folder)
-    make = ByteTagNetwork if config.decode == "tags" else ByteSpanNetwork
-    return ByteTagger(make(config, weights), tokens, rules)
+    writes = config.decode == "spans"
+    if runtime == "numpy":
+        return ByteTagger((ByteSpanNetwork if writes else ByteTagNetwork)(config, weights), tokens, rules)
+    from .onnx_byte_network import OnnxByteNetwork
+
+    graphs = read_graphs(folder, "bytes", *(["writer"] if writes else []))
+    return ByteTagger(OnnxByteNetwork(folder, graphs, config, weights, threads), tokens, rules)
 
 
 def check_fields(content: dict[str, Any], known: set[str], folder: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -61,10 +61,18 @@ class Ngrams:
     def of_bytes(self, codes: np.ndarray) -> np.ndarray:
         """Windows `(windows, bytes)` to `(windows, bytes, width)`: of n-grams that begin and that end at each byte."""
         summed = np.zeros((*codes.shape, self.table.shape[1]), dtype=np.float32)
-        length = codes.shape[1]
-        for _, hashes in hash_ngrams(codes, self.sizes, np.where):
-            found = self.find(hashes)
-            beyond = length - found.shape[1]
-            summed[:, : length - beyond] += self.table[found]
-            summed[:, beyond:] += self.table[np.where(found > 0, found + len(self.hashes), 0)]
+        for rows in self.rows_of_bytes(codes):
+            summed += self.table[rows]
         return summed
+
+    def rows_of_bytes(self, codes: np.ndarray) -> Iterator[np.ndarray]:
+        """The rows of n-grams, `(windows, bytes)`: of each size those that begin at a byte; and that end there."""
+        length, by_size = codes.shape[1], dict(hash_ngrams(codes, self.sizes, np.where))
+        for size in self.sizes:
+            if size not in by_size:
+                yield from np.zeros((2, *codes.shape), dtype=np.int64)
+                continue
+            found = self.find(by_size[size])
+            beyond = length - found.shape[1]
+            yield np.pad(found, ((0, 0), (0, beyond)))
+            yield np.pad(np.where(found > 0, found + len(self.hashes), 0), ((0, 0), (beyond, 0)))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 
-from ..modeling.onnx_graph import SPELLED, emissions_of, words_of
+from ..modeling.onnx_names import SPELLED, emissions_of, words_of
 from ..modeling.span_tagging import Sentence
-from ..tokenization.input_error import InputError
 from ..tokenization.word_lookup import padded
+from .onnx_sessions import input_names, open_sessions
 from .packed_rows import Packed
 from .word_network import Heads
 from .word_tagger import WordTable, WordTagger
@@ -23,7 +22,7 @@ class _Spellings(WordTable):
     def __init__(self, session: Any, network: Heads, tokens: WordTokens) -> None:
         super().__init__(network, tokens, None)
         self.session = session
-        self.inputs = {item.name for item in session.get_inputs()}
+        self.inputs = input_names(session)
 
     def _make(self, words: list[str]) -> np.ndarray:
         characters, sizes = self.tokens.spell_out(words)
@@ -57,21 +56,9 @@ class OnnxTagger(WordTagger):
         self, folder: str, graphs: dict[str, str], network: Heads, tokens: WordTokens, threads: int = 1
     ) -> None:
         super().__init__(network, tokens)
-        try:
-            import onnxruntime
-        except ModuleNotFoundError as error:
-            fix = "Install it: pip install onnxruntime; or tag with numpy."
-            raise InputError("ONNX Runtime is not installed", path=folder, fix=fix) from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        sessions = {
-            name: onnxruntime.InferenceSession(os.path.join(folder, file), options, providers=["CPUExecutionProvider"])
-            for name, file in graphs.items()
-            if name != "model"
-        }
+        sessions = open_sessions(folder, {name: file for name, file in graphs.items() if name != "model"}, threads)
         self.session = sessions["sentences"]
-        self.inputs = {item.name for item in self.session.get_inputs()}
+        self.inputs = input_names(self.session)
         self.spellings = _Spellings(sessions["spelling"], network, tokens) if "spelling" in sessions else None
 
     def _word_cache(self, language: str | None) -> Any:

@@ -158,7 +158,7 @@ def test_rules_that_only_generate_has(tmp_path: Path) -> None:
     path = tmp_path / "generation_config.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**content, "repetition_penalty": 2.0}), encoding="utf-8")
-    with pytest.raises(tagsmith.InputError, match=r"what is set: repetition_penalty.*--runtime torch"):
+    with pytest.raises(tagsmith.InputError, match=r"is set to: repetition_penalty.*--runtime torch"):
         load(folder)
     path.unlink()
     check(folder, FEW, num_beams=2)

@@ -102,17 +102,19 @@ def test_a_tagger_that_only_torch_has(server: Server, torch_folder: Path, byte_f
 
 
 @on_linux
-def test_an_exported_tagger(tiny_folder: Path, tmp_path: Path) -> None:
+def test_exported_taggers(tiny_folder: Path, byte_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    export_tagger(tagsmith.pipeline(tiny_folder, device="cpu"), tmp_path / "exported", str(tiny_folder))
-    expected: Any = tagsmith.pipeline(tmp_path / "exported")(TEXTS)
-    with serving(tmp_path / "exported") as running:
-        status, found, _ = running.ask("/tag/batch", {"texts": TEXTS})
+    for name, folder in {"words": tiny_folder, "bytes": byte_folder}.items():
+        export_tagger(tagsmith.pipeline(folder, device="cpu"), tmp_path / name, str(folder))
+    expected: dict[str, Any] = {name: tagsmith.pipeline(tmp_path / name)(TEXTS) for name in ("words", "bytes")}
+    with serving(tmp_path / "words", tmp_path / "bytes") as running:
+        answers = {name: running.ask("/tag/batch", {"texts": TEXTS, "model": name}) for name in expected}
         libraries = running.libraries()
-    assert status == 200 and any(found)
-    for one, other in zip(found, expected, strict=True):
-        assert_close(one, other)
+    for name, (status, found, _) in answers.items():
+        assert status == 200 and any(found)
+        for one, other in zip(found, expected[name], strict=True):
+            assert_close(one, other)
     assert "onnxruntime" in libraries and "libtorch" not in libraries
 
 

@@ -12,12 +12,12 @@ from tagsmith.training.commands.command_options import ModelArgument, load_pipel
 
 def export(
     model: ModelArgument,
-    output: Annotated[Path, typer.Option(help="A new folder, for graph, weights, vocabulary and manifest.")],
+    output: Annotated[Path, typer.Option(help="A new folder, for graphs, weights, vocabulary and manifest.")],
     int8: Annotated[
-        bool, typer.Option("--int8", help="Have the graph multiply by 8-bit weights, in LSTMs; GRUs stay as they are.")
+        bool, typer.Option("--int8", help="Have the graphs multiply by 8-bit weights; GRUs stay as they are.")
     ] = False,
 ) -> None:
-    """Write a tagger as an ONNX graph, for `tagsmith tag --runtime onnx` and for other languages."""
+    """Write a tagger as graphs of ONNX, for `tagsmith tag --runtime onnx` and for other languages."""
     from tagsmith.training.tagging.export import export_tagger
 
     pipeline = load_pipeline(model, threads=1, device="cpu")

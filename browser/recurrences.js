@@ -1,89 +1,147 @@
-/** GRU and LSTM layers, read both ways, upon each other. */
+/** Layers with a matrix for the state before: GRU, LSTM and the plain RNN, many sequences at a time. */
 
-import { Product } from "./product.js";
+import { byWay, Layer } from "./layer.js";
+import { Product, ROWS } from "./product.js";
 
-const logistic = (x) => 1 / (1 + Math.exp(-x));
-const tanh = (x) => 2 / (1 + Math.exp(-2 * x)) - 1;
+// The logistic function is 0.5 + 0.5 tanh(x / 2), its half taken into the weights, so that tanh serves all gates.
 
-class Layer {
-  /** @param {string} place of its weights @param {number} width of its inputs @param {number} size of its states */
-  constructor(weights, place, cell, width, size) {
-    const columns = (cell === "lstm" ? 4 : 3) * size;
-    Object.assign(this, { cell, width, size, columns });
-    const product = (name, inner) => new Product(weights.get(`${place}.${name}`, [2, inner, columns]), 2, inner, columns);
-    const bias = (name) => weights.get(`${place}.${name}`, [2, 1, columns]);
-    [this.input, this.inputBias] = [product("input_weight", width), bias("input_bias")];
-    [this.recurrent, this.recurrentBias] = [product("recurrent_weight", size), bias("recurrent_bias")];
+/** The weights of a layer, those of the first gates halved, or of those that `logistic` names. */
+function read(weights, place, { width, size, directions }, gates, logistic) {
+  const columns = gates * size;
+  const part = (name, inner) => {
+    const numbers = weights.get(`${place}.${name}`, [directions, inner, columns]);
+    for (let at = 0; at < numbers.length; at++)
+      if (logistic.includes(Math.floor((at % columns) / size))) numbers[at] /= 2;
+    return numbers;
+  };
+  const bias = part("input_bias", 1), stateBias = part("recurrent_bias", 1);
+  return { input: part("input_weight", width), bias, state: part("recurrent_weight", size), stateBias };
+}
+
+const sum = (one, other) => one.map((number, place) => number + other[place]);
+
+/** A layer whose state is multiplied by a matrix, and kept where that is done. */
+class Recurrence extends Layer {
+  constructor(shape, gates, own, bias, stateWeight = own.state, stateGates = gates) {
+    super(shape, gates, own.input, bias);
+    const { size, directions } = shape;
+    this.recurrent = new Product(stateWeight, { matrices: directions, inner: size, gates: stateGates, size });
+    [this.state, this.apart] = [this.recurrent.x, this.recurrent.inner];
   }
 
-  /** An input, `x[at...]`, to what enters a step: `(2, columns)`. */
-  project(x, at) {
-    const { width, columns, input } = this, projected = new Float32Array(2 * columns);
-    input.x.set(x.subarray(at, at + width));
-    for (let way = 0; way < 2; way++) {
-      input.out.set(this.inputBias.subarray(way * columns, (way + 1) * columns));
-      input.add(way);
-      projected.set(input.out, way * columns);
-    }
-    return projected;
-  }
-
-  /** @param {Float32Array[]} steps projected @returns {Float32Array} states `(steps, 2 * size)`, in the text's order */
-  run(steps) {
-    const { size, columns, recurrent } = this, states = new Float32Array(steps.length * 2 * size);
-    const step = this.cell === "lstm" ? lstmStep : gruStep, state = recurrent.x, memory = new Float32Array(size);
-    for (let way = 0; way < 2; way++) {
-      const bias = this.recurrentBias.subarray(way * columns, (way + 1) * columns);
-      state.fill(0);
-      memory.fill(0);
-      for (let count = 0; count < steps.length; count++) {
-        const place = way ? steps.length - 1 - count : count;
-        recurrent.out.set(bias);
-        if (count) recurrent.add(way);
-        step(steps[place], way * columns, recurrent.out, state, memory, size);
-        states.set(state, (2 * place + way) * size);
-      }
-    }
-    return states;
+  /** What enters this step, and the product of the states before with it. */
+  _enter(rows, running, way, follows) {
+    const { recurrent, entering } = this;
+    for (let row = 0; row < running; row++)
+      recurrent.out.set(rows[row].subarray(way * entering, way * entering + recurrent.columns), row * recurrent.columns);
+    if (follows) recurrent.add(running, way);
   }
 }
 
-/** Gates in the order input, forget, cell, output; `state` and `memory` are written over. */
-function lstmStep(input, at, share, state, memory, size) {
-  const gate = (place) => input[at + place] + share[place];
-  for (let j = 0; j < size; j++) {
-    const enters = logistic(gate(j)), keeps = logistic(gate(size + j)), leaves = logistic(gate(3 * size + j));
-    memory[j] = keeps * memory[j] + enters * tanh(gate(2 * size + j));
-    state[j] = leaves * tanh(memory[j]);
+/** Gates in the order input, forget, cell, output. */
+export class LSTM extends Recurrence {
+  constructor(weights, place, shape) {
+    const own = read(weights, place, shape, 4, [0, 1, 3]);
+    super(shape, 4, own, sum(own.bias, own.stateBias));
+    this.memory = new Float32Array(ROWS * shape.size);
+  }
+
+  start() {
+    super.start();
+    this.memory.fill(0);
+  }
+
+  step(rows, running, way, follows) {
+    const { size, recurrent, memory, apart } = this, { x: state, out: gates, lane, columns } = recurrent;
+    this._enter(rows, running, way, follows);
+    recurrent.tanh(gates, 0, running * columns);
+    for (let row = 0; row < running; row++)
+      for (let j = 0, at = row * columns, own = row * size; j < size; j++, at++, own++) {
+        const enters = gates[at] + 1, keeps = gates[at + lane] + 1;
+        memory[own] = 0.5 * (keeps * memory[own] + enters * gates[at + 2 * lane]);
+        state[row * apart + j] = memory[own];
+      }
+    recurrent.tanh(state, 0, running * apart);
+    for (let row = 0; row < running; row++)
+      for (let j = 0, at = row * columns + 3 * lane; j < size; j++) state[row * apart + j] *= 0.5 * (gates[at + j] + 1);
   }
 }
 
 /** Gates in the order reset, update, candidate; the reset gate after the product. */
-function gruStep(input, at, share, state, memory, size) {
-  for (let j = 0; j < size; j++) {
-    const reset = logistic(input[at + j] + share[j]), update = logistic(input[at + size + j] + share[size + j]);
-    const candidate = tanh(input[at + 2 * size + j] + reset * share[2 * size + j]);
-    state[j] = (state[j] - candidate) * update + candidate;
+export class GRU extends Recurrence {
+  constructor(weights, place, shape) {
+    const own = read(weights, place, shape, 3, [0, 1]);
+    super(shape, 3, own, own.bias);
+    this.stateBias = byWay(this.recurrent, own.stateBias, shape.directions, 3);
+  }
+
+  step(rows, running, way, follows) {
+    const { size, recurrent, apart } = this, { x: state, out, lane, columns } = recurrent, from = way * this.entering;
+    for (let row = 0; row < running; row++) out.set(this.stateBias[way], row * columns);
+    if (follows) recurrent.add(running, way);
+    for (let row = 0; row < running; row++) {
+      const at = row * columns, input = rows[row];
+      for (let j = 0; j < 2 * lane; j++) out[at + j] += input[from + j];
+      recurrent.tanh(out, at, at + 2 * lane);
+      for (let j = 0; j < size; j++)
+        out[at + 2 * lane + j] = input[from + 2 * lane + j] + 0.5 * (out[at + j] + 1) * out[at + 2 * lane + j];
+      recurrent.tanh(out, at + 2 * lane, at + 3 * lane);
+      blend(state, row * apart, out, at + 2 * lane, out, at + lane, size);
+    }
   }
 }
 
-export class Stack {
-  constructor(weights, place, cell, width, size, count) {
-    this.size = size;
-    this.layers = Array.from({ length: count }, (_, index) =>
-      new Layer(weights, `${place}.layers.${index}`, cell, index ? 2 * size : width, size));
+/** The same, the reset gate before the product. */
+export class GRUResetBefore extends Recurrence {
+  constructor(weights, place, shape) {
+    const own = read(weights, place, shape, 3, [0, 1]), { size, directions } = shape, gates = [], candidate = [];
+    for (let at = 0; at < own.state.length; at += 3 * size) {
+      gates.push(...own.state.subarray(at, at + 2 * size));
+      candidate.push(...own.state.subarray(at + 2 * size, at + 3 * size));
+    }
+    super(shape, 3, own, sum(own.bias, own.stateBias), Float32Array.from(gates), 2);
+    this.candidate = new Product(Float32Array.from(candidate), { matrices: directions, inner: size, size });
   }
 
-  /** What the first layer makes of an input, wherever it stands. */
-  project(x, at = 0) {
-    return this.layers[0].project(x, at);
+  step(rows, running, way, follows) {
+    const { size, recurrent, candidate, apart } = this, { x: state, out, lane, columns } = recurrent;
+    const from = way * this.entering + 2 * lane;
+    this._enter(rows, running, way, follows);
+    for (let row = 0; row < running; row++) {
+      const at = row * columns;
+      recurrent.tanh(out, at, at + 2 * lane);
+      for (let j = 0; j < size; j++)
+        candidate.x[row * apart + j] = 0.5 * (out[at + j] + 1) * state[row * apart + j];
+      candidate.out.set(rows[row].subarray(from, from + lane), row * candidate.columns);
+    }
+    if (follows) candidate.add(running, way);
+    for (let row = 0; row < running; row++) {
+      const at = row * candidate.columns;
+      candidate.tanh(candidate.out, at, at + lane);
+      blend(state, row * apart, candidate.out, at, out, row * columns + lane, size);
+    }
+  }
+}
+
+/** A GRU's new state: the candidate where the update gate is 0, the state before where it is 1. */
+function blend(state, to, candidate, from, gates, at, size) {
+  for (let j = 0; j < size; j++) {
+    const next = candidate[from + j];
+    state[to + j] = (state[to + j] - next) * 0.5 * (gates[at + j] + 1) + next;
+  }
+}
+
+export class RNN extends Recurrence {
+  constructor(weights, place, shape) {
+    const own = read(weights, place, shape, 1, []);
+    super(shape, 1, own, sum(own.bias, own.stateBias));
   }
 
-  /** Projected steps to the top layer's states `(steps, 2 * size)`. */
-  run(steps) {
-    let states = this.layers[0].run(steps);
-    for (const layer of this.layers.slice(1))
-      states = layer.run(steps.map((_, place) => layer.project(states, place * 2 * this.size)));
-    return states;
+  step(rows, running, way, follows) {
+    const { size, recurrent, apart } = this, { x: state, out, columns } = recurrent;
+    this._enter(rows, running, way, follows);
+    recurrent.tanh(out, 0, running * columns);
+    for (let row = 0; row < running; row++)
+      state.set(out.subarray(row * columns, row * columns + size), row * apart);
   }
 }

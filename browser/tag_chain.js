@@ -1,93 +1,150 @@
-/** From emissions to spans: the best legal tags of a CRF, and how probable each of their spans is; in float64. */
+/** From emissions to spans: the best legal tags, and how probable each of their spans is; in float64. */
 
-const ILLEGAL = -1e30; // outweighs any sum of scores, and stays finite however often it is added
+import { TagRules } from "./tag_rules.js";
+
+export const ILLEGAL = -1e30; // outweighs any sum of scores, and stays finite however often it is added
 const SMALLEST = 2 ** -1012; // what divisors are held above
 const FLOOR = Math.log(2 ** -1022) / 2; // a tag far below the best keeps some mass
 
-// Of each scheme: tags that are legal only right after a B or an I of their label; tags that such a one must follow;
-// the prefixes of a span's first, inner, last and only word; and whether the word after a span must not continue it.
-const GRAMMARS = {
-  BIOES: { continuing: "IE", unfinished: "BI", prefixes: "BIES", openEnd: false },
-  IOB2: { continuing: "I", unfinished: "", prefixes: "BIIB", openEnd: true },
-};
-export const SCHEMES = Object.keys(GRAMMARS);
-const OUTSIDE = { prefix: "O", label: "" };
+/** @typedef {{first: number, end: number, label: string, score: number}} Found span of words, `end` exclusive */
 
-export class TagChain {
-  /** @param {string[]} tags @param {string} scheme @param {Float32Array} start @param {Float32Array} transitions */
-  constructor(tags, scheme, start, transitions) {
-    this.grammar = GRAMMARS[scheme];
-    this.ids = new Map(tags.map((tag, id) => [tag, id]));
-    this.tags = tags.map((tag) => ({ prefix: tag.split("-", 1)[0], label: tag.slice(tag.split("-", 1)[0].length + 1) }));
-    const letters = new Set(this.grammar.prefixes);
-    const strange = tags.find((tag, id) => tag !== "O" && !(letters.has(this.tags[id].prefix) && this.tags[id].label));
-    if (strange) throw new Error(`config.json: the tag ${strange} does not belong to the scheme ${scheme}`);
-    const legalStart = this.tags.map((tag) => this._follows(OUTSIDE, tag));
-    const legal = this.tags.flatMap((before) => this.tags.map((after) => this._follows(before, after)));
-    this.legalEnd = this.tags.map((tag) => this._follows(tag, OUTSIDE));
-    const scores = (given, may) => Float64Array.from(given, (score, place) => (may[place] ? score : ILLEGAL));
-    const mass = (given, may) => {
-      const most = given.reduce((a, b) => Math.max(a, b));
-      return Float64Array.from(given, (score, place) => (may[place] ? Math.exp(score - most) : 0));
-    };
-    [this.start, this.startMass] = [scores(start, legalStart), mass(start, legalStart)];
-    [this.transitions, this.stepMass] = [scores(transitions, legal), mass(transitions, legal)];
+/** Words by themselves: the best tag of each, whose probabilities make the score of a span. */
+export class Softmax {
+  /** @param {string[]} tags @param {string} scheme */
+  constructor(tags, scheme) {
+    this.rules = new TagRules(tags, scheme);
+    /** How many numbers each word has. */
+    this.outputs = tags.length;
   }
 
-  _follows(before, after) {
-    const { continuing, unfinished } = this.grammar;
-    if (continuing.includes(after.prefix)) return "BI".includes(before.prefix) && before.label === after.label;
-    return !unfinished.includes(before.prefix);
-  }
-
-  /**
-   * @param {Float64Array} emissions `(words, tags)`
-   * @returns {{first: number, end: number, label: string, score: number}[]} spans of words, `end` exclusive
-   */
+  /** @param {Float64Array} emissions `(words, tags)` @returns {Found[]} */
   spans(emissions) {
-    const spans = this._read(this._decode(emissions));
+    const count = this.outputs, path = bestOf(emissions, count);
+    const chances = path.map((tag, word) => {
+      const own = emissions.subarray(word * count, (word + 1) * count), most = own[tag];
+      return 1 / own.reduce((sum, score) => sum + Math.exp(score - most), 0);
+    });
+    const product = ({ first, end }) => chances.slice(first, end).reduce((a, b) => a * b, 1);
+    return this.rules.read(path).map((span) => ({ ...span, score: product(span) }));
+  }
+}
+
+/** The best tag of each word, whatever is legal. */
+export function bestOf(emissions, count) {
+  return Array.from({ length: emissions.length / count }, (_, word) => {
+    let best = 0;
+    for (let tag = 1; tag < count; tag++) if (emissions[word * count + tag] > emissions[word * count + best]) best = tag;
+    return best;
+  });
+}
+
+/** A conditional random field; those who add it have the scores of steps between tags. */
+class Chain {
+  constructor(tags, scheme) {
+    this.rules = new TagRules(tags, scheme);
+    this.count = tags.length;
+  }
+
+  /** @param {Float64Array} scores `(words, outputs)` @returns {Found[]} */
+  spans(scores) {
+    const spans = this.rules.read(this.decode(scores));
     if (!spans.length) return [];
-    const chain = this._posterior(emissions);
-    return spans.map((span) => ({ ...span, score: Math.min(Math.max(this._score(chain, span), 0), 1) }));
+    const posterior = this._posterior(scores), words = scores.length / this.outputs;
+    return spans.map((span) => {
+      let score = 0;
+      for (const spelling of this.rules.spellings) score += this._score(posterior, words, span, spelling);
+      return { ...span, score: Math.min(Math.max(score, 0), 1) };
+    });
   }
 
   /** The best legal tags, by Viterbi. */
-  _decode(emissions) {
-    const count = this.tags.length, words = emissions.length / count, best = new Float64Array(emissions.length);
-    for (let tag = 0; tag < count; tag++) best[tag] = emissions[tag] + this.start[tag];
-    const reach = (word, before, tag) => best[word * count + before] + this.transitions[before * count + tag];
+  decode(scores) {
+    const { count } = this, words = scores.length / this.outputs, best = new Float64Array(words * count);
+    for (let tag = 0; tag < count; tag++) best[tag] = this._first(scores, tag);
+    const reach = (word, before, tag) => best[(word - 1) * count + before] + this._step(scores, word, before, tag);
     for (let word = 1; word < words; word++)
       for (let tag = 0; tag < count; tag++) {
         let most = -Infinity;
-        for (let before = 0; before < count; before++) most = Math.max(most, reach(word - 1, before, tag));
-        best[word * count + tag] = most + emissions[word * count + tag];
+        for (let before = 0; before < count; before++) most = Math.max(most, reach(word, before, tag));
+        best[word * count + tag] = most;
       }
-    const path = new Array(words);
+    const path = new Array(words), legalEnd = this.rules.legalEnd;
     for (let word = words - 1; word >= 0; word--) {
       const last = word === words - 1;
-      const value = (tag) => last ? best[word * count + tag] + (this.legalEnd[tag] ? 0 : ILLEGAL)
-        : reach(word, tag, path[word + 1]);
+      const value = (tag) => last ? best[word * count + tag] + (legalEnd[tag] ? 0 : ILLEGAL)
+        : reach(word + 1, tag, path[word + 1]);
       path[word] = 0;
       for (let tag = 1; tag < count; tag++) if (value(tag) > value(path[word])) path[word] = tag;
     }
     return path;
   }
 
-  /** The spans that tags write. */
-  _read(path) {
-    const tags = path.map((id) => this.tags[id]), spans = [];
-    const apart = (a, b) => a.label !== b.label || "ES".includes(a.prefix) || "BS".includes(b.prefix);
-    tags.forEach((tag, word) => {
-      if (tag.prefix === "O") return;
-      if (apart(tags[word - 1] ?? OUTSIDE, tag)) spans.push({ first: word, end: word + 1, label: tag.label });
-      else spans[spans.length - 1].end = word + 1;
-    });
-    return spans;
+  /** P(the words are exactly one span of the label, written in this way), from its last word back to its first. */
+  _score({ marginals, before }, words, { first, end, label }, { tags, openEnd, openStart }) {
+    const { count } = this, [begin, inner, last, only] = tags(label), size = end - first;
+    if (size === 1 ? only < 0 : begin < 0 || last < 0 || (size > 2 && inner < 0)) return 0;
+    const closing = size === 1 ? only : last;
+    let score = marginals[(end - 1) * count + closing];
+    if (openEnd && end < words) {
+      score = 0;
+      for (let tag = 0; tag < count; tag++)
+        if (tag !== inner) score += before(end, closing, tag) * marginals[end * count + tag];
+    }
+    for (let word = end - 1; word > first; word--)
+      score *= before(word, word - 1 === first ? begin : inner, word === end - 1 ? closing : inner);
+    if (openStart && first > 0) {
+      let opens = 0;
+      for (let tag = 0; tag < count; tag++)
+        if (this.rules.tags[tag].label !== label) opens += before(first, tag, begin);
+      score *= opens;
+    }
+    return score;
   }
 
-  /** The distribution over legal tags, as a chain from right to left. */
+  /** The last word's distribution over tags that may end, out of masses. */
+  _ends(masses, marginals, at) {
+    let total = 0;
+    for (let tag = 0; tag < this.count; tag++) if (this.rules.legalEnd[tag]) total += masses[tag];
+    for (let tag = 0; tag < this.count; tag++)
+      if (this.rules.legalEnd[tag]) marginals[at + tag] = masses[tag] / Math.max(total, SMALLEST);
+  }
+
+  /** The words before the last: what `before` says of a word's tag, given that of the next. */
+  _backwards({ marginals, before }, words) {
+    const { count } = this;
+    for (let word = words - 1; word > 0; word--)
+      for (let previous = 0; previous < count; previous++)
+        for (let tag = 0; tag < count; tag++)
+          marginals[(word - 1) * count + previous] += marginals[word * count + tag] * before(word, previous, tag);
+  }
+}
+
+/** Of each pair of tags one score. */
+export class StaticChain extends Chain {
+  /** @param {string[]} tags @param {string} scheme @param {Float32Array} start @param {Float32Array} transitions */
+  constructor(tags, scheme, start, transitions) {
+    super(tags, scheme);
+    this.outputs = tags.length;
+    const scores = (given, may) => Float64Array.from(given, (score, place) => (may[place] ? score : ILLEGAL));
+    const mass = (given, may) => {
+      const most = given.reduce((a, b) => Math.max(a, b));
+      return Float64Array.from(given, (score, place) => (may[place] ? Math.exp(score - most) : 0));
+    };
+    const { legalStart, legal } = this.rules;
+    [this.start, this.startMass] = [scores(start, legalStart), mass(start, legalStart)];
+    [this.transitions, this.stepMass] = [scores(transitions, legal), mass(transitions, legal)];
+  }
+
+  _first(emissions, tag) {
+    return emissions[tag] + this.start[tag];
+  }
+
+  _step(emissions, word, before, tag) {
+    return this.transitions[before * this.count + tag] + emissions[word * this.count + tag];
+  }
+
   _posterior(emissions) {
-    const count = this.tags.length, words = emissions.length / count;
+    const { count, stepMass } = this, words = emissions.length / count;
     const [filtered, arrivals, marginals] = Array.from({ length: 3 }, () => new Float64Array(emissions.length));
     for (let word = 0, at = 0; word < words; word++, at += count) {
       let most = -Infinity, total = 0;
@@ -95,45 +152,60 @@ export class TagChain {
       for (let tag = 0; tag < count; tag++) {
         if (word)
           for (let before = 0; before < count; before++)
-            arrivals[at + tag] += filtered[at - count + before] * this.stepMass[before * count + tag];
+            arrivals[at + tag] += filtered[at - count + before] * stepMass[before * count + tag];
         else arrivals[tag] = this.startMass[tag];
         filtered[at + tag] = arrivals[at + tag] * Math.exp(Math.max(emissions[at + tag] - most, FLOOR));
         total += filtered[at + tag];
       }
       for (let tag = 0; tag < count; tag++) filtered[at + tag] /= Math.max(total, SMALLEST);
     }
-    const chain = { filtered, arrivals, marginals, words }, end = emissions.length - count;
-    let total = 0;
-    for (let tag = 0; tag < count; tag++) if (this.legalEnd[tag]) total += filtered[end + tag];
-    for (let tag = 0; tag < count; tag++)
-      if (this.legalEnd[tag]) marginals[end + tag] = filtered[end + tag] / Math.max(total, SMALLEST);
-    for (let word = words - 1; word > 0; word--)
-      for (let before = 0; before < count; before++)
-        for (let tag = 0; tag < count; tag++)
-          marginals[(word - 1) * count + before] += marginals[word * count + tag] * this._before(chain, word, before, tag);
-    return chain;
+    const before = (word, previous, tag) => filtered[(word - 1) * count + previous] * stepMass[previous * count + tag]
+      / Math.max(arrivals[word * count + tag], SMALLEST);
+    const posterior = { marginals, before }, end = emissions.length - count;
+    this._ends(filtered.subarray(end), marginals, end);
+    this._backwards(posterior, words);
+    return posterior;
+  }
+}
+
+/** Scores of pairs that come with each word: `(words, 1 + tags, tags)`, from START and from each tag to each. */
+export class StateChain extends Chain {
+  constructor(tags, scheme) {
+    super(tags, scheme);
+    this.outputs = (1 + tags.length) * tags.length;
   }
 
-  /** P(the word before has the tag `before` | the word has `tag`). */
-  _before({ filtered, arrivals }, word, before, tag) {
-    const count = this.tags.length;
-    const mass = filtered[(word - 1) * count + before] * this.stepMass[before * count + tag];
-    return mass / Math.max(arrivals[word * count + tag], SMALLEST);
+  _first(scores, tag) {
+    return this.rules.legalStart[tag] ? scores[tag] : ILLEGAL;
   }
 
-  /** P(the words are exactly one span of the label). */
-  _score(chain, { first, end, label }) {
-    const count = this.tags.length;
-    const [begin, inner, last, only] = Array.from(this.grammar.prefixes, (prefix) => this.ids.get(`${prefix}-${label}`));
-    const closing = end - first === 1 ? only : last;
-    let score = chain.marginals[(end - 1) * count + closing];
-    if (this.grammar.openEnd && end < chain.words) {
-      score = 0;
-      for (let tag = 0; tag < count; tag++)
-        if (tag !== inner) score += this._before(chain, end, closing, tag) * chain.marginals[end * count + tag];
-    }
-    for (let word = end - 1; word > first; word--)
-      score *= this._before(chain, word, word - 1 === first ? begin : inner, word === end - 1 ? closing : inner);
-    return score;
+  _step(scores, word, before, tag) {
+    const pair = before * this.count + tag;
+    return this.rules.legal[pair] ? scores[word * this.outputs + this.count + pair] : ILLEGAL;
+  }
+
+  /** Sums over all prefixes by their logarithms, and P(the tag before | the tag) of each pair. */
+  _posterior(scores) {
+    const { count } = this, words = scores.length / this.outputs, of = count * count;
+    const [prefixes, marginals] = [new Float64Array(words * count), new Float64Array(words * count)];
+    const backward = new Float64Array(words * of);
+    for (let tag = 0; tag < count; tag++) prefixes[tag] = this._first(scores, tag);
+    for (let word = 1; word < words; word++)
+      for (let tag = 0; tag < count; tag++) {
+        const pair = (before) => prefixes[(word - 1) * count + before] + this._step(scores, word, before, tag);
+        let most = ILLEGAL, sum = 0;
+        for (let before = 0; before < count; before++) most = Math.max(most, pair(before));
+        for (let before = 0; before < count; before++) sum += Math.exp(pair(before) - most);
+        prefixes[word * count + tag] = most + Math.log(sum);
+        for (let before = 0; before < count; before++)
+          backward[word * of + before * count + tag] = Math.exp(pair(before) - most) / sum;
+      }
+    const before = (word, previous, tag) => backward[word * of + previous * count + tag];
+    const posterior = { marginals, before }, end = (words - 1) * count;
+    const masses = prefixes.subarray(end), { legalEnd } = this.rules;
+    const most = masses.reduce((highest, mass, tag) => (legalEnd[tag] ? Math.max(highest, mass) : highest), ILLEGAL);
+    this._ends(masses.map((mass) => Math.exp(mass - most)), marginals, end);
+    this._backwards(posterior, words);
+    return posterior;
   }
 }

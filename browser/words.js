@@ -44,7 +44,6 @@ const SHOWS = new RegExp(
   "[^\\p{White_Space}\\0-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f" +
     "\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufff8\\u{1bca0}-\\u{1bca3}" +
     "\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}]", "u");
-const LONE = /\p{Cs}/u;
 
 /** Where the grapheme that begins at a place ends, among the code points of a stretch without white space. */
 function graphemeEnd(kinds, start) {
@@ -82,7 +81,6 @@ function breaks(kinds, place) {
  */
 export function splitLines(text, splitter) {
   if (!(splitter in PATTERNS)) throw new RangeError(`Unknown splitter "${splitter}".`);
-  if (LONE.test(text)) throw new TypeError("The text holds a lone surrogate, which is no character.");
   const lines = [];
   for (const line of text.matchAll(/[^\r\n]+/g)) {
     const words = [];

@@ -8,21 +8,39 @@ import random
 import re
 import shutil
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_runtime import FROZEN, NGRAMS, SCHEMES, SHAPES, SIZES, TEXTS, assert_same, fuzz_texts, make_tagger, save
+from safetensors.torch import load_file, save_file
+from test_runtime import (
+    FROZEN,
+    NGRAMS,
+    SCHEMES,
+    SHAPES,
+    SIZES,
+    TEXTS,
+    assert_same,
+    fuzz_texts,
+    make_tagger,
+    save,
+)
+from test_runtime_bytes import ENCODERS, TAGS, make_byte_tagger
+from test_runtime_bytes import NGRAMS as BYTE_NGRAMS
 from toys import script
 
 import tagsmith
 from tagsmith.browser.character_table import TABLE, character_table
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.runtime import load
+from tagsmith.runtime.byte_config import BYTE_TRAINING, ByteConfig
+from tagsmith.runtime.loading import BESIDE
+from tagsmith.runtime.word_config import TRAINING, WordConfig
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.tokenization.words import SPLITTERS, iterate_sentences, split_words
-from tagsmith.training.cards.space import check_browser_has
+from tagsmith.training.cards.space import CHOICES, check_browser_has
 
 FOLDER = Path(tagsmith.__file__).parent / "browser"
 WORDS = """
@@ -34,19 +52,23 @@ const { splitLines, stretches } = await import(`${library}/words.js`);
 const texts = (line) => line.map((word) => word.text);
 const answer = (text) => [...stretches(splitLines(text, "words").flat(), 7)].map(texts);
 """
-# Of each text the words as they are read, in stretches, their ids and their characters' ids; and the spans.
+# Of each text the words as they are read, in stretches, their ids and their characters' ids, or its bytes; and spans.
 TAG = """
 const { Tagger } = await import(`${library}/tagsmith.js`);
 const { splitLines, stretches } = await import(`${library}/words.js`);
+const { ByteText } = await import(`${library}/byte_text.js`);
+const idsOf = (vocabulary, text) => {
+  if (!vocabulary) return Array.from(new ByteText(text).bytes);
+  const language = vocabulary.words.keys().next().value;
+  const lines = splitLines(text, vocabulary.splitter).flatMap((line) => [...stretches(line, 500)]);
+  const words = lines.map((line) => line.map((word) => vocabulary.shorten(word.text)));
+  return words.map((line) => line.map((word) => [vocabulary.id(word, language), vocabulary.spell(word)]));
+};
 const answer = async ([folder, texts]) => {
   try {
     const tagger = await Tagger.load(read(folder));
-    const vocabulary = tagger.vocabulary;
-    const language = vocabulary.words.keys().next().value;
     return texts.map((text) => {
-      const lines = splitLines(text, vocabulary.splitter).flatMap((line) => [...stretches(line, 500)]);
-      const words = lines.map((line) => line.map((word) => vocabulary.shorten(word.text)));
-      const ids = words.map((line) => line.map((word) => [vocabulary.id(word, language), vocabulary.spell(word)]));
+      const ids = idsOf(tagger.family.vocabulary, text);
       const spans = tagger.tag(text);
       for (const { start, end, word } of Object.values(spans).flat())
         if (text.slice(start, end) !== word) throw new Error(`${start} to ${end} is not ${word}`);
@@ -99,15 +121,8 @@ def compare(tagger: Path, texts: list[str], answer: Any) -> int:
     assert not isinstance(answer, str), answer
     count = 0
     runtime: Any = load(tagger)
-    tokens = runtime.tokenizer
-    language = next(iter(tokens.vocabularies))
     for text, (ids, spans), expected in zip(texts, answer, runtime(texts), strict=True):
-        lines = [tokens.shorten([word.text for word in line])[0] for line in tokens.sentences(text, 500)]
-        spelled = [[row[row > 0].tolist() for row in tokens.spell(line)] for line in lines]
-        looked_up = [tokens.look_up(line, language) for line in lines]
-        assert [
-            [list(pair) for pair in zip(*line, strict=True)] for line in zip(looked_up, spelled, strict=True)
-        ] == ids
+        assert ids == ids_of(runtime.tokenizer, text)
         if isinstance(expected, dict):
             expected = {name: units(text, own) for name, own in expected.items()}
             count += sum(map(len, expected.values()))
@@ -116,6 +131,17 @@ def compare(tagger: Path, texts: list[str], answer: Any) -> int:
             count += len(expected)
         assert_same(spans, expected)
     return count
+
+
+def ids_of(tokens: Any, text: str) -> list[Any]:
+    """What the runtime reads of a text: of the words of each stretch the id and the characters' ids, or its bytes."""
+    if not hasattr(tokens, "vocabularies"):
+        return list(text.encode())
+    language = next(iter(tokens.vocabularies))
+    lines = [tokens.shorten([word.text for word in line])[0] for line in tokens.sentences(text, 500)]
+    spelled = [[row[row > 0].tolist() for row in tokens.spell(line)] for line in lines]
+    looked_up = [tokens.look_up(line, language) for line in lines]
+    return [[list(pair) for pair in zip(*line, strict=True)] for line in zip(looked_up, spelled, strict=True)]
 
 
 def make_heads(folder: Path, sharing: str) -> Path:
@@ -159,56 +185,118 @@ def test_the_bundled_tagger(tmp_path: Path, count: int) -> None:
     assert check(tmp_path, [Path(tagsmith.DEFAULT_TAGGER)], [*TEXTS, *fuzz_texts(count, 11)]) > count / 2
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(2000, marks=pytest.mark.slow)])
-def test_every_shape_that_it_has(tmp_path: Path, tiny_folder: Path, count: int) -> None:
-    shapes: dict[str, dict[str, Any]] = {
-        "lstm": {"word_encoder": "lstm", "character_encoder": "lstm"},
-        "layers": {"num_hidden_layers": 2, "character_num_layers": 2},
-        "none": {"character_encoder": "none"},
-        "spelling": {"word_embedding_size": 0},
-        "ngrams": NGRAMS,
-        "ngrams-alone": {**NGRAMS, "word_embedding_size": 0, "character_encoder": "none"},
-        "frozen": {"frozen_word_id": 9},
-        "iob2": {"scheme": "IOB2"},
-        "calibrated": {"calibration": {"": {"temperature": 1.7, "shift": 0.2, "min_scores": {"PER": 0.6}}}},
-    }
-    taggers = [make_tagger(tmp_path / name, **shape) for name, shape in shapes.items()]
+# Beside what the runtime is tested with.
+MORE: dict[str, dict[str, Any]] = {
+    "characters, reset before": {"gru_reset": "before", "character_num_layers": 2, "word_encoder": "rnn"},
+    "rnn, three layers": {"word_encoder": "rnn", "num_hidden_layers": 3},
+    "sru, inputs as wide as states": {"word_encoder": "sru", "word_embedding_size": 4},
+    "filters and n-grams": {**NGRAMS, "character_encoder": "cnn", "character_filters": 6},
+    "a gazetteer, n-grams, pairs": {**NGRAMS, "gazetteer_size": 9, "transitions": "state", "word_encoder": "sru"},
+    "softmax of a gazetteer": {"gazetteer_size": 9, "output": "softmax", "word_encoder": "lstm"},
+    "calibrated": {"calibration": {"": {"temperature": 1.7, "shift": 0.2, "min_scores": {"PER": 0.6}}}},
+}
+
+
+@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.slow)])
+def test_every_shape(tmp_path: Path, tiny_folder: Path, count: int) -> None:
+    taggers = [make_tagger(tmp_path / name, **shape) for name, shape in {**SHAPES, **MORE}.items()]
     taggers += [make_heads(tmp_path / sharing, sharing) for sharing in ("characters", "encoder", "all")]
     texts = [*TEXTS, *fuzz_texts(count, 12)]
-    assert check(tmp_path, [tiny_folder, FROZEN / "hierarchical", *taggers], texts) > count
+    assert check(tmp_path, [tiny_folder, FROZEN / "hierarchical", FROZEN / "heads", *taggers], texts) > count
 
 
-def test_what_it_does_not_have_is_named(tmp_path: Path) -> None:
-    shapes: list[dict[str, Any]] = [
-        {"word_encoder": "sru"},
-        {"character_encoder": "cnn"},
-        {"gru_reset": "before"},
-        {"output": "softmax"},
-        {"transitions": "state"},
-        {"gazetteer_size": 9},
-        {"scheme": "BILOU"},
-    ]
+# What a tagger's fields may be; a combination takes one of each row.
+OPTIONS: list[list[dict[str, Any]]] = [
+    [{"word_encoder": "rnn"}, {"word_encoder": "lstm"}]
+    + [{"word_encoder": "sru", "sru_gates": gates} for gates in ("words", "state")]
+    + [{"word_encoder": "linear-rnn", "linear_rnn": kind} for kind in ("gated", "plain")]
+    + [{"word_encoder": "gru", "gru_reset": reset} for reset in ("before", "after")],
+    [{"character_encoder": name} for name in ("gru", "lstm", "cnn", "none")],
+    [{"num_hidden_layers": count} for count in (1, 2, 3)],
+    [{"character_num_layers": count} for count in (1, 2)],
+    [{"output": "softmax"}, {"transitions": "static"}, {"transitions": "state"}],
+    [{"scheme": name} for name in SCHEMES],
+    [{}, {"gazetteer_size": 9}],
+    [{}, NGRAMS],
+    [{}, {"frozen_word_id": 9}],
+    [{"hidden_size": size, "character_hidden_size": size - 1} for size in (4, 5, 9)],
+]
+
+
+@pytest.mark.parametrize("count", [12, pytest.param(200, marks=pytest.mark.slow)])
+def test_combinations(tmp_path: Path, count: int) -> None:
+    chance = random.Random(16)
+    shapes = [{name: value for row in OPTIONS for name, value in chance.choice(row).items()} for _ in range(count)]
     taggers = [make_tagger(tmp_path / str(place), **shape) for place, shape in enumerate(shapes)]
-    for shape, answer in zip(shapes, in_node(tmp_path, TAG, [[str(tagger), []] for tagger in taggers]), strict=True):
-        ((field, value),) = shape.items()
-        name = {"scheme": "tag_scheme"}.get(field, field)
-        assert f"config.json has {name}: {json.dumps(value)}" in answer
+    for tagger in taggers:  # smaller weights, so that layers upon each other do not make much of what rounding does
+        weights = load_file(tagger / "model.safetensors")
+        calm = {name: tensor / 3 if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+        save_file(calm, tagger / "model.safetensors")
+    assert check(tmp_path, taggers, [*TEXTS, *fuzz_texts(15, 17)]) > count
 
 
-def test_a_push_refuses_what_it_refuses(tmp_path: Path) -> None:
-    shapes = [*SHAPES.values(), *({"scheme": scheme} for scheme in SCHEMES)]
-    taggers = [make_tagger(tmp_path / str(place), **shape) for place, shape in enumerate(shapes)]
-    refused = 0
-    for tagger, answer in zip(taggers, in_node(tmp_path, TAG, [[str(tagger), []] for tagger in taggers]), strict=True):
-        if not isinstance(answer, str):
+@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("output", [{}, {"transitions": "state"}, {"output": "softmax"}])
+def test_every_scheme(tmp_path: Path, output: dict[str, str], count: int) -> None:
+    taggers = [make_tagger(tmp_path / scheme, scheme, **output) for scheme in SCHEMES]
+    assert check(tmp_path, taggers, [*TEXTS, *fuzz_texts(count, 14)]) > count
+
+
+@pytest.mark.parametrize("count", [30, pytest.param(2000, marks=pytest.mark.slow)])
+def test_every_shape_of_bytes(tmp_path: Path, count: int) -> None:
+    calibration = {"": {"temperature": 1.7, "shift": 0.2, "min_scores": {"PER": 0.3}}}
+    shapes: dict[str, dict[str, Any]] = {
+        **ENCODERS,
+        "n-grams": {"encoder": "bidirectional", **BYTE_NGRAMS},
+        "n-grams one way": BYTE_NGRAMS,
+        "biased": {"encoder": "bidirectional", "recall_bias": 1.5, "min_score": 0.2, "calibration": calibration},
+        "long windows": {"encoder": "separate", "window_size": 701},
+        "tiny windows": {"window_size": 3},
+    }
+    taggers = [make_byte_tagger(tmp_path / name, **TAGS, **shape) for name, shape in shapes.items()]
+    assert check(tmp_path, taggers, [*TEXTS, *fuzz_texts(count, 15)]) > count
+
+
+def test_without_web_assembly(tmp_path: Path) -> None:
+    """As where a page's policy forbids it."""
+    taggers = [make_tagger(tmp_path / name, **SHAPES[name]) for name in ("lstm", "gru, reset before", "filters")]
+    answers = in_node(tmp_path, f"delete globalThis.WebAssembly;{TAG}", [[str(tagger), TEXTS] for tagger in taggers])
+    assert sum(compare(tagger, TEXTS, answer) for tagger, answer in zip(taggers, answers, strict=True)) > len(TEXTS)
+
+
+def test_a_push_refuses_what_it_refuses(tmp_path: Path, byte_folder: Path) -> None:
+    backwards = make_byte_tagger(tmp_path / "backwards", **TAGS, input_order="reversed")
+    refused = {byte_folder: 'decode: "spans"', backwards: 'input_order: "reversed"'}
+    other = tmp_path / "other"
+    shutil.copytree(byte_folder, other)
+    (other / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
+    refused[other] = 'model_type: "bert"'
+    answers = in_node(tmp_path, TAG, [[str(tagger), []] for tagger in refused])
+    for (tagger, found), answer in zip(refused.items(), answers, strict=True):
+        assert f"config.json has {found}, which this library cannot compute; it has" in answer
+        assert "tagsmith serve" in answer
+        with pytest.raises(InputError, match=f"config.json has {found}, which the page in a browser cannot compute"):
             check_browser_has(tagger)
-            continue
-        refused += 1
-        found = re.search(r"config\.json has \w+: [^;]+", answer)
-        assert found, answer
-        with pytest.raises(InputError, match=re.escape(found[0])):
-            check_browser_has(tagger)
-    assert 0 < refused < len(taggers)
+
+
+def test_its_fields_are_those_of_the_runtime(tmp_path: Path) -> None:
+    code = """
+const { BESIDE, DEFAULTS } = await import(`${library}/config.js`);
+const { CHOICES } = await import(`${library}/choices.js`);
+const { SCHEMES } = await import(`${library}/tag_rules.js`);
+const answer = () => [DEFAULTS, BESIDE, CHOICES, SCHEMES];
+"""
+    ((defaults, beside, choices, schemes),) = in_node(tmp_path, code, [None])
+    configs: dict[str, Any] = {"hierarchical-tagger": WordConfig, "byte-to-span": ByteConfig}
+    assert choices == CHOICES and defaults.keys() == CHOICES.keys() == configs.keys()
+    written = {"tag_loss", "span_grammar"}  # of what it does not do, to write spans
+    for kind, config in configs.items():
+        theirs = {field.name: field.default for field in fields(config)}
+        own = {**defaults[kind], "model_type": kind}
+        assert own == {name: value for name, value in theirs.items() if name not in {"pad_token_id"} | written}
+    assert set(beside["hierarchical-tagger"]) == TRAINING and set(beside["byte-to-span"]) == BYTE_TRAINING | written
+    assert set(beside["both"]) == BESIDE | {"model_type"}
+    assert choices["hierarchical-tagger"]["tag_scheme"] == schemes
 
 
 @pytest.mark.parametrize(
@@ -228,9 +316,12 @@ def test_damaged_files_are_named(tmp_path: Path, tiny_folder: Path, name: str, c
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path, tiny_folder: Path) -> None:
-    answers = in_node(tmp_path, TAG, [[str(tiny_folder), [text]] for text in ("Ada \ud800", "Ada")])
-    assert "lone surrogate" in answers[0]
-    assert [span["word"] for span in answers[1][0][1]] == ["Ada"]
+    bytewise = make_byte_tagger(tmp_path / "bytes", **TAGS)
+    cases = [[str(folder), [text]] for text in ("Ada \ud83d", "Ada") for folder in (bytewise, tiny_folder)]
+    *refused, _, found = in_node(tmp_path, TAG, cases)
+    for answer in refused:
+        assert "lone surrogate (U+D83D) at 4" in answer and "text.toWellFormed()" in answer
+    assert [span["word"] for span in found[0][1]] == ["Ada"]
 
 
 def test_long_lines_are_cut_where_sentences_end(tmp_path: Path) -> None:

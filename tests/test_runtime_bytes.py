@@ -53,7 +53,7 @@ def make_byte_tagger(folder: Path, generation: dict[str, Any] | None = None, **f
         model.generation_config = GenerationConfig.from_model_config(model.config)
         model.generation_config.update(**generation)
     model.save_pretrained(folder)
-    tagsmith.ByteToSpanTokenizer(16, labels).save_pretrained(folder)
+    tagsmith.ByteToSpanTokenizer(shape["window_size"], labels).save_pretrained(folder)
     return folder
 
 

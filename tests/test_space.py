@@ -11,6 +11,7 @@ import pytest
 from huggingface_hub import HfApi
 from loopback_hub import LoopbackHub, Repository
 from test_runtime import make_tagger
+from test_runtime_bytes import TAGS, make_byte_tagger
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
@@ -91,12 +92,22 @@ def test_a_private_one(hub: LoopbackHub, folder: Path) -> None:
 def test_what_the_page_does_not_have_is_refused_before_anything_is_sent(
     hub: LoopbackHub, tmp_path: Path, byte_folder: Path
 ) -> None:
-    taggers = {make_tagger(tmp_path / "softmax", output="softmax"): 'output: "softmax"'}
-    taggers[byte_folder] = 'model_type: "byte-to-span"'
+    taggers = {byte_folder: 'decode: "spans"'}
+    taggers[make_byte_tagger(tmp_path / "backwards", **TAGS, input_order="reversed")] = 'input_order: "reversed"'
     for tagger, reason in taggers.items():
         with pytest.raises(InputError, match=f"{reason}, which the page in a browser cannot compute"):
             publish_tagger(tagger, ID, space=SPACE)
     assert not hub.requests
+
+
+@pytest.mark.parametrize("kind", ["bytes", "gazetteer"])
+def test_the_files_of_other_taggers(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "tagger"
+    tagger = make_byte_tagger(folder, **TAGS) if kind == "bytes" else make_tagger(folder, gazetteer_size=9)
+    stage_page(tagger, tmp_path / "page")
+    more = set() if kind == "bytes" else {"vocab.json", "gazetteer.json"}
+    found = {path.name for path in (tmp_path / "page" / "tagger").iterdir()}
+    assert found == {"config.json", "tokenizer_config.json", "model.safetensors", *more}
 
 
 def test_a_field_of_another_version(folder: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, SpaceInfo, metadata_load
 
+from tagsmith.runtime.byte_config import BYTE_TRAINING, ByteConfig
 from tagsmith.runtime.loading import check_fields
 from tagsmith.runtime.word_config import TRAINING, WordConfig
 from tagsmith.tokenization.input_error import InputError
@@ -17,19 +18,12 @@ from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.data.strict_parsing import dump_yaml
 from tagsmith.training.families import FAMILIES
 
-# What the JavaScript has, as browser/config.js says it; tests hold the two together.
-_CHOICES = {
-    "word_encoder": ("gru", "lstm"),
-    "character_encoder": ("gru", "lstm", "none"),
-    "gru_reset": ("after",),
-    "gazetteer_size": (0,),
-    "output": ("crf",),
-    "transitions": ("static",),
-    "tag_scheme": ("BIOES", "IOB2"),
-}
 _BROWSER = Path(__file__).parents[2] / "browser"
+_FIELDS = (_BROWSER / "choices.js").read_text(encoding="utf-8")
+# What the JavaScript has, by kinds of models and fields of config.json, as it says it itself.
+CHOICES: dict[str, dict[str, list[Any]]] = json.loads(_FIELDS[_FIELDS.index("{") : _FIELDS.rindex("}") + 1])
 _PAGE = ("*.js", "index.html", "style.css")
-_TAGGER = ("config.json", "tokenizer_config.json", "vocab.json", "model.safetensors")
+_TAGGER = ("config.json", "tokenizer_config.json", "vocab.json", "gazetteer.json", "model.safetensors")
 _TEXT = """# {title}
 
 This page marks the spans of a text with [{tagger}](https://huggingface.co/{tagger}). The tagger runs in the browser:
@@ -44,19 +38,23 @@ def check_browser_has(folder: Path) -> None:
         InputError: it cannot; the message names the field of config.json, and what the page has there.
     """
     content = read_json(folder / "config.json")
-    known = tuple(name for name, family in FAMILIES.items() if not family.reads_bytes)
-    if (kind := content.get("model_type")) not in known:
-        raise _refusal(folder, "model_type", kind, known)
-    check_fields(content, {field.name for field in fields(WordConfig)} | TRAINING, str(folder))
-    config = WordConfig.of(content)
-    schemes = [config.head(name).tag_scheme for name in config.head_names]
-    for name, choices in _CHOICES.items():
+    if (kind := content.get("model_type")) not in CHOICES:
+        raise _refusal(folder, "model_type", kind, list(CHOICES))
+    config: WordConfig | ByteConfig
+    if FAMILIES[kind].reads_bytes:
+        check_fields(content, {field.name for field in fields(ByteConfig)} | BYTE_TRAINING, str(folder))
+        config, schemes = ByteConfig.of(content), []
+    else:
+        check_fields(content, {field.name for field in fields(WordConfig)} | TRAINING, str(folder))
+        config = WordConfig.of(content)
+        schemes = [config.head(name).tag_scheme for name in config.head_names]
+    for name, choices in CHOICES[kind].items():
         for value in schemes if name == "tag_scheme" else [getattr(config, name)]:
             if value not in choices:
                 raise _refusal(folder, name, value, choices)
 
 
-def _refusal(folder: Path, field: str, value: Any, choices: tuple[Any, ...]) -> InputError:
+def _refusal(folder: Path, field: str, value: Any, choices: list[Any]) -> InputError:
     found = f"config.json has {field}: {json.dumps(value)}, which the page in a browser cannot compute"
     fix = f"It has {', '.join(map(str, choices))}: train such a tagger, or serve this one with `tagsmith serve`."
     return InputError(found, path=folder, fix=fix)
@@ -79,7 +77,7 @@ def stage_page(tagger: Path, staged: Path) -> None:
             shutil.copyfile(path, staged / path.name)
     page = staged / "index.html"
     page.write_text(page.read_text(encoding="utf-8").replace("../model_cards/ner-multilingual/", "tagger/"), "utf-8")
-    for name in _TAGGER:
+    for name in filter(lambda name: (tagger / name).is_file(), _TAGGER):
         shutil.copyfile(tagger / name, staged / "tagger" / name)
 
 

@@ -86,7 +86,8 @@ def test_a_private_one(hub: LoopbackHub, folder: Path) -> None:
     assert hub.repositories[f"spaces/{SPACE}"].private
     hub.repositories[f"spaces/{SPACE}"].private = False
     with pytest.raises(InputError, match=f"{SPACE}: .*everybody can see it"):
-        publish_tagger(folder, ID, space=SPACE, private=True)
+        publish_tagger(folder, "ada/other", space=SPACE, private=True)
+    assert "ada/other" not in hub.repositories
 
 
 def test_what_the_page_does_not_have_is_refused_before_anything_is_sent(
@@ -129,6 +130,7 @@ def test_a_space_of_another_kind_stays(hub: LoopbackHub, folder: Path) -> None:
     with pytest.raises(InputError, match=f"{SPACE}: .*no static one, but of the kind gradio"):
         publish_tagger(folder, ID, space=SPACE)
     assert set(files(hub)) == {"app.py"}
+    assert len(hub.requests) == 1 and ID not in hub.repositories  # before the tagger is sent
 
 
 @pytest.mark.parametrize("route", ["create", "commit"])

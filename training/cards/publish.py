@@ -22,7 +22,7 @@ from huggingface_hub import (
     SpaceInfo,
     get_token,
 )
-from huggingface_hub.utils import HFValidationError, validate_repo_id
+from huggingface_hub.utils import HFValidationError, RepositoryNotFoundError, validate_repo_id
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig
@@ -33,7 +33,7 @@ from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.cards.model_card import BEGIN, END, write_card
 from tagsmith.training.cards.private_text import private_lines, public
 from tagsmith.training.cards.results import Results
-from tagsmith.training.cards.space import keeps_its_readme, stage_space
+from tagsmith.training.cards.space import check_static, keeps_its_readme, stage_space
 from tagsmith.training.data.strict_parsing import dump_yaml, parse_yaml
 from tagsmith.training.tagging.hub_errors import LOG_IN, hub_error
 from tagsmith.training.tagging.load_tagger import load_tagger
@@ -132,6 +132,9 @@ def publish_tagger(
             return publication
         if get_token() is None:
             raise InputError("there is no token for the Hub", path=repo_id, fix=LOG_IN)
+        if space is not None:
+            with _clear_errors(space):
+                _check_space(space, private)
         with _clear_errors(repo_id):
             _push(publication, staged, repo_id, private, revision)
         if space is not None and publication.space is not None:
@@ -335,11 +338,22 @@ def _push(publication: Publication, staged: Path, repo_id: str, private: bool, r
     publication.url = str(url) + (f"/tree/{revision}" if revision else "")
 
 
+def _check_space(space: str, private: bool) -> None:
+    """See that a Space, if it is there, can have the page: before anything is sent."""
+    try:
+        before = HfApi(library_name="tagsmith", library_version=tagsmith.__version__).space_info(space)
+    except RepositoryNotFoundError:
+        return
+    check_static(before)
+    _check_private(private, before, space)
+
+
 def _push_space(publication: Publication, staged: Path, space: str, private: bool, repo_id: str) -> None:
     """Send the page with a tagger, and write down in its publication what came of it."""
     api = HfApi(library_name="tagsmith", library_version=tagsmith.__version__)
     url = api.create_repo(space, repo_type="space", space_sdk="static", private=private or None, exist_ok=True)
     before = api.space_info(url.repo_id)
+    check_static(before)
     _check_private(private, before, space)
     if keeps_its_readme(api, before, repo_id):
         del publication.sizes["README.md"]

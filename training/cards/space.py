@@ -102,8 +102,8 @@ def stage_space(tagger: Path, staged: Path, repo_id: str) -> None:
     (staged / "README.md").write_text(f"---\n{dump_yaml(head)}---\n{text}", encoding="utf-8")
 
 
-def keeps_its_readme(api: HfApi, space: SpaceInfo, repo_id: str) -> bool:
-    """Whether a Space's README.md is of an earlier push of the same tagger, and so may have been changed since.
+def check_static(space: SpaceInfo) -> None:
+    """See that a Space can show the page.
 
     Raises:
         InputError: the Space is of another kind.
@@ -111,6 +111,10 @@ def keeps_its_readme(api: HfApi, space: SpaceInfo, repo_id: str) -> bool:
     if space.sdk not in (None, "static"):
         found = f"this Space is there already, and is no static one, but of the kind {space.sdk}"
         raise InputError(found, path=space.id, fix="Name another: --space owner/name.")
+
+
+def keeps_its_readme(api: HfApi, space: SpaceInfo, repo_id: str) -> bool:
+    """Whether a Space's README.md is of an earlier push of the same tagger, and so may have been changed since."""
     if not any(sibling.rfilename == "README.md" for sibling in space.siblings or []):
         return False
     path = api.hf_hub_download(space.id, "README.md", repo_type="space", revision=space.sha)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from test_browser import TAG, compare, units
-from test_runtime import TEXTS, fuzz_texts
+from test_runtime import BYTE_SHAPES, TEXTS, fuzz_texts, make_byte_tagger
 from toys import script
 
 import tagsmith
+from tagsmith.runtime import load
 from tagsmith.training.cards.space import stage_page
 
 browsing = script("browser")
@@ -145,13 +146,35 @@ def test_the_page_as_a_folder_of_its_own(browser: Any, tmp_path: Path) -> None:
     page.close()
 
 
+def in_page(page: Any, library: str, folder: str, texts: list[str]) -> Any:
+    """The answer of `TAG` of a tagger at an address."""
+    code = f"async ([library, one]) => {{ const read = (folder) => folder; {TAG} return await answer(one); }}"
+    return page.evaluate(code, [library.rstrip("/"), [folder, texts]])
+
+
 def test_conformance_texts(browser: Any, address: str) -> None:
     """Words, ids, spans and scores of texts of all scripts."""
     texts = [*TEXTS, *fuzz_texts(2000, 11)]
     page = browser.new_page()
     page.goto(address)
-    folder = "../model_cards/ner-multilingual/"
-    code = f"async ([library, one]) => {{ const read = (folder) => folder; {TAG} return await answer(one); }}"
-    answer = page.evaluate(code, [address.rstrip("/"), [folder, texts]])
+    answer = in_page(page, address, "../model_cards/ner-multilingual/", texts)
     page.close()
     assert compare(Path(tagsmith.DEFAULT_TAGGER), texts, answer) > 1000
+
+
+def test_a_tagger_of_bytes(browser: Any, tmp_path: Path) -> None:
+    """On the page, and of texts of all scripts."""
+    tagger = make_byte_tagger(tmp_path / "tagger", **BYTE_SHAPES["n-grams"])
+    stage_page(tagger, tmp_path / "page")
+    texts = [*TEXTS, *fuzz_texts(2000, 13)]
+    page = browser.new_page()
+    with browsing.served(tmp_path / "page") as address:
+        page.goto(address)
+        page.wait_for_selector("mark")
+        page.get_by_label("Text", exact=True).fill(LINES[1])
+        page.wait_for_function(SHOWN, arg=LINES[1])
+        wanted = units(LINES[1], load(tagger)(LINES[1]))
+        assert [(start, end) for _, start, end in page.evaluate(MARKS)] == [(s["start"], s["end"]) for s in wanted]
+        answer = in_page(page, address, "tagger/", texts)
+    page.close()
+    assert compare(tagger, texts, answer) > 1000

@@ -29,7 +29,7 @@ from toys import (
 from tagsmith.training.commands import tag_command
 from tagsmith.training.data import sample as bundled_sample
 from tagsmith.training.runs import hierarchical_run as training_run
-from tagsmith.training.runs import recipe as recipes
+from tagsmith.training.runs import recipe_files as recipes
 
 RECIPE = {
     "description": "a toy",
@@ -517,5 +517,6 @@ def test_the_installed_command(tmp_path: Path) -> None:
     command = Path(sys.executable).with_name("tagsmith")
     if not command.exists():
         pytest.skip("the package is not installed here")
-    done = subprocess.run([command, "tag", tmp_path / "none"], input="", capture_output=True, text=True, check=False)
+    wrong = [command, "tag", tmp_path / "none", "--runtime", "numpy"]  # which starts at once
+    done = subprocess.run(wrong, input="", capture_output=True, text=True, check=False)
     assert_one_line(Outcome(done.returncode, done.stdout, done.stderr), tmp_path / "none")

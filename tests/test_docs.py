@@ -10,7 +10,8 @@ import yaml
 from documents import ROOT, blocks, lay_out_folder, options_of_the_command_line, options_written, run_python_blocks
 
 import tagsmith
-from tagsmith.training.runs.recipe import bundled_recipes, read_recipe
+from tagsmith.training.runs.recipe import read_recipe
+from tagsmith.training.runs.recipe_files import bundled_recipes
 
 DOCS = ROOT / "docs"
 PAGES = {path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8") for path in sorted(DOCS.rglob("*.md"))}

@@ -17,7 +17,7 @@ import tagsmith as package
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands import command_options as options
 from tagsmith.training.commands.command_line import app
-from tagsmith.training.runs.recipe import bundled_recipes
+from tagsmith.training.runs.recipe_files import bundled_recipes
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
 

@@ -61,7 +61,7 @@ Seed = Annotated[
 
 def _recipes_that_begin(incomplete: str) -> list[str]:
     """Names of recipes, for a shell that completes one."""
-    from tagsmith.training.runs.recipe import bundled_recipes
+    from tagsmith.training.runs.recipe_files import bundled_recipes
 
     return [name for name in bundled_recipes() if name.startswith(incomplete)]
 
@@ -168,10 +168,10 @@ def check(
 
 def recipes() -> None:
     """List the bundled recipes."""
-    from tagsmith.training.runs.recipe import bundled_recipes, read_recipe
+    from tagsmith.training.runs.recipe_files import bundled_recipes, read_recipe_file
 
     for name in bundled_recipes():
-        sys.stdout.write(f"{name:16} {read_recipe(name).description}\n")
+        sys.stdout.write(f"{name:16} {read_recipe_file(name)[0]['description']}\n")
 
 
 def demo(

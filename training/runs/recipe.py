@@ -1,12 +1,8 @@
-"""Recipes: every choice of a training run in one YAML file.
-
-A recipe may begin with `base: NAME`, a bundled recipe or the path of one, and then say only what differs.
-"""
+"""Recipes: every choice of a training run in one YAML file (see `recipe_files`)."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,8 +15,7 @@ from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTagg
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.strict_parsing import dump_yaml, parse_yaml
 from tagsmith.training.families import FAMILIES
-
-FOLDER = Path(__file__).parent / "recipes"
+from tagsmith.training.runs.recipe_files import Places, read_recipe_file
 
 # What a run decides by itself, out of the data and the vocabulary, or what is no choice; a recipe cannot set it.
 _DECIDED = {"vocab_size", "character_vocab_size", "gazetteer_size", "rare_word_id", "rare_character_id", "tag_scheme"}
@@ -161,11 +156,6 @@ class ByteRecipe(RunRecipe):
     line_share: float = 0.0
 
 
-def bundled_recipes() -> dict[str, Path]:
-    """The recipes that come with the package, by name."""
-    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
-
-
 def read_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] = ()) -> RunRecipe:
     """Read a bundled recipe by its name, or a YAML file by its path.
 
@@ -179,68 +169,10 @@ def read_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] 
     Raises:
         InputError: no such recipe, a file that is not YAML, an unknown key, a value of the wrong kind.
     """
-    content, places = _read(name_or_path, ())
+    content, places = read_recipe_file(name_or_path)
     for setting in settings:
         places.forget(_set(content, setting))
     return _recipe(content, places)
-
-
-class _Places:
-    """Where each value of a recipe was written: in its file, or in one of its bases."""
-
-    def __init__(self, path: Path, lines: Mapping[str, int]) -> None:
-        self.path = path
-        self._places = {key: (path, line) for key, line in lines.items()}
-
-    def lay_over(self, base: _Places) -> None:
-        """Keep a base's places of what is not written again."""
-        self._places = {**base._places, **self._places}
-
-    def forget(self, key: str) -> None:
-        """A value that was set from outside."""
-        self._places.pop(key, None)
-
-    def of(self, key: str) -> dict[str, Any]:
-        """Path and line for an error about a key."""
-        path, line = self._places.get(key, (self.path, None))
-        return {"path": path, "line": line}
-
-
-def _read(name_or_path: Any, users: tuple[Path, ...]) -> tuple[dict[str, Any], _Places]:
-    """A recipe's mapping laid over its base's, with places; `users` are the recipes that this one is a base of."""
-    bundled = bundled_recipes()
-    path = bundled.get(str(name_or_path), Path(str(name_or_path)))
-    if users and str(name_or_path) not in bundled:
-        path = users[-1].parent / path  # a base is named from where the recipe lies
-    if not path.is_file():
-        raise InputError(
-            f"there is no recipe {str(name_or_path)!r}",
-            path=users[-1] if users else None,
-            fix=f"Give the path of a YAML file, or one of {', '.join(bundled)}.",
-        )
-    if path in users:
-        raise InputError("this recipe is its own base", path=path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"this is not YAML: {error}", path=path, fix="Save it as UTF-8.") from error
-    content, lines = parse_yaml(text, path)
-    if not isinstance(content, dict):
-        raise InputError("a recipe is a mapping of keys to values", path=path, fix="Begin with 'description: ...'.")
-    places = _Places(path, lines)
-    if "base" in content:
-        base, below = _read(content.pop("base"), (*users, path))
-        content = _laid_over(base, content)
-        places.lay_over(below)
-    return content, places
-
-
-def _laid_over(base: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in content.items():
-        inner = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _laid_over(base[key], value) if inner else value
-    return merged
 
 
 def _set(content: dict[str, Any], setting: str) -> str:
@@ -261,7 +193,7 @@ def _set(content: dict[str, Any], setting: str) -> str:
     return key
 
 
-def _recipe(content: dict[str, Any], places: _Places) -> RunRecipe:
+def _recipe(content: dict[str, Any], places: Places) -> RunRecipe:
     family = content.get("model_type", HierarchicalTaggerConfig.model_type)
     if family not in FAMILIES:
         raise InputError(
@@ -284,7 +216,7 @@ _KINDS = {
 }
 
 
-def _fill(cls: Any, content: Any, places: _Places, prefix: str) -> Any:
+def _fill(cls: Any, content: Any, places: Places, prefix: str) -> Any:
     """A dataclass out of a mapping, each value of its field's kind."""
     if not isinstance(content, dict):
         key = prefix.rstrip(".")
@@ -307,7 +239,7 @@ def _fill(cls: Any, content: Any, places: _Places, prefix: str) -> Any:
     return cls(**values)
 
 
-def _check_kinds(training: dict[str, Any], places: _Places) -> None:
+def _check_kinds(training: dict[str, Any], places: Places) -> None:
     """Training arguments that are text where they should be numbers, or true or false: transformers takes any."""
     fields = {item.name: str(item.type) for item in dataclasses.fields(TrainingArguments)}
     _known(training, set(fields) - {"output_dir"}, places, "training.")
@@ -320,7 +252,7 @@ def _check_kinds(training: dict[str, Any], places: _Places) -> None:
                 raise InputError(found, **places.of(f"training.{name}"))
 
 
-def _known(content: dict[str, Any], names: set[str], places: _Places, prefix: str) -> None:
+def _known(content: dict[str, Any], names: set[str], places: Places, prefix: str) -> None:
     for name in content:
         if name not in names:
             close = get_close_matches(str(name), names, n=3)

@@ -14,6 +14,7 @@ from toys import assert_last_line, assert_one_line, card_of, results_of, tagsmit
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.score_calibration import ScoreCalibration
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.evaluation.calibration import (
     ScoredSpans,
     calibrate,
@@ -22,6 +23,9 @@ from tagsmith.training.evaluation.calibration import (
     reliability,
     thresholds,
 )
+from tagsmith.training.evaluation.scoring import score_tagger
+from tagsmith.training.evaluation.tagged_once import Recording, Replay
+from tagsmith.training.evaluation.tagged_texts import tagged_texts
 from tagsmith.training.tagging.load_tagger import load_tagger
 
 pytestmark = pytest.mark.usefixtures("datasets_cache")
@@ -150,6 +154,31 @@ def test_calibrate_and_thresholds_are_kept(folder: Path, dev: Path, tmp_path: Pa
     again = tagsmith("evaluate", folder, dev)
     assert again.code == 0 and "expected" not in again.out
     assert_one_line(tagsmith(*arguments), "--overwrite")
+
+
+@pytest.mark.parametrize("family", ["tiny_folder", "byte_folder"])
+@pytest.mark.parametrize("calibration", [{}, {"temperature": 2.0, "shift": -0.5, "min_scores": {"PER": 0.4}}])
+def test_a_corpus_is_tagged_once(
+    family: str, calibration: dict[str, Any], dev: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """What is remembered scores as what is tagged again, also by other thresholds."""
+    dev.with_suffix(".jsonl").write_text('{"text": "Ada Lovelace lived in Lund.", "spans": []}\n', encoding="utf-8")
+    rows = [*load_corpus(dev)["train"].select(range(3)), *load_corpus(dev.with_suffix(".jsonl"))["train"]]
+    pipeline: Any = load_tagger(request.getfixturevalue(family))
+    texts = []
+
+    def counted(given: Any, **options: Any) -> Any:
+        return pipeline((texts.append(text) or text for text in given), **options)
+
+    counted.model, counted.tokenizer = pipeline.model, pipeline.tokenizer  # type: ignore[attr-defined]
+    recording = Recording(counted)
+    assert len(list(tagged_texts(recording, rows, batch_size=2))) == 4
+    count = len(texts)
+    if hasattr(pipeline.model.config, "min_score"):
+        pipeline.model.config.min_score = 0.3
+    pipeline.model.config.calibration = {"": calibration}
+    assert score_tagger(Replay(recording), rows, batch_size=2) == score_tagger(pipeline, rows, batch_size=2)
+    assert len(texts) == count
 
 
 def test_bad_input(folder: Path, dev: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def score_reliability(
 
     config = pipeline.model.config
     before = ScoreCalibration.of(config, head)
-    with _every_span(config, {} if calibrate_scores else settings(before, {}), head):
+    with _every_span(config, head):
         spans = ScoredSpans.of(texts)
     result: dict[str, Any] = {}
     chosen = before
@@ -77,7 +77,7 @@ def score_reliability(
         chosen = fitted.calibration._replace(min_scores=_moved(before, fitted.calibration))
         result.update(before=fitted.before, after=fitted.after, temperature=chosen.temperature, shift=chosen.shift)
         say(f"expected calibration error {fitted.before:.3f} before, {fitted.after:.3f} after, on the other half")
-        spans.scores = [chosen(score) for score in spans.scores]
+    spans.scores = [chosen(score) for score in spans.scores]
     result.update(_reliability(spans))
     least = dict(chosen.min_scores)
     if precision is not None:
@@ -103,10 +103,10 @@ def score_reliability(
 
 
 @contextmanager
-def _every_span(config: Any, calibration: Mapping[str, Any], head: str | None) -> Iterator[None]:
-    """Tag without thresholds, and with another calibration of scores, until the block ends."""
+def _every_span(config: Any, head: str | None) -> Iterator[None]:
+    """Tag without thresholds, and without a calibration of scores, until the block ends."""
     before = config.calibration, getattr(config, "min_score", None)
-    config.calibration = {**(config.calibration or {}), head or "": dict(calibration)}
+    config.calibration = {**(config.calibration or {}), head or "": {}}
     if before[1] is not None:
         config.min_score = 0.0
     try:

@@ -77,6 +77,7 @@ def evaluate(
     """Score a tagger on annotated data: exact spans, by label."""
     from tagsmith.training.data.corpora import load_corpus
     from tagsmith.training.evaluation.scoring import names_in, score_tagger
+    from tagsmith.training.evaluation.tagged_once import Recording, Replay
     from tagsmith.training.evaluation.tagged_texts import tagged_texts
     from tagsmith.training.pictures.figures import check_output
 
@@ -93,15 +94,17 @@ def evaluate(
     check_head(pipeline, head, model)
     check_kind(pipeline, corpus, "test", file, head)
     known = worth = None
+    tagged: Any = pipeline
     if train is not None:
         check_kind(pipeline, corpus, "train", train, head)
         known = names_in(corpus["train"], corpus.is_plain("train"))
     if calibrate or precision is not None or reliability is not None:
         if corpus.is_plain("test") and precision is not None:
             raise InputError("plain tags have no thresholds: each word has one", fix="Leave out --precision.")
-        texts = tagged_texts(pipeline, corpus["test"], batch_size, by_line, head)
+        texts = tagged_texts(recording := Recording(pipeline), corpus["test"], batch_size, by_line, head)
         worth = score_reliability(pipeline, texts, model, head, file, calibrate, precision, reliability, overwrite)
-    scores = score_tagger(pipeline, corpus["test"], batch_size, by_line, head, known, bootstrap)
+        tagged = Replay(recording)
+    scores = score_tagger(tagged, corpus["test"], batch_size, by_line, head, known, bootstrap)
     if worth is not None:
         scores["calibration"] = worth
     if as_json:

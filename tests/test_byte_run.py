@@ -12,7 +12,7 @@ import torch
 import yaml
 from datasets import DatasetDict
 from rich.console import Console
-from toys import BYTE_MODEL, BYTE_TRAINING, assert_same, quiet, toy_file, weights_in
+from toys import BYTE_MODEL, BYTE_TRAINING, assert_same, quiet, results_of, toy_file, weights_in
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 import tagsmith
@@ -68,7 +68,7 @@ def test_the_folder_tags(make: Make, tmp_path: Path) -> None:
     assert names - {"generation_config.json", "special_tokens_map.json"} == {*expected, "checkpoints"}
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
     assert set(results["dev"]) == {"precision", "recall", "f1", "accuracy", "labels"}
-    assert results["train_windows"] > 300
+    assert results["train_windows"] > 300 and set(results["letters"]) == {"LATIN"}
     assert "training windows, 1 labels" in said.getvalue()
     assert said.getvalue().count("dev f1") == 3
     pipeline = tagsmith.pipeline(tmp_path / "out")
@@ -196,7 +196,8 @@ def test_ngrams_of_new_data_join_those_of_an_earlier_tagger(make: Make, tmp_path
         with_training(max_steps=1, learning_rate=0.0), start_from=str(tmp_path / "first"), average_decay=0.0
     )
     corpora = {"": load_corpus({"train": tmp_path / "other.conll"}, cache_dir=tmp_path / "cache")}
-    train_byte_tagger(recipe, corpora, tmp_path / "second", console=quiet())
+    results = train_byte_tagger(recipe, corpora, tmp_path / "second", console=quiet())
+    assert results["letters"]["LATIN"] == results_of(tmp_path / "first")["letters"]["LATIN"] + 9 * 6
     first, second = (ByteToSpanForSpanTagging.from_pretrained(tmp_path / name) for name in ("first", "second"))
     earlier, later = first.model.ngrams, second.model.ngrams
     assert second.config.ngram_rows == len(later.hashes) > len(earlier.hashes) == first.config.ngram_rows

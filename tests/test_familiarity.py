@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from tagsmith.training.batches import script_counts
 from tagsmith.training.tagging.familiarity import Familiarity, script_of
 
 ENGLISH = [f"word{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(200)]
@@ -75,6 +77,24 @@ def test_names_and_first_words_say_nothing() -> None:
 def test_a_tagger_without_a_vocabulary_knows_all() -> None:
     said: list[str] = []
     assert list(Familiarity(SimpleNamespace(), 0.1, said.append).watch(["Αθήνα και Θεσσαλονίκη"])) and said == []
+
+
+@pytest.mark.parametrize(
+    "letters, count", [({"GREEK": 1000}, 0), ({"GREEK": 999, "LATIN": 10**6}, 1), ({"GREEK": 1}, 0)]
+)
+def test_a_tagger_without_a_vocabulary_knows_the_scripts_of_its_data(letters: dict[str, int], count: int) -> None:
+    said: list[str] = []
+    texts = ["Αθήνα και Θεσσαλονίκη", "rain and snow " * 200]
+    assert list(Familiarity(SimpleNamespace(), 0.1, said.append, letters).watch(texts)) == texts
+    assert len(said) == count
+
+
+def test_letters_are_counted_by_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "Ada Łódź: 習近平, Минск 🙂 12"
+    data = np.frombuffer(text.encode(), dtype=np.uint8)
+    for size in (1, 2, 5, 1000):
+        monkeypatch.setattr(script_counts, "_BYTES", size)
+        assert script_counts.letters_by_script(data) == {"LATIN": 7, "CJK": 3, "CYRILLIC": 5}
 
 
 def test_scripts() -> None:

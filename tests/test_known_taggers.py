@@ -39,6 +39,7 @@ def test_the_bundled_tagger_alone(cache: Path) -> None:
     (tagger,) = known_taggers()
     assert tagger.bundled and tagger.family == "hierarchical-tagger" and 1e6 < tagger.bytes < 10e6
     assert set(tagger.labels) == {"PER", "LOC", "ORG"} and "da" in tagger.languages
+    assert len(tagger.trained_on["gold"]) + len(tagger.trained_on["weak"]) == 33 and "da" in tagger.trained_on["gold"]
     assert tagger.license == "cc-by-sa-4.0" and 0 < tagger.scores["dev"]["da"] < 100
 
 
@@ -73,6 +74,7 @@ def test_the_command(cache: Path) -> None:
     put_in(cache, "ada/bytes", FROZEN / "bytes")
     said = CliRunner().invoke(app, ["models"])
     assert said.exit_code == 0 and said.stdout.startswith("the bundled tagger (hierarchical-tagger, ")
+    assert "\n  trained for: ar " in said.stdout and "\n  not trained for, but tried: " in said.stdout
     assert "ada/bytes (byte-to-span, 0.2 MB, no licence stated)\n  labels: " in said.stdout
     listed = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
     assert [tagger["bundled"] for tagger in listed] == [True, False]

@@ -11,7 +11,7 @@ import pytest
 from toys import tagsmith
 
 import tagsmith as package
-from tagsmith.training.cards.results import Results
+from tagsmith.training.cards.results import RESULTS_FILE, Results
 from tagsmith.training.commands import tagger_notice
 
 TEXT = "Angela Merkel met Barack Obama.\n"
@@ -20,10 +20,12 @@ LANGUAGES = {"gold": {"sv": 0.794, "en": 0.691}, "weak": {"fr": 0.5}, "untrained
 
 
 def test_the_line() -> None:
-    said = "trained for en 69 sv 79; on little or old text for fr 50; not trained for, but tried: es 49 (dev F1)"
-    assert tagger_notice.notice("some/mine", LANGUAGES) == f"tagger: mine; {said}"
-    bundled = tagger_notice.notice(package.DEFAULT_TAGGER, {"gold": {"en": 0.7}})
-    assert bundled == "tagger: ner-multilingual, which comes with tagsmith; trained for en 70 (dev F1)"
+    assert tagger_notice.RESULTS_FILE == RESULTS_FILE
+    assert tagger_notice.notice("some/mine", LANGUAGES) == "tagger: mine; 3 languages, in its results.json"
+    assert tagger_notice.notice("mine", {"gold": {"en": 0.7}}) == "tagger: mine; 1 language, in its results.json"
+    languages = Results.read(package.DEFAULT_TAGGER).languages
+    bundled = tagger_notice.notice(package.DEFAULT_TAGGER, languages)
+    assert bundled == "tagger: ner-multilingual, which comes with tagsmith; 33 languages, see tagsmith models"
 
 
 def test_a_folder_that_tells_its_languages_is_named(tiny_folder: Path, tmp_path: Path) -> None:
@@ -35,8 +37,19 @@ def test_a_folder_that_tells_its_languages_is_named(tiny_folder: Path, tmp_path:
     results.write(folder)
     assert Results.read(folder) == results
     outcome = tagsmith("tag", folder, "-", stdin=b"it rains\n")
-    assert outcome.err.startswith("tagger: mine; trained for en 69 sv 79") and outcome.out == "it rains\n"
+    assert outcome.err == "tagger: mine; 3 languages, in its results.json\n" and outcome.out == "it rains\n"
     assert tagsmith("tag", folder, "-", "--quiet", stdin=b"it rains\n").err == ""
+
+
+def test_a_tagger_of_bytes_knows_the_scripts_of_its_training_data(byte_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(byte_folder, folder)
+    results = Results(letters={"LATIN": 5000, "CYRILLIC": 200})
+    results.write(folder)
+    outcome = tagsmith("tag", folder, "-", stdin=(TEXT + "Аня живет в Минске.\n").encode())
+    assert outcome.code == 0 and outcome.err == ""
+    outcome = tagsmith("tag", folder, "-", stdin=(TEXT + GREEK * 2).encode())
+    assert outcome.err.count("warning: part of the text is written in Greek") == 1
 
 
 @pytest.mark.parametrize("options", [[], ["--format", "jsonl"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, groupby
@@ -13,6 +14,7 @@ import numpy as np
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import ByteText, check_spans
 from tagsmith.tokenization.spans import Span
+from tagsmith.training.batches.script_counts import letters_by_script
 
 
 @dataclass
@@ -138,6 +140,10 @@ class ByteCorpus:
     def __len__(self) -> int:
         """How many bytes there are."""
         return len(self.data)
+
+    def letters(self) -> Counter[str]:
+        """How many letters of each script the text has."""
+        return letters_by_script(self.data)
 
     def blocks(self) -> Iterator[ByteCorpus]:
         """The whole, as the only block; see `ByteStream`."""

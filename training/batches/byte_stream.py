@@ -41,9 +41,11 @@ class ByteStream:
         self.rows, self.names, self.plain = rows, names, plain
         self.shared = self._bytes = 0
         self._lengths: Counter[int] = Counter()
+        self._letters: Counter[str] = Counter()
         for block in self.blocks():
             self.shared += block.shared
             self._bytes += len(block)
+            self._letters += block.letters()
             self._lengths.update((block.ends - block.starts).tolist())
 
     def __len__(self) -> int:
@@ -53,6 +55,10 @@ class ByteStream:
     def count_too_long(self, window_size: int) -> int:
         """How many spans no window of that size holds."""
         return sum(spans for length, spans in self._lengths.items() if length > window_size)
+
+    def letters(self) -> Counter[str]:
+        """How many letters of each script the text has."""
+        return self._letters
 
     def blocks(self) -> Iterator[ByteCorpus]:
         """The corpus in its order; blocks without a byte are left out."""

@@ -32,6 +32,8 @@ class KnownTagger:
         bytes: of all its files.
         labels: of its spans, or of words where it tags each word.
         languages: codes, as its card names them.
+        trained_on: codes by what the tagger was trained on, where its results say so: "gold" (people's annotation),
+            "weak" (little, old or automatic annotation), "untrained" (tried all the same).
         license: as its card names it; None where it does not.
         scores: F1 of spans, or accuracy where there is none, in percent: by split, and by head or language, a single
             one under the empty string; on dev texts by language, where its results say so.
@@ -45,6 +47,7 @@ class KnownTagger:
     languages: list[str]
     license: str | None
     scores: dict[str, dict[str, float]]
+    trained_on: dict[str, list[str]]
 
 
 def known_taggers() -> list[KnownTagger]:
@@ -89,6 +92,7 @@ def read_tagger(folder: Path, name: str, bundled: bool = False) -> KnownTagger:
         languages=[language] if isinstance(language, str) else [str(code) for code in language],
         license=card.get("license"),
         scores={split: found for split in ("dev", "test") if (found := _scores(results, split))},
+        trained_on={kind: sorted(scores) for kind, scores in results.languages.items()},
     )
 
 

@@ -45,6 +45,7 @@ class Results:
         pictures: "learning_curve", and "confusion" by head, as names of files in the folder.
         scored_with: by split, the settings that it was scored with, where they are not the tagger's any more.
         languages: F1 on dev texts, from 0 to 1, by what was trained on ("gold", "weak", "untrained") and by code.
+        letters: of the training data of a byte-to-span tagger, by script.
         most_unknown_words: the share of unknown words, from 0 to 1, above which a text is of another language.
         show_examples: whether the card shows spans of the training data.
         others: what the file has besides.
@@ -71,6 +72,7 @@ class Results:
     pictures: dict[str, Any] = field(default_factory=dict)
     scored_with: dict[str, Any] = field(default_factory=dict)
     languages: dict[str, dict[str, float]] = field(default_factory=dict)
+    letters: dict[str, int] = field(default_factory=dict)
     most_unknown_words: float | None = None
     show_examples: bool = False
     others: dict[str, Any] = field(default_factory=dict)

@@ -12,6 +12,12 @@ import typer
 if TYPE_CHECKING:
     from tagsmith.training.cards.known_taggers import KnownTagger
 
+_TRAINED_ON = {
+    "gold": "trained for",
+    "weak": "on little, old or automatic annotation for",
+    "untrained": "not trained for, but tried",
+}
+
 
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Write a JSON list.")] = False,
@@ -30,7 +36,9 @@ def models(
 def _said(tagger: KnownTagger) -> str:
     lines = [f"{tagger.name} ({tagger.family}, {tagger.bytes / 1e6:,.1f} MB, {tagger.license or 'no licence stated'})"]
     lines.append(f"  labels: {', '.join(tagger.labels)}")
-    if tagger.languages:
+    for kind, codes in tagger.trained_on.items():
+        lines.append(f"  {_TRAINED_ON.get(kind, kind)}: {' '.join(codes)}")
+    if tagger.languages and not tagger.trained_on:
         lines.append(f"  languages: {' '.join(tagger.languages)}")
     for split, scores in tagger.scores.items():
         figures = [f"{name} {score:.2f}".strip() for name, score in scores.items()]

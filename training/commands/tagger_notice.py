@@ -1,4 +1,4 @@
-"""What `tagsmith tag` says on standard error: which tagger tags, its languages, and texts that it does not know."""
+"""What `tagsmith tag` says on standard error: which tagger tags, and texts that it does not know."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.tagging.familiarity import Familiarity
 from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
 
+RESULTS_FILE = "results.json"  # as `Results` has it
+
 
 def with_notice(
     tagger: Any,
@@ -19,7 +21,7 @@ def with_notice(
     say: Callable[[str], Any],
     warn: Callable[[str], Any],
 ) -> Iterator[str | None]:
-    """Say which tagger it is, where its folder tells its languages, and look at the texts on their way to it.
+    """Say which tagger it is, if its folder tells its languages, and look at the texts on their way to it.
 
     It is said with the first text, so that input which cannot be read is one line. Of `results.json` the fields are
     read as they stand: `Results`, which checks all of them, takes a third of the time of a cold start.
@@ -34,11 +36,13 @@ def with_notice(
     Raises:
         InputError: the folder's results cannot be read.
     """
-    path = os.path.join(folder, "results.json")
+    path = os.path.join(folder, RESULTS_FILE)
     results = read_json(path) if os.path.isfile(path) else {}
-    languages, most_unknown = results.get("languages"), results.get("most_unknown_words")
+    languages, letters, most_unknown = (results.get(n) for n in ("languages", "letters", "most_unknown_words"))
     if not isinstance(most_unknown, int | float):
         most_unknown = None
+    if not isinstance(letters, dict):
+        letters = None
 
     def announced() -> Iterator[str | None]:
         for number, text in enumerate(texts):
@@ -46,21 +50,16 @@ def with_notice(
                 say(notice(folder, languages))
             yield text
 
-    return Familiarity(tagger.tokenizer, most_unknown, warn).watch(announced())
+    return Familiarity(tagger.tokenizer, most_unknown, warn, letters).watch(announced())
 
 
 def notice(folder: str, languages: dict[str, dict[str, float]]) -> str:
-    """One line of a tagger and its languages, by what their training data were."""
-    name = os.path.basename(os.path.abspath(folder))
+    """One line of a tagger: its name, how many languages it was trained for, and where they stand."""
+    name, where = os.path.basename(os.path.abspath(folder)), f"in its {RESULTS_FILE}"
     if os.path.realpath(folder) == os.path.realpath(DEFAULT_TAGGER):
-        name += ", which comes with tagsmith"
-    said = {"gold": "trained for", "weak": "on little or old text for", "untrained": "not trained for, but tried:"}
-    parts = [f"{words} {_codes(languages[kind])}" for kind, words in said.items() if languages.get(kind)]
-    return f"tagger: {name}; {'; '.join(parts)} (dev F1)"
-
-
-def _codes(scores: dict[str, float]) -> str:
-    return " ".join(f"{code} {100 * f1:.0f}" for code, f1 in sorted(scores.items()))
+        name, where = f"{name}, which comes with tagsmith", "see tagsmith models"
+    count = sum(len(languages.get(kind, {})) for kind in ("gold", "weak"))
+    return f"tagger: {name}; {count} language{'' if count == 1 else 's'}, {where}"
 
 
 def print_line(line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tagsmith.training.batches.byte_stream import ByteStream, window_stream
 from tagsmith.training.batches.endless import EndlessStream
 from tagsmith.training.batches.ngram_counts import ngrams_of_bytes
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
+from tagsmith.training.cards.results import Results
 from tagsmith.training.cards.run_facts import data_facts, words_per_second
 from tagsmith.training.data.corpora import by_name, check_kinds, check_names, said
 from tagsmith.training.data.corpus import Corpus, label_names
@@ -123,13 +125,22 @@ def _train(
         data_collator=WindowCollator(),
         processing_class=tokenizer,
     )
-    results.train_windows, results.data = count, data_facts(given)
+    results.train_windows, results.data, results.letters = count, data_facts(given), _letters(encoded, recipe)
     if dev:
         pipeline = ByteSpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
         started = time.monotonic()
         results.set_scores("dev", score_corpora(pipeline, dev, bootstrap=True))
         results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
     return run.finish(results)
+
+
+def _letters(corpora: Sequence[ByteCorpus | ByteStream], recipe: ByteRecipe) -> dict[str, int]:
+    """Letters of training data by script, with those of an earlier tagger; none where that does not tell its own."""
+    letters = sum((corpus.letters() for corpus in corpora), Counter[str]())
+    if recipe.start_from is not None:
+        earlier = Results.read(recipe.start_from).letters
+        letters = letters + Counter(earlier) if earlier else Counter()
+    return dict(letters.most_common())
 
 
 def check_corpora(recipe: ByteRecipe, names: Collection[str]) -> None:

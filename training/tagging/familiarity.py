@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 _WORDS_OF_A_SCRIPT = 100  # in the vocabulary of a tagger that knows the script; of a small one, one in a hundred
+_LETTERS_OF_A_SCRIPT = 1000  # in the training data of a tagger of bytes; of small data, one in a hundred
 _LETTERS = 8  # of an unknown script in a line, that say anything
 _SHARE = 0.3  # of a line's letters: half of Japanese is written in kana, the rest in characters that Chinese has too
 WINDOW, _LAST_WINDOW = 200, 10  # words without capitals that a language is judged by, and at the end of the input
@@ -25,24 +26,34 @@ def judged_words(text: str) -> list[str]:
 class Familiarity:
     """Looks at texts on their way to a tagger.
 
-    A script is known where the vocabulary has words of it. A language is known where few of the words written without
+    A script is known where the vocabulary has words of it, or, of a tagger that reads bytes, the training data had
+    letters of it. A language is known where few of the words written without
     capitals are missing from the vocabulary; names and first words of sentences, which often are, do not count.
 
     Args:
-        tokenizer: of the tagger; of one that reads bytes, which has no vocabulary, all is taken as known.
+        tokenizer: of the tagger.
         most_unknown: the share of unknown words above which a language is unknown, from 0 to 1; None to look at
             scripts alone.
         warn: is told, at most once.
+        letters: of the training data by script, for a tokenizer without a vocabulary; where there are none, all is
+            taken as known.
     """
 
-    def __init__(self, tokenizer: Any, most_unknown: float | None, warn: Callable[[str], Any]) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        most_unknown: float | None,
+        warn: Callable[[str], Any],
+        letters: Mapping[str, int] | None = None,
+    ) -> None:
         self._vocabularies: list[list[str]] = [*getattr(tokenizer, "vocabularies", {}).values()]
-        self._most_unknown, self._warn = most_unknown, warn
+        self._most_unknown, self._warn = most_unknown if self._vocabularies else None, warn
         self._words: set[str] | None = None
-        self._scripts: Counter[str] = Counter()
+        self._scripts: Counter[str] = Counter() if self._vocabularies else Counter(letters or {})
+        self._enough = _WORDS_OF_A_SCRIPT if self._vocabularies else _LETTERS_OF_A_SCRIPT
         self._known_characters: set[str] = set()
         self._seen = self._missing = 0
-        self._said = not self._vocabularies
+        self._said = not self._vocabularies and not self._scripts
 
     def watch(self, texts: Iterable[str | None]) -> Iterator[str | None]:
         """The same texts, looked at one by one until something was said."""
@@ -84,7 +95,7 @@ class Familiarity:
             return True
         if not self._scripts:
             self._scripts.update(script_of(word[0]) for words in self._vocabularies for word in words if word)
-        return self._scripts[script] >= min(_WORDS_OF_A_SCRIPT, self._scripts.total() // 100 + 1)
+        return self._scripts[script] >= min(self._enough, self._scripts.total() // 100 + 1)
 
     def _judge(self, least: int) -> None:
         """Say whether the language is unknown, by the words since it was last asked."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import Outcome, assert_last_line, assert_one_line, people_and_places, tagsmith
+from toys import BYTE_MODEL, BYTE_TRAINING, Outcome, assert_last_line, assert_one_line, people_and_places, tagsmith
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
@@ -85,6 +86,20 @@ def test_rows(rows: list[dict[str, Any]], spoiled: Path) -> None:
     assert (row["file"], row["end_line"], row["kind"]) == (str(spoiled), 1, "label")
     assert row["found"] == [{"start": 0, "end": 7, "label": "PER", "text": "abville"}]
     assert row["expected"] == [{"start": 0, "end": 7, "label": "LOC", "text": "abville"}]
+
+
+def test_an_audit_by_taggers_of_bytes(spoiled: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "bytes.yaml"
+    model = {**BYTE_MODEL, "decode": "tags", "hidden_size": 24, "encoder_hidden_size": 16}
+    training = {**BYTE_TRAINING, "max_steps": 150, "learning_rate": 0.02}
+    recipe.write_text(yaml.safe_dump({"model_type": "byte-to-span", "model": model, "training": training}))
+    command = ["audit", spoiled, "--json", "--folds", 2, "--taggers", 1, "--recipe", recipe]
+    outcome = tagsmith(*command)
+    assert outcome.code == 0, outcome.err
+    found = [json.loads(line) for line in outcome.out.splitlines()]
+    place, row = next((n, row) for n, row in enumerate(found) if row["line"] == 1)
+    assert place < 5 and [span["label"] for span in row["expected"]] == ["LOC"]
+    assert_one_line(tagsmith(*command, "--set", "model.ngram_sizez=[]"), "ngram_sizez")
 
 
 def test_accept_writes_a_corrected_copy(rows: list[dict[str, Any]], spoiled: Path, tmp_path: Path) -> None:

@@ -260,7 +260,7 @@ class TestBatches:
 
 
 class TestPerfectModel:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(st.data(), st.sampled_from([8, 20, 512]), st.integers(1, 40))
     def test_gives_the_gold_spans_of_up_to_overlap_plus_one_bytes(
         self, data: st.DataObject, window_size: int, batch_size: int

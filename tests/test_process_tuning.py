@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,15 +141,18 @@ def test_the_line_of_the_log() -> None:
 
 
 def test_in_a_process_of_its_own() -> None:
-    code = (
-        "import json, os, tagsmith, torch; tuned = tagsmith.tune_process(1); again = tagsmith.tune_process(1); "
-        "print(json.dumps([tuned[:3] == again[:3], tuned.threads, tuned.keeps_freed_memory, "
-        "os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY']]))"
-    )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ONEDNN")}
-    for given, wanted in (({}, "128"), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7")):
-        done = subprocess.run([sys.executable, "-c", code], env=environment | given, capture_output=True, check=True)
-        same, threads, kept, capacity = json.loads(done.stdout)
+    code = """
+import json, os, tagsmith, torch
+for given in ({}, {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}):
+    os.environ.pop("ONEDNN_PRIMITIVE_CACHE_CAPACITY", None)
+    os.environ.update(given)
+    tuned, again = tagsmith.tune_process(1), tagsmith.tune_process(1)
+    capacity = os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]
+    print(json.dumps([tuned[:3] == again[:3], tuned.threads, tuned.keeps_freed_memory, capacity]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    for line, wanted in zip(done.stdout.splitlines(), ("128", "7"), strict=True):
+        same, threads, kept, capacity = json.loads(line)
         assert same and threads == 1 and capacity == wanted
         assert kept or not sys.platform.startswith("linux")
 

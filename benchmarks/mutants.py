@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mutant import PARTS, Mutant, Rows
-from mutant_changes import BYTE_CHANGES, JSON_CHANGES, JSON_TEXTS, RECIPE_LINES, TEXT_CHANGES, change_rows
+from mutant_changes import change_rows
+from mutant_texts import BYTE_CHANGES, JSON_CHANGES, JSON_TEXTS, RECIPE_LINES, TEXT_CHANGES
 
 WORDS = [
     "Tessa", "Ruiz", "lives", "in", "Oderau", ".", "Vantor", "sells", "boats", ",", "über", "Ödland", "naïve", "Милош",

@@ -11,121 +11,27 @@ as 350 apart in sums. Viterbi decoding adds scores as they are, and has no such 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from transformers import initialization as init
 
+from .chain_recursions import (
+    LogPartition,
+    backward_recursion,
+    ends_of,
+    forward_recursion,
+    potentials_of,
+    result_type,
+    smallest_divisor,
+)
 from .tag_grammar import legal_transitions
 from .tag_rules import Spelling, span_labels, span_spellings, split_tags
 
 PADDING = -100
 ILLEGAL = -1e30  # for Viterbi: outweighs any sum of scores, and stays finite however often it is added
 REDUCTIONS = ("none", "sum", "mean", "token_mean")
-
-
-def forward_recursion(potentials: Tensor, start: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum over all prefixes of the sequences, from left to right.
-
-    Args:
-        potentials: exponentiated emissions `(time, batch, tags)`.
-        start: exponentiated start scores `(tags,)`.
-        transitions: exponentiated transitions `(tags, tags)`, [from, to].
-
-    Returns:
-        filtered `(time, batch, tags)`, the distribution of a word's tag given the words up to it; arrivals, of the
-        same shape, the mass that comes to a tag before the word's own potential; scales `(time, batch, 1)`, whose
-        product up to a word is the sum over the prefixes. Where no sequence has any mass, filtered is 0.
-    """
-    filtered, arrivals = torch.empty_like(potentials), torch.empty_like(potentials)
-    scales = potentials.new_empty(*potentials.shape[:2], 1)
-    smallest = _smallest(potentials.dtype)
-    arrivals[:1] = start
-    previous = None
-    for potential, here, arriving, scale in zip(potentials, filtered, arrivals, scales, strict=True):
-        if previous is not None:
-            torch.mm(previous, transitions, out=arriving)
-        torch.mul(arriving, potential, out=here)
-        torch.sum(here, 1, keepdim=True, out=scale)
-        previous = here.div_(scale.clamp_(min=smallest))
-    return filtered, arrivals, scales
-
-
-def backward_recursion(
-    filtered: Tensor, arrivals: Tensor, transitions: Tensor, final: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Token and pair marginals, from right to left, out of what `forward_recursion` left.
-
-    A step is the chance of the tag before given the tag after: P(i | j) = filtered_i transition_ij / arrival_j.
-
-    Args:
-        filtered: `(time, batch, tags)`.
-        arrivals: `(time, batch, tags)`.
-        transitions: `(tags, tags)`, those of the forward recursion.
-        final: `(time, batch, tags)`, at each row's last word the distribution of its tag, elsewhere 0. The result is
-            linear in it, so that rows may be weighted.
-
-    Returns:
-        Token marginals `(time, batch, tags)`, 0 at padding; pair marginals summed over words and rows, `(tags, tags)`.
-    """
-    marginals, ratios = final.clone(), torch.zeros_like(final)
-    transposed = transitions.t().contiguous()
-    divisors, message = arrivals.clamp(min=_smallest(final.dtype)), final.new_empty(final.shape[1:])
-    for step in range(len(final) - 1, 0, -1):
-        torch.div(marginals[step], divisors[step], out=ratios[step])
-        torch.mm(ratios[step], transposed, out=message)
-        marginals[step - 1].addcmul_(message, filtered[step - 1])
-    pairs = filtered[:-1].flatten(0, 1).t() @ ratios[1:].flatten(0, 1)
-    return marginals, pairs * transitions
-
-
-def _smallest(dtype: torch.dtype) -> float:
-    """What divisors are held above: small, but of a reciprocal that may still be summed over tags."""
-    return torch.finfo(dtype).tiny * 1024
-
-
-def _result_type(emissions: Tensor) -> torch.dtype:
-    return torch.promote_types(emissions.dtype, torch.float32)
-
-
-def _potentials(emissions: Tensor) -> tuple[Tensor, Tensor]:
-    """Exponentials of at most 1 `(time, batch, tags)`, and the highest emissions that they lack `(time, batch)`."""
-    highest = emissions.amax(2, keepdim=True)
-    # A tag far below the best keeps some mass: the scheme may leave no other.
-    floor = math.log(torch.finfo(emissions.dtype).tiny) / 2
-    scores = (emissions - highest).clamp_(min=floor).exp_()
-    return scores.transpose(0, 1).contiguous(), highest.squeeze(2).t()
-
-
-def _ends(mask: Tensor) -> Tensor:
-    """True at each row's last word: `(batch, time)` to `(time, batch, 1)`."""
-    ends = mask.clone()
-    ends[:, :-1] &= ~mask[:, 1:]
-    return ends.t().unsqueeze(2)
-
-
-class _LogPartition(torch.autograd.Function):
-    """The log partition, whose gradient is the marginals: two recursions, and no graph of the steps."""
-
-    @staticmethod
-    def forward(ctx: Any, emissions: Tensor, start: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
-        potentials, highest = _potentials(emissions)
-        top_start, top = start.max(), transitions.max()
-        weights = (transitions - top).exp()
-        filtered, arrivals, scales = forward_recursion(potentials, (start - top_start).exp(), weights)
-        ctx.save_for_backward(filtered, arrivals, weights, mask)
-        words = (scales.squeeze(2).log() + highest + top) * mask.t()
-        return words.sum(0) + (top_start - top) * mask[:, :1].sum(1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        filtered, arrivals, weights, mask = ctx.saved_tensors
-        final = filtered * (_ends(mask) * gradient.unsqueeze(1))
-        marginals, pairs = backward_recursion(filtered, arrivals, weights, final)
-        return marginals.transpose(0, 1), marginals[:1].sum((0, 1)), pairs, None
 
 
 def _best_path(emissions: Tensor, start: Tensor, transitions: Tensor, end: Tensor, mask: Tensor) -> Tensor:
@@ -140,7 +46,7 @@ def _best_path(emissions: Tensor, start: Tensor, transitions: Tensor, end: Tenso
         torch.add(before, onward, out=pairs)
         torch.amax(pairs, 0, out=now).add_(emission)
     paths = (scores + end).argmax(2)
-    ends, columns = _ends(mask).squeeze(2), transitions.t().contiguous()
+    ends, columns = ends_of(mask).squeeze(2), transitions.t().contiguous()
     tag, ended, some_end = paths.unbind(), ends.unbind(), ends.any(1).tolist()
     # Only the path's own back-pointers are wanted: each is the best tag before one known tag.
     for step in range(time - 2, -1, -1):
@@ -163,7 +69,7 @@ class _LegalChain(NamedTuple):
     def before(self, word: Tensor, row: Tensor, previous: Tensor, tag: Tensor) -> Tensor:
         """P(word - 1 has the tag `previous` | word has `tag`); the arguments broadcast."""
         mass = self.filtered[word - 1, row, previous] * self.transitions[previous, tag]
-        return mass / self.arrivals[word, row, tag].clamp(min=_smallest(mass.dtype))
+        return mass / self.arrivals[word, row, tag].clamp(min=smallest_divisor(mass.dtype))
 
 
 class ConditionalRandomField(nn.Module):
@@ -261,14 +167,14 @@ class ConditionalRandomField(nn.Module):
             losses = losses.sum()
         if reduction in ("mean", "token_mean"):
             losses = losses / (words[:, :1] if reduction == "mean" else words).sum().clamp(min=1)
-        return losses.to(_result_type(emissions))
+        return losses.to(result_type(emissions))
 
     def log_partition(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Log of the summed exponentiated scores of all sequences, legal or not: `(batch,)`, 0 for an empty row.
 
         Differentiable once, by the emissions `(batch, time, tags)` and by the parameters.
         """
-        return self._partition(*self._prepare(emissions, mask)).to(_result_type(emissions))
+        return self._partition(*self._prepare(emissions, mask)).to(result_type(emissions))
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -286,7 +192,7 @@ class ConditionalRandomField(nn.Module):
     def marginals(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
         """P(word has tag) among the legal sequences, of the shape of the emissions, 0 at padding."""
         chain = self._legal_chain(*self._prepare(emissions, mask))
-        return chain.marginals.transpose(0, 1).to(_result_type(emissions))
+        return chain.marginals.transpose(0, 1).to(result_type(emissions))
 
     @torch.no_grad()
     def span_posteriors(self, emissions: Tensor, mask: Tensor | None, spans: Tensor) -> Tensor:
@@ -312,7 +218,7 @@ class ConditionalRandomField(nn.Module):
             for spelling, ids in span_spellings(self.labels, self.scheme):
                 tags = torch.tensor(ids, device=spans.device)[spans[:, 3]]
                 total += self._spelled_posteriors(chain, lengths, spans, spelling, tags)
-        return total.clamp(0, 1).to(_result_type(emissions))
+        return total.clamp(0, 1).to(result_type(emissions))
 
     def _spelled_posteriors(
         self, chain: _LegalChain, lengths: Tensor, spans: Tensor, spelling: Spelling, tags: Tensor
@@ -389,7 +295,7 @@ class ConditionalRandomField(nn.Module):
             )
 
     def _partition(self, scores: Tensor, mask: Tensor) -> Tensor:
-        return _LogPartition.apply(scores, self.start.to(scores.dtype), self.transitions.to(scores.dtype), mask)
+        return LogPartition.apply(scores, self.start.to(scores.dtype), self.transitions.to(scores.dtype), mask)
 
     def _score(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """Score of one tag sequence a row: `(batch,)`."""
@@ -398,12 +304,12 @@ class ConditionalRandomField(nn.Module):
         return (self.start[tags[:, :1]] * mask[:, :1]).sum(1) + words.sum(1) + steps.to(scores.dtype).sum(1)
 
     def _legal_chain(self, scores: Tensor, mask: Tensor) -> _LegalChain:
-        potentials, _ = _potentials(scores)
+        potentials, _ = potentials_of(scores)
         start, transitions = self.start.to(scores.dtype), self.transitions.to(scores.dtype)
         start = (start - start.max()).exp() * self.legal_start
         transitions = (transitions - transitions.max()).exp() * self.legal_transitions
         filtered, arrivals, _ = forward_recursion(potentials, start, transitions)
-        final = filtered * _ends(mask) * self.legal_end
-        final /= final.sum(2, keepdim=True).clamp(min=_smallest(final.dtype))
+        final = filtered * ends_of(mask) * self.legal_end
+        final /= final.sum(2, keepdim=True).clamp(min=smallest_divisor(final.dtype))
         marginals, _ = backward_recursion(filtered, arrivals, transitions, final)
         return _LegalChain(filtered, arrivals, transitions, marginals)

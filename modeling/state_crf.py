@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .crf import ILLEGAL, PADDING, ConditionalRandomField, _ends
+from .chain_recursions import ends_of
+from .crf import ILLEGAL, PADDING, ConditionalRandomField
 
 
 class _Chain(NamedTuple):
@@ -62,13 +63,15 @@ class _LogPartition(torch.autograd.Function):
         chain = _Chain.of(scores)
         ctx.save_for_backward(*chain, mask)
         totals = chain.prefixes.logsumexp(2, keepdim=True)
-        return (totals * _ends(mask)).sum((0, 2))
+        return (totals * ends_of(mask)).sum((0, 2))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         prefixes, backward, mask = ctx.saved_tensors
-        tags, pairs = _Chain(prefixes, backward).marginals(prefixes.softmax(2) * (_ends(mask) * gradient.unsqueeze(1)))
+        tags, pairs = _Chain(prefixes, backward).marginals(
+            prefixes.softmax(2) * (ends_of(mask) * gradient.unsqueeze(1))
+        )
         by_word = torch.cat([torch.zeros_like(tags).unsqueeze(2), pairs], 2)
         by_word[:1, :, 0] = tags[:1]
         return by_word.transpose(0, 1), None
@@ -113,7 +116,7 @@ class StateConditionalRandomField(ConditionalRandomField):
         best[:1] = start
         for step in range(1, len(steps)):
             torch.amax(best[step - 1].unsqueeze(2) + pairs[step], 1, out=best[step])
-        ends = _ends(mask)
+        ends = ends_of(mask)
         paths = (best + torch.zeros_like(best[:1]).masked_fill(~self.legal_end, ILLEGAL) * ends).argmax(2)
         rows = torch.arange(paths.shape[1], device=paths.device)
         for step in range(len(steps) - 2, -1, -1):
@@ -137,5 +140,5 @@ class StateConditionalRandomField(ConditionalRandomField):
 
     def _legal_chain(self, scores: Tensor, mask: Tensor) -> _LegalChain:  # type: ignore[override]
         chain = _Chain.of(self._legal(scores, -math.inf))
-        final = chain.prefixes.masked_fill(~(_ends(mask) & self.legal_end), -math.inf).softmax(2).nan_to_num(0.0)
+        final = chain.prefixes.masked_fill(~(ends_of(mask) & self.legal_end), -math.inf).softmax(2).nan_to_num(0.0)
         return _LegalChain(chain.backward, chain.marginals(final)[0])

@@ -11,7 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
 
 from tagsmith.modeling.crf import ConditionalRandomField
 from tagsmith.modeling.tag_grammar import legal_transitions
@@ -361,35 +360,6 @@ class TestDecode:
         assert torch.isfinite(crf(emissions, torch.zeros(3, 3, dtype=torch.long)))
 
 
-class TestMarginals:
-    @pytest.mark.parametrize("scheme", SCHEMES)
-    def test_equal_enumeration_of_the_legal_sequences(self, scheme: str) -> None:
-        crf = make(scheme)
-        emissions, _, mask = batch(crf.num_tags)
-        expected = torch.zeros_like(emissions)
-        for row, length in enumerate(LENGTHS):
-            for ids, chance in legal_distribution(crf, emissions[row], length).items():
-                for word, tag in enumerate(ids):
-                    expected[row, word, tag] += chance
-        torch.testing.assert_close(crf.marginals(emissions, mask), expected)
-
-    def test_of_a_scheme_without_rules_are_the_gradient_of_the_partition(self) -> None:
-        crf = make("plain")
-        emissions, _, mask = batch(3)
-        emissions.requires_grad_()
-        (gradient,) = torch.autograd.grad(crf.log_partition(emissions, mask).sum(), emissions)
-        torch.testing.assert_close(crf.marginals(emissions, mask), gradient)
-
-
-def legal_distribution(crf: ConditionalRandomField, row: Tensor, length: int) -> dict[tuple[int, ...], float]:
-    """Probability of each legal sequence of a row with emissions `(time, tags)`."""
-    scores = {ids: score(crf, row, ids) for ids in legal_sequences(crf.labels, crf.scheme, length)}
-    if not scores:
-        return {}
-    total = log_sum(list(scores.values()))
-    return {ids: math.exp(value - total) for ids, value in scores.items()}
-
-
 def all_posteriors(crf: ConditionalRandomField, emissions: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Every span of every row, in every label, and its posterior."""
     spans = torch.tensor(
@@ -402,121 +372,6 @@ def all_posteriors(crf: ConditionalRandomField, emissions: Tensor, mask: Tensor)
         dtype=torch.long,
     ).reshape(-1, 4)
     return spans, crf.span_posteriors(emissions, mask, spans)
-
-
-class TestSpanPosteriors:
-    @pytest.mark.parametrize(
-        ("scheme", "tags"),
-        [
-            *TAGS.items(),
-            ("IOB2", ["O", "B-P", "I-P", "B-Q"]),
-            ("IOB1", ["O", "I-P", "I-Q", "B-Q"]),
-            ("IOB1", ["I-P", "B-P"]),
-            ("BIOES", ["O", "B-P", "E-P", "S-Q"]),
-            ("BIOES", ["S-P", "B-P", "I-P", "E-P"]),
-            ("BILOU", ["O", "U-P", "B-Q", "I-Q"]),
-        ],
-    )
-    def test_equal_enumeration_of_the_legal_sequences(self, scheme: str, tags: list[str]) -> None:
-        crf = make(scheme, tags)
-        emissions, _, mask = batch(crf.num_tags)
-        spans, posteriors = all_posteriors(crf, emissions, mask)
-        expected: dict[tuple[int, int, int, str], float] = {}
-        for row, length in enumerate(LENGTHS):
-            written = legal_sequences(tags, scheme, length)
-            for ids, chance in legal_distribution(crf, emissions[row], length).items():
-                for start, end, label in written[ids]:
-                    key = (row, start, end, label)
-                    expected[key] = expected.get(key, 0.0) + chance
-        found = [expected.pop((r, s, e, crf.span_labels[x]), 0.0) for r, s, e, x in spans.tolist()]
-        assert not expected
-        torch.testing.assert_close(posteriors, torch.tensor(found, dtype=torch.float64))
-
-    @pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "BIOES", "BILOU"])
-    def test_and_the_outside_tag_share_each_word(self, scheme: str) -> None:
-        crf = make(scheme)
-        lengths = [9, 5, 1]
-        emissions, _, mask = batch(crf.num_tags, lengths)
-        spans, posteriors = all_posteriors(crf, emissions, mask)
-        covered = crf.marginals(emissions, mask)[:, :, TAGS[scheme].index("O")]
-        for (row, start, end, _), posterior in zip(spans.tolist(), posteriors, strict=True):
-            covered[row, start:end] += posterior
-        torch.testing.assert_close(covered, mask.double())
-
-    def test_name_their_labels_in_order(self) -> None:
-        assert make("BIOES", ["O", "S-Z", "S-A", "B-Z", "E-Z"]).span_labels == ("A", "Z")
-        assert make("plain", ["VERB", "NOUN"]).span_labels == ("VERB", "NOUN")
-        assert ConditionalRandomField(2).span_labels == ("0", "1")
-
-    @pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "BIOES"])
-    def test_of_a_long_sentence_are_probabilities(self, scheme: str) -> None:
-        crf = make(scheme).float()
-        emissions = torch.randn(1, 5000, crf.num_tags) * 8
-        starts = torch.arange(0, 4990, 7)
-        ends = starts + 1 + starts % 5
-        ends[0] = 5000
-        spans = torch.stack([torch.zeros_like(starts), starts, ends, torch.zeros_like(starts)], 1)
-        posteriors = crf.span_posteriors(emissions, None, spans)
-        assert ((posteriors >= 0) & (posteriors <= 1)).all()
-        assert posteriors.max() > 0.1
-        torch.testing.assert_close(crf.marginals(emissions).sum(2), torch.ones(1, 5000))
-
-    @pytest.mark.parametrize(
-        "span", [(0, 2, 2, 0), (0, 3, 2, 0), (2, 0, 1, 0), (-1, 0, 1, 0), (0, -1, 1, 0), (1, 0, 3, 0), (0, 0, 1, 2)]
-    )
-    def test_refuse_spans_that_do_not_exist(self, span: tuple[int, ...]) -> None:
-        crf = make("IOB2")
-        emissions, _, mask = batch(5, [4, 2])
-        with pytest.raises(ValueError, match=r"Span 1 is .*Pass rows below 2 and labels below 2"):
-            crf.span_posteriors(emissions, mask, torch.tensor([(0, 0, 1, 0), span]))
-        with pytest.raises(ValueError, match=r"\(spans, 4\)"):
-            crf.span_posteriors(emissions, mask, torch.zeros(2, 3, dtype=torch.long))
-
-
-class TestPrecision:
-    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
-    def test_half_emissions_give_the_results_of_their_values(self, dtype: torch.dtype) -> None:
-        crf = make("BIOES", cost=1.0).float()
-        emissions, tags, mask = batch(6)
-        emissions = emissions.masked_fill(~mask.unsqueeze(2), 0).to(dtype).requires_grad_()
-        exact = emissions.detach().double()
-        loss = crf(emissions, tags)
-        loss.backward()
-        assert loss.dtype == torch.float32
-        assert emissions.grad is not None and emissions.grad.dtype == dtype
-        torch.testing.assert_close(loss, crf(exact, tags).float())
-        assert torch.equal(crf.decode(emissions, mask), crf.decode(exact, mask))
-        torch.testing.assert_close(crf.marginals(emissions, mask), crf.marginals(exact, mask).float())
-
-    def test_autocast_takes_nothing_away(self) -> None:
-        crf = make("BIOES").float()
-        emissions, tags, mask = batch(6)
-        emissions = emissions.float().requires_grad_()
-        expected, *_ = torch.autograd.grad(crf(emissions, tags), emissions)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            found, *_ = torch.autograd.grad(crf(emissions, tags), emissions)
-            marginals = crf.marginals(emissions, mask)
-        assert torch.equal(found, expected)
-        assert torch.equal(marginals, crf.marginals(emissions, mask))
-
-    def test_half_parameters_work(self) -> None:
-        crf = make("BIOES").bfloat16()
-        emissions, tags, _ = batch(6)
-        crf(emissions.bfloat16(), tags).backward()
-        assert crf.transitions.grad is not None and crf.transitions.grad.dtype == torch.bfloat16
-
-    @pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
-    def test_long_sentences_stay_finite(self, scale: float) -> None:
-        crf = make("BIOES", cost=5.0).float()
-        emissions = (torch.randn(2, 2000, 6) * scale).requires_grad_()
-        tags = torch.randint(6, (2, 2000))
-        loss = crf(emissions, tags)
-        loss.backward()
-        assert torch.isfinite(loss) and loss > 0
-        assert emissions.grad is not None and torch.isfinite(emissions.grad).all()
-        # The gradient is marginals less gold tags, over the two rows.
-        sums = (emissions.grad * 2).sum(2)
-        torch.testing.assert_close(sums, torch.zeros(2, 2000), atol=1e-5, rtol=0)
 
 
 class TestValidation:
@@ -568,59 +423,3 @@ class TestValidation:
             ConditionalRandomField(3, scheme="BIOES")
         with pytest.raises(ValueError, match="does not belong"):
             ConditionalRandomField(2, ["O", "U-P"], "BIOES")
-
-
-class TinyConfig(PreTrainedConfig):
-    model_type = "tiny-crf-test"
-
-
-class TinyModel(PreTrainedModel):
-    config_class = TinyConfig
-    _keep_in_fp32_modules_strict = ["crf"]  # noqa: RUF012
-
-    def __init__(self, config: TinyConfig) -> None:
-        super().__init__(config)
-        self.crf = ConditionalRandomField(6, TAGS["BIOES"], "BIOES", cost=1.0)
-        self.linear = nn.Linear(2, 2)
-        self.post_init()
-
-    def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
-        if isinstance(module, ConditionalRandomField):
-            module.reset_parameters()
-
-
-class TestModule:
-    def test_saves_start_and_transitions_only(self) -> None:
-        assert sorted(make("BIOES").state_dict()) == ["start", "transitions"]
-
-    def test_draws_parameters_in_glorot_bounds(self) -> None:
-        crf = ConditionalRandomField(50)
-        assert 0.2 < float(crf.start.detach().abs().max()) <= math.sqrt(6 / 51)
-        assert 0.2 < float(crf.transitions.detach().abs().max()) <= math.sqrt(6 / 100)
-
-    def test_builds_on_the_meta_device(self) -> None:
-        with torch.device("meta"):
-            crf = ConditionalRandomField(6, TAGS["BIOES"], "BIOES")
-        assert crf.transitions.is_meta and crf.legal_transitions.is_meta
-
-    @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-    def test_from_pretrained_brings_back_weights_and_masks(self, tmp_path: str, dtype: str) -> None:
-        model = TinyModel(TinyConfig())
-        model.save_pretrained(tmp_path)
-        loaded = TinyModel.from_pretrained(tmp_path, dtype=dtype).crf
-        assert loaded.start.dtype == torch.float32
-        assert torch.equal(loaded.start, model.crf.start)
-        assert torch.equal(loaded.transitions, model.crf.transitions)
-        for name, legal in zip(
-            ("legal_start", "legal_transitions", "legal_end"), legal_transitions(TAGS["BIOES"], "BIOES"), strict=True
-        ):
-            assert torch.equal(getattr(loaded, name), legal)
-
-    def test_missing_weights_are_drawn_and_present_ones_kept(self, tmp_path: str) -> None:
-        model = TinyModel(TinyConfig())
-        state = {name: tensor for name, tensor in model.state_dict().items() if name != "crf.transitions"}
-        model.save_pretrained(tmp_path, state_dict=state)
-        loaded = TinyModel.from_pretrained(tmp_path).crf
-        assert torch.equal(loaded.start, model.crf.start)
-        assert 0 < float(loaded.transitions.detach().abs().max()) <= math.sqrt(6 / 12)

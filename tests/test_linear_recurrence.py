@@ -16,9 +16,8 @@ from tagsmith.modeling.linear_recurrence import (
     LinearRecurrentStack,
     LinearRNNLayer,
     SRULayer,
-    exponential_filter,
-    linear_scan,
 )
+from tagsmith.modeling.linear_scans import exponential_filter, linear_scan
 from tagsmith.modeling.packing import Packing
 
 CELL_NAMES = sorted(LINEAR_LAYERS)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-import logging
 import math
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,7 @@ import pytest
 import torch
 from byte_references import legal_after
 from huggingface_hub.errors import StrictDataclassError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoModelForSeq2SeqLM, GenerationConfig
-from transformers.utils import logging as transformers_logging
 
 from tagsmith.modeling import configuration_byte_to_span
 from tagsmith.modeling.byte_states import BytesRead
@@ -27,17 +22,12 @@ from tagsmith.modeling.configuration_byte_to_span import DROP_ID, GO_ID, PAD_ID,
 from tagsmith.modeling.input_order import turned
 from tagsmith.modeling.modeling_byte_to_span import (
     ByteToSpanForSpanTagging,
-    ByteToSpanModel,
 )
-from tagsmith.modeling.pipeline_byte_span_tagging import ByteSpanTaggingPipeline
 from tagsmith.modeling.recurrent import RecurrentStack
 from tagsmith.modeling.span_grammar import SpanGrammar
 from tagsmith.modeling.symbol_rules import FIRST_START
 from tagsmith.tokenization import span_codec
 from tagsmith.tokenization.span_codec import SpanCodec, SymbolLayout
-from tagsmith.tokenization.spans import Span
-from tagsmith.tokenization.tokenization_byte_to_span import ByteToSpanTokenizer
-from tagsmith.training.families import register
 
 ENCODERS = ["shared", "separate", "bidirectional"]
 SHAPES = [(encoder, attention) for encoder in ENCODERS for attention in (False, True)]
@@ -112,12 +102,6 @@ def until_stop(config: ByteToSpanConfig, symbols: Tensor) -> list[list[int]]:
         ends = [index for index, symbol in enumerate(row) if symbol in (config.stop_id, PAD_ID)]
         rows.append(row[: ends[0]] if ends else row)
     return rows
-
-
-def log_chances(model: ByteToSpanForSpanTagging, batch: Batch, symbols: Tensor) -> Tensor:
-    """Log probabilities of symbols that are known, in one pass."""
-    scores = model(batch["input_ids"], batch["attention_mask"], decoder_input_ids=with_go(symbols)).logits
-    return scores.log_softmax(-1).gather(2, symbols[..., None])[..., 0]
 
 
 # --- configuration -------------------------------------------------------------------------------------------------
@@ -401,394 +385,13 @@ class TestInputOrder:
             assert moved == [True, False]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("span_order", ["last_first", "first_first"])
-@pytest.mark.parametrize("input_order", ["forward", "reversed"])
-def test_orders_are_learnt_and_read_back(span_order: Any, input_order: str) -> None:
-    model = toy_training(130, span_order=span_order, input_order=input_order)
-    batch, spans = toy_windows(40, seed=0)
-    assert found_spans(model, batch) == spans
-    decoded = [codec_of(model.config).decode(row).spans for row in model.decode_spans(**batch)[0].numpy()]
-    assert decoded == [[*map(Span._make, row)][:: 1 if span_order == "first_first" else -1] for row in spans]
-
-
-class TestWithoutTheGrammar:
-    @every_shape
-    def test_the_most_probable_symbol_is_written(self, encoder: str, attention: bool) -> None:
-        model = model_of(encoder=encoder, attention=attention, initializer_range=1.0, span_grammar=False)
-        batch = bytes_of([10, 3, 1, 8, 10, 5])
-        symbols, chances = model.decode_spans(**batch)
-        assert until_stop(model.config, symbols) == until_stop(model.config, generate(model, batch))
-        before = torch.cat([torch.full((6, 1), GO_ID), symbols[:, :-1]], dim=1)
-        logits = model(**batch, decoder_input_ids=before).logits
-        written = (symbols == model.config.stop_id).cumsum(1) <= 1
-        assert torch.equal(logits.argmax(-1)[written], symbols[written])
-        rescored = log_chances(model, batch, symbols)
-        torch.testing.assert_close(chances, rescored.where(written, 0.0), rtol=1e-4, atol=1e-4)
-
-    def test_what_is_no_span_is_passed_over(self) -> None:
-        model = model_of(initializer_range=1.0, span_grammar=False)
-        batch = bytes_of([10] * 8)
-        decoded = codec_of(model.config).decode_batch(model.decode_spans(**batch)[0].numpy())
-        assert decoded.skipped.any()  # an untrained model makes mistakes
-        grammatical = model_of(initializer_range=1.0).decode_spans(**batch)[0].numpy()
-        assert not codec_of(model.config).decode_batch(grammatical).skipped.any()
-
-    def test_a_trained_model_finds_the_same(self) -> None:
-        batch, spans = toy_windows(40, seed=0)
-        assert found_spans(toy_training(130, span_grammar=False), batch) == spans
-
-
 # --- decoding ------------------------------------------------------------------------------------------------------
-
-
-@every_shape
-def test_decode_is_greedy_generate(encoder: str, attention: bool) -> None:
-    for seed in range(2):
-        model = model_of(seed, encoder=encoder, attention=attention, initializer_range=1.0)
-        batch = bytes_of([10, 3, 1, 8, 10, 5], seed)
-        symbols, chances = model.decode_spans(**batch)
-        assert until_stop(model.config, symbols) == until_stop(model.config, generate(model, batch))
-        decoded = codec_of(model.config).decode_batch(symbols.numpy(), batch["attention_mask"].sum(1).numpy())
-        assert not decoded.skipped.any()
-        assert len(decoded.rows) * 3 == sum(map(len, until_stop(model.config, symbols)))
-        written = (symbols == model.config.stop_id).cumsum(1) <= 1
-        rescored = log_chances(model, batch, symbols)
-        torch.testing.assert_close(chances, rescored.where(written, 0.0), rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize(("k", "count"), [(8, 300), (64, 2), (1, 1)])
-def test_decode_windows_of_other_sizes(k: int, count: int) -> None:
-    model = model_of(window_size=k, labels=count, attention=True, encoder="bidirectional", initializer_range=1.0)
-    batch = bytes_of([k, max(k // 2, 1), 1])
-    symbols, _ = model.decode_spans(**batch)
-    assert until_stop(model.config, symbols) == until_stop(model.config, generate(model, batch))
-    decoded = codec_of(model.config).decode_batch(symbols.numpy(), batch["attention_mask"].sum(1).numpy())
-    assert symbols.shape[1] <= 3 * k and not decoded.skipped.any()
-
-
-@every_shape
-def test_decode_little(encoder: str, attention: bool) -> None:
-    model = model_of(encoder=encoder, attention=attention)
-    stop = model.config.stop_id
-    for shape in ((0, 0), (0, 5)):
-        symbols, chances = model.decode_spans(torch.zeros(shape, dtype=torch.long))
-        assert symbols.shape == chances.shape == (0, 0)
-    for nothing in (torch.zeros(2, 0, dtype=torch.long), torch.full((2, 4), PAD_ID)):
-        assert model.decode_spans(nothing, recall_bias=1e6)[0].tolist() == [[stop]] * 2
-    symbols, _ = model.decode_spans(torch.tensor([[65]]), recall_bias=1e6)
-    spans = codec_of(model.config).decode(symbols[0].numpy(), 1).spans
-    assert spans and {(span.start, span.end) for span in spans} == {(0, 1)}
-    with_one = model.decode_spans(torch.tensor([[65, PAD_ID], [PAD_ID, PAD_ID]]), recall_bias=1e6)[0]
-    assert with_one[1].tolist() == [stop] * with_one.shape[1] and torch.equal(with_one[:1], symbols)
-
-
-def test_generate_does_not_warn(caplog: pytest.LogCaptureFixture) -> None:
-    model = model_of(attention=True)
-    transformers_logging.enable_propagation()
-    try:
-        with caplog.at_level(logging.WARNING), warnings.catch_warnings():
-            warnings.simplefilter("error")
-            generate(model, bytes_of([4, 2]))
-            generate(model, bytes_of([4, 2]), num_beams=2)
-    finally:
-        transformers_logging.disable_propagation()
-    assert not caplog.records
 
 
 # --- learning ------------------------------------------------------------------------------------------------------
 
 
-def toy_windows(count: int, seed: int) -> tuple[Batch, list[list[tuple[int, int, str]]]]:
-    """Windows of 16 bytes, of words; those with a capital are spans, "S" up to three letters and "L" above."""
-    generator = np.random.default_rng(seed)
-    texts, spans = [], []
-    for _ in range(count):
-        text, found = "", []
-        while True:
-            word = "".join(generator.choice(list("abcd"), generator.integers(2, 6)))
-            name = generator.random() < 0.5
-            if len(text) + len(word) > 16:
-                break
-            if name:
-                found.append((len(text), len(text) + len(word), "L" if len(word) > 3 else "S"))
-            text += (word.title() if name else word) + " "
-        texts.append(text[:16])
-        spans.append(found)
-    lengths = torch.tensor([len(text) for text in texts])
-    ids = torch.tensor([list(text.encode()) + [PAD_ID] * (16 - len(text)) for text in texts])
-    return {"input_ids": ids, "attention_mask": (torch.arange(16) < lengths[:, None]).long()}, spans
-
-
-def toy_training(steps: int, **options: Any) -> ByteToSpanForSpanTagging:
-    torch.manual_seed(0)
-    config = config_of(
-        window_size=16,
-        id2label={0: "S", 1: "L"},
-        label2id={"S": 0, "L": 1},
-        embedding_size=16,
-        hidden_size=32,
-        num_hidden_layers=1,
-        encoder="bidirectional",
-        encoder_hidden_size=16,
-        encoder_num_layers=1,
-        attention=True,
-        initializer_range=0.25,
-        **options,
-    )
-    model = ByteToSpanForSpanTagging(config).train()
-    batch, spans = toy_windows(40, seed=0)
-    codec = codec_of(config)
-    labels = pad_labels([codec.encode(row, config.span_order) for row in spans])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)
-    for _ in range(steps):
-        loss = model(**batch, labels=labels).loss
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
-    return model.eval()
-
-
-@pytest.fixture(scope="module")
-def unsure_model() -> ByteToSpanForSpanTagging:
-    """A tagger that has begun to learn the toy task. Shared: copy it before you change it."""
-    return toy_training(20)
-
-
-def found_spans(model: ByteToSpanForSpanTagging, batch: Batch) -> list[list[tuple[int, int, str]]]:
-    codec = codec_of(model.config)
-    symbols, _ = model.decode_spans(**batch)
-    return [sorted(tuple(span) for span in codec.decode(row).spans) for row in symbols.numpy()]
-
-
-def test_toy_task_is_learnt() -> None:
-    batch, spans = toy_windows(40, seed=0)
-    assert sum(map(len, spans)) > 60
-    assert found_spans(toy_training(110), batch) == spans
-
-
-def test_recall_bias_only_moves_stop(unsure_model: ByteToSpanForSpanTagging) -> None:
-    model = copy.deepcopy(unsure_model)
-    batch, _ = toy_windows(40, seed=1)
-    counts, before = [], None
-    for bias in (-20.0, -2.0, 0.0, 2.0, 20.0, 1e6):
-        rows = until_stop(model.config, model.decode_spans(**batch, recall_bias=bias)[0])
-        if before is not None:  # what a smaller bias wrote, and then more
-            assert all(row[: len(less)] == less for row, less in zip(rows, before, strict=True))
-        before = rows
-        counts.append(sum(map(len, rows)))
-    assert counts == sorted(counts) and len(set(counts)) > 4
-    assert counts[-1] == 40 * 3 * 16  # k spans in each window
-    model.config.recall_bias = 2.0
-    by_config, chances = model.decode_spans(**batch)
-    assert torch.equal(by_config, model.decode_spans(**batch, recall_bias=2.0)[0])
-    written = (by_config == model.config.stop_id).cumsum(1) <= 1  # the bias is no part of the probabilities
-    rescored = log_chances(model, batch, by_config).where(written, 0.0)
-    torch.testing.assert_close(chances, rescored, rtol=1e-4, atol=1e-4)
-
-
-def test_finished_rows_leave_the_batch(
-    unsure_model: ByteToSpanForSpanTagging, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = copy.deepcopy(unsure_model)
-    seen: list[int] = []
-    write = model.model.write
-
-    def counting(symbols: Tensor, *arguments: Any) -> Any:
-        seen.append(len(symbols))
-        return write(symbols, *arguments)
-
-    monkeypatch.setattr(model.model, "write", counting)
-    batch, _ = toy_windows(40, seed=1)
-    symbols, _ = model.decode_spans(**batch)
-    rows = until_stop(model.config, symbols)
-    assert seen == sorted(seen, reverse=True) and len(set(seen)) > 3
-    assert sum(seen) == sum(min(len(row) + 1, 3 * 16) for row in rows)
-
-
-def test_beam_search_is_no_worse(unsure_model: ByteToSpanForSpanTagging) -> None:
-    model = unsure_model
-    batch, _ = toy_windows(40, seed=1)
-    symbols, chances = model.decode_spans(**batch)
-    beams = generate(model, batch, num_beams=3, length_penalty=0.0, output_scores=True, return_dict_in_generate=True)
-    written = beams.sequences[:, 1:]
-    written, mask = written.where(written != PAD_ID, model.config.stop_id), written != PAD_ID
-    rescored = log_chances(model, batch, written).where(mask, 0.0).sum(1)
-    torch.testing.assert_close(beams.sequences_scores, rescored, rtol=1e-4, atol=1e-4)
-    # A beam may lose the greedy path early and end below it: seldom.
-    better = rescored - chances.sum(1)
-    assert better.mean() > 0.1 and (better > -1e-4).float().mean() >= 0.9
-    assert until_stop(model.config, beams.sequences) != until_stop(model.config, symbols)
-    decoded = codec_of(model.config).decode_batch(written.numpy(), batch["attention_mask"].sum(1).numpy())
-    assert not decoded.skipped.any()
-
-
-def test_the_default_of_beams_is_no_length_penalty(unsure_model: ByteToSpanForSpanTagging) -> None:
-    model, (batch, _) = unsure_model, toy_windows(40, seed=1)
-    default = generate(model, batch, num_beams=3)
-    assert torch.equal(default, generate(model, batch, num_beams=3, length_penalty=0.0))
-    longer = generate(model, batch, num_beams=3, length_penalty=1.0)
-    assert sum(map(len, until_stop(model.config, longer))) > sum(map(len, until_stop(model.config, default)))
-    given = GenerationConfig(num_beams=3, length_penalty=2.0, max_new_tokens=48, do_sample=False)
-    given.decoder_start_token_id, given.eos_token_id = GO_ID, model.config.stop_id
-    given.pad_token_id = PAD_ID
-    found = generate(model, batch, generation_config=given)
-    assert torch.equal(found, generate(model, batch, num_beams=3, length_penalty=2.0)), "what is given is taken"
-
-
-@pytest.mark.parametrize("bias", [None, 0.0, 2.0, -2.0])
-def test_beams_are_read_as_the_greedy_symbols_are(unsure_model: ByteToSpanForSpanTagging, bias: float | None) -> None:
-    model, (batch, _) = unsure_model, toy_windows(40, seed=1)
-    symbols, chances = model.decode_spans(**batch, recall_bias=bias, num_beams=3)
-    assert symbols.shape == chances.shape and len(symbols) == 40
-    if not bias:
-        assert until_stop(model.config, symbols) == until_stop(model.config, generate(model, batch, num_beams=3))
-    written = (symbols == model.config.stop_id).cumsum(1) <= 1
-    rescored = log_chances(model, batch, symbols).where(written, 0.0)
-    torch.testing.assert_close(chances, rescored, rtol=1e-4, atol=1e-4)
-    decoded = codec_of(model.config).decode_batch(symbols.numpy(), batch["attention_mask"].sum(1).numpy())
-    assert not decoded.skipped.any()
-    plain = model.decode_spans(**batch, recall_bias=0.0, num_beams=3)[0]
-    counts = [sum(map(len, until_stop(model.config, found))) for found in (symbols, plain)]
-    assert (counts[0] > counts[1]) == ((bias or 0) > 0) and (counts[0] < counts[1]) == ((bias or 0) < 0)
-
-
-def test_the_pipeline_takes_beams(unsure_model: ByteToSpanForSpanTagging) -> None:
-    tokenizer = ByteToSpanTokenizer(16, ["S", "L"])
-    tagger: Any = ByteSpanTaggingPipeline(model=unsure_model, tokenizer=tokenizer, task="span-tagging")
-    text = "abc Abcd da Bab cacb Dd abcd Cab " * 5
-    greedy, beams = tagger(text), tagger(text, num_beams=3)
-    assert greedy == tagger(text, num_beams=1) != beams
-    for entity in beams:
-        assert text[entity["start"] : entity["end"]] == entity["word"] and 0 < entity["score"] <= 1
-    always: Any = ByteSpanTaggingPipeline(model=unsure_model, tokenizer=tokenizer, task="span-tagging", num_beams=3)
-    assert always(text) == beams
-    assert tagger("", num_beams=3) == []
-
-
 # --- saving and labels ---------------------------------------------------------------------------------------------
-
-
-@every_shape
-def test_save_and_load(encoder: str, attention: bool, tmp_path: Path) -> None:
-    model = model_of(encoder=encoder, attention=attention, initializer_range=0.5)
-    batch = batch_of(model.config)
-    model.save_pretrained(tmp_path)
-    loaded, report = ByteToSpanForSpanTagging.from_pretrained(tmp_path, output_loading_info=True)
-    assert not any(report.values())
-    for other in (loaded, copy.deepcopy(model)):
-        assert torch.equal(other(**batch).logits, model(**batch).logits)
-        assert torch.equal(other.decode_spans(batch["input_ids"])[0], model.decode_spans(batch["input_ids"])[0])
-    reader = ByteToSpanModel.from_pretrained(tmp_path)
-    read = reader(batch["input_ids"]), model.model(batch["input_ids"])
-    assert torch.equal(read[0].last_hidden_state, read[1].last_hidden_state)
-    assert torch.equal(read[0].states, read[1].states)
-
-
-@every_shape
-def test_sixteen_bits(encoder: str, attention: bool, tmp_path: Path) -> None:
-    model = model_of(encoder=encoder, attention=attention)
-    batch = batch_of(model.config)
-    model.save_pretrained(tmp_path)
-    half = ByteToSpanForSpanTagging.from_pretrained(tmp_path, dtype=torch.bfloat16)
-    output = half(**batch)
-    assert output.logits.dtype == torch.bfloat16 and output.loss.dtype == torch.float32
-    assert abs(output.loss - model(**batch).loss) < 0.1 * output.loss
-    symbols, chances = half.decode_spans(batch["input_ids"], batch["attention_mask"])
-    assert chances.isfinite().all() and symbols.shape == chances.shape
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert model.train()(**batch).loss.isfinite()
-
-
-def test_missing_weights_start_afresh(tmp_path: Path) -> None:
-    model = model_of(encoder="bidirectional", attention=True, initializer_range=0.3)
-    assert (model.model.embedding.weight[PAD_ID] == 0).all()
-    assert all(p.abs().max() <= 0.3 and p.abs().max() > 0 for p in model.parameters())
-    model.save_pretrained(tmp_path)
-    path = tmp_path / "model.safetensors"
-    weights = load_file(path)
-    gone = ["model.embedding.weight", "model.writer.layers.1.recurrent_weight", "model.bridge.bias", "query.weight"]
-    save_file({name: tensor for name, tensor in weights.items() if name not in gone}, path, {"format": "pt"})
-    loaded = ByteToSpanForSpanTagging.from_pretrained(tmp_path)
-    for name, tensor in loaded.state_dict().items():
-        if name in gone:
-            assert tensor.isfinite().all() and 0 < tensor.abs().max() <= 0.3
-            assert not torch.equal(tensor, weights[name])
-        else:
-            assert torch.equal(tensor, weights[name])
-    assert (loaded.model.embedding.weight[PAD_ID] == 0).all()
-
-
-def test_labels_can_be_changed(tmp_path: Path) -> None:
-    model = model_of(attention=True, initializer_range=0.3)
-    model.save_pretrained(tmp_path)
-    labels = ["NEW", "L2", "L0", "OTHER", "NEWER"]
-    changed = ByteToSpanForSpanTagging.from_pretrained(tmp_path, labels=labels)
-    first = model.config.stop_id + 1
-    assert changed.config.span_labels == labels and changed.config.label2id["OTHER"] == 3
-    assert changed.config.vocab_size == first + 5 == len(changed.model.embedding.weight)
-    old, new = model.state_dict(), changed.state_dict()
-    tables = {"model.embedding.weight": first, "label_scores.weight": 0, "label_scores.bias": 0}
-    for name, start in tables.items():
-        assert torch.equal(new[name][:start], old[name][:start])
-        assert torch.equal(new[name][start + 1 : start + 3], old[name][start:][[2, 0]])
-        fresh = new[name][start:][[0, 3, 4]]
-        assert 0 < fresh.abs().max() <= 0.3 and len(set(fresh.flatten().tolist())) == fresh.numel()
-    assert all(torch.equal(new[name], old[name]) for name in old if name not in tables)
-
-    batch = batch_of(config_of())
-    stop = model.config.stop_id
-    known = {"input_ids": batch["input_ids"], "decoder_input_ids": torch.tensor([[GO_ID, FIRST_START, stop - 1]] * 4)}
-    before, after = model(**known).logits, changed(**known).logits
-    assert torch.equal(after[..., :first], before[..., :first])
-    assert torch.equal(after[..., first + 1 : first + 3], before[..., first:][..., [2, 0]])
-
-    changed.train()
-    codec = codec_of(changed.config)
-    gold = torch.tensor([codec.encode([(0, 1, "NEWER")])] * 4)
-    changed(batch["input_ids"], labels=gold).loss.backward()
-    assert all(parameter.grad is not None for parameter in changed.parameters())
-    changed.save_pretrained(tmp_path / "changed")
-    again = ByteToSpanForSpanTagging.from_pretrained(tmp_path / "changed")
-    assert all(torch.equal(again.state_dict()[name], new[name]) for name in new)
-
-
-def test_labels_by_the_auto_class(tmp_path: Path) -> None:
-    register()
-    model_of().save_pretrained(tmp_path)
-    loaded, report = AutoModelForSeq2SeqLM.from_pretrained(tmp_path, labels=["L1", "X"], output_loading_info=True)
-    assert loaded.config.span_labels == ["L1", "X"] and not any(report.values())
-    half = AutoModelForSeq2SeqLM.from_pretrained(tmp_path, labels=["X"], dtype=torch.bfloat16)
-    assert {parameter.dtype for parameter in half.parameters()} == {torch.bfloat16}
-
-
-@pytest.mark.parametrize("labels", [[], "PER", ["A", ""], ["A", 1], ["A", "B", "A"]], ids=str)
-def test_labels_refused(labels: Any) -> None:
-    with pytest.raises(ValueError, match="label"):
-        model_of().set_labels(labels)
-
-
-def test_the_table_has_the_rows_that_there_are_symbols() -> None:
-    model = model_of()
-    size, table = model.config.vocab_size, model.model.embedding
-    assert model.resize_token_embeddings() is model.resize_token_embeddings(size) is table
-    assert model.model.resize_token_embeddings(size) is table
-    assert model.resize_token_embeddings(pad_to_multiple_of=1) is table
-    for resize in (model.resize_token_embeddings, model.model.resize_token_embeddings):
-        with pytest.raises(ValueError, match=rf"cannot have {size + 2}\. For other labels call set_labels"):
-            resize(size + 2)
-    with pytest.raises(ValueError, match="cannot have"):
-        model.resize_token_embeddings(pad_to_multiple_of=1000)
-    assert model.model.embedding is table and len(table.weight) == size
-
-
-def test_more_labels_in_the_config_alone_are_refused(tmp_path: Path) -> None:
-    model_of().save_pretrained(tmp_path)
-    with pytest.raises(RuntimeError, match="mismatch"):
-        ByteToSpanForSpanTagging.from_pretrained(tmp_path, **labels_of(5))
-    with pytest.raises(RuntimeError, match="mismatch"):
-        ByteToSpanForSpanTagging.from_pretrained(tmp_path, window_size=12)
 
 
 class TestTagsAndNgrams:

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import itertools
-import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from toys import assert_same, weights_of
-from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification
 
-import tagsmith
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
-from tagsmith.modeling.int8 import quantize
 from tagsmith.modeling.modeling_hierarchical_tagger import (
     HierarchicalTaggerForTokenClassification,
-    HierarchicalTaggerModel,
 )
 from tagsmith.modeling.packing import Packing
 from tagsmith.modeling.tag_grammar import legal_transitions
 from tagsmith.modeling.word_reader import forget_rare
 from tagsmith.tokenization.tag_schemes import tag_names
-from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 
-PACKAGE = Path(tagsmith.__file__).parent
 CHARACTER_ENCODERS = ["gru", "lstm", "cnn", "none"]
 WORD_ENCODERS = ["gru", "lstm", "rnn", "sru", "linear-rnn"]
 OUTPUTS = [("softmax", "BIOES"), *(("crf", scheme) for scheme in ("BIOES", "BILOU", "IOB1", "IOB2", "plain"))]
@@ -397,283 +385,6 @@ class TestTraining:
         assert torch.equal(model(**batch).logits, expected)
 
 
-class TestWordVectors:
-    def test_take_their_rows(self) -> None:
-        model = model_of().encoder
-        before = model.get_input_embeddings().weight.detach().clone()
-        vectors = torch.randn(2, 6, dtype=torch.float64)
-        model.set_word_vectors(torch.tensor([3, 7]), vectors)
-        after = model.get_input_embeddings().weight
-        torch.testing.assert_close(after[[3, 7]], vectors.float())
-        others = [row for row in range(20) if row not in (3, 7)]
-        assert torch.equal(after[others], before[others]) and after.requires_grad
-
-    def test_of_another_width_are_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"have 5 dimensions, the model's words 6. Set word_embedding_size to 5"):
-            model_of().encoder.set_word_vectors(torch.tensor([3]), torch.zeros(1, 5))
-
-    def test_need_word_embeddings(self) -> None:
-        with pytest.raises(NotImplementedError, match="word_embedding_size is 0"):
-            model_of(word_embedding_size=0).encoder.set_word_vectors(torch.tensor([3]), torch.zeros(1, 5))
-
-
-class TestFrozenWords:
-    """Words whose vectors are not trained: ids from `frozen_word_id` on."""
-
-    FROZEN = torch.linspace(-2, 2, 42).view(7, 6)
-
-    def model(self, **options: Any) -> HierarchicalTaggerForTokenClassification:
-        model = model_of(**{"frozen_word_id": 13, **options})
-        model.encoder.set_word_vectors(torch.arange(13, 20), self.FROZEN)
-        return model
-
-    def test_each_word_has_its_row(self) -> None:
-        model = self.model()
-        reader = model.encoder.reader()
-        assert reader.words.num_embeddings == 13 and reader.frozen_vectors.dtype == torch.float16
-        ids = torch.tensor([[0, 1, 12], [13, 19, 15]])
-        found = reader.look_up(ids)
-        assert torch.equal(found[0], reader.words.weight[ids[0]])
-        assert torch.equal(found[1], self.FROZEN.half().float()[[0, 6, 2]])
-
-    def test_vectors_go_to_both_tables(self) -> None:
-        model = self.model()
-        before = weights_of(model)
-        vectors = torch.tensor([[0.5] * 6, [0.25] * 6], dtype=torch.float64)
-        model.encoder.set_word_vectors(torch.tensor([14, 3]), vectors)
-        changed = {name: value != before[name] for name, value in model.state_dict().items()}
-        assert {name: rows.any(-1).nonzero().flatten().tolist() for name, rows in changed.items() if rows.any()} == {
-            "encoder.readers.shared.words.weight": [3],
-            "encoder.readers.shared.frozen_vectors": [1],
-        }
-        assert model.encoder.reader().look_up(torch.tensor([14, 3])).tolist() == vectors.tolist()
-
-    def test_it_tags_as_if_all_words_were_trained(self) -> None:
-        model, whole = self.model(), model_of()
-        weights = model.state_dict()
-        frozen = weights.pop("encoder.readers.shared.frozen_vectors")
-        words = weights["encoder.readers.shared.words.weight"]
-        weights["encoder.readers.shared.words.weight"] = torch.cat([words, frozen.float()])
-        whole.load_state_dict(weights)
-        batch = batch_of(model.config)
-        assert (batch["input_ids"] >= 13).any()
-        for name in ("loss", "logits", "tags"):
-            assert torch.equal(getattr(model(**batch), name), getattr(whole(**batch), name)), name
-
-    def test_they_cost_no_parameters_and_have_no_gradient(self) -> None:
-        few, many = (model_of(frozen_word_id=13, vocab_size=size) for size in (14, 1_000))
-        assert few.num_parameters() == many.num_parameters() == model_of(vocab_size=13).num_parameters()
-        shapes = [[parameter.shape for parameter in model.parameters()] for model in (few, many)]
-        assert shapes[0] == shapes[1]
-        model = self.model().train()
-        model(**batch_of(model.config)).loss.backward()
-        reader = model.encoder.reader()
-        assert not reader.frozen_vectors.requires_grad
-        assert reader.words.weight.grad.any() and not reader.words.weight.grad[0].any()
-
-    def test_only_trained_words_have_a_gradient(self) -> None:
-        model = self.model().train()
-        batch = batch_of(model.config)
-        model(**batch).loss.backward()
-        seen = {*batch["input_ids"].flatten().tolist()} - {0}
-        rows = model.encoder.reader().words.weight.grad.any(1).nonzero().flatten().tolist()
-        assert set(rows) == {word for word in seen if word < 13}
-
-    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-    def test_they_are_stored_and_loaded_in_16_bits(self, dtype: torch.dtype, tmp_path: Path) -> None:
-        model = self.model()
-        model.save_pretrained(tmp_path)
-        name = "encoder.readers.shared.frozen_vectors"
-        assert load_file(tmp_path / "model.safetensors")[name].dtype == torch.float16
-        loaded = HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path, dtype=dtype).eval()
-        assert torch.equal(loaded.state_dict()[name], model.state_dict()[name])
-        batch = without_labels(batch_of(model.config))
-        torch.testing.assert_close(loaded(**batch).logits.float(), model(**batch).logits, atol=0.03, rtol=0.03)
-        loaded.save_pretrained(tmp_path / "again")
-        assert torch.equal(load_file(tmp_path / "again" / "model.safetensors")[name], model.state_dict()[name])
-
-    def test_a_row_more_is_two_bytes_a_number_in_the_file(self, tmp_path: Path) -> None:
-        sizes = []
-        for vocab_size in (1_013, 2_013):
-            model_of(frozen_word_id=13, vocab_size=vocab_size).save_pretrained(tmp_path)
-            sizes.append((tmp_path / "model.safetensors").stat().st_size)
-        assert sizes[1] - sizes[0] == pytest.approx(1_000 * 6 * 2, abs=16)
-
-    def test_a_moved_model_still_tags(self) -> None:
-        batch = batch_of(config_of())
-        expected = self.model()(**batch).logits
-        for move in (lambda model: model.double(), lambda model: model.bfloat16(), copy.deepcopy):
-            torch.testing.assert_close(move(self.model())(**batch).logits.float(), expected, atol=0.03, rtol=0.03)
-
-    def test_numbers_too_large_for_16_bits_are_refused_and_nothing_is_changed(self) -> None:
-        model = self.model()
-        before = weights_of(model)
-        with pytest.raises(ValueError, match=r"16 bits, up to 65,504"):
-            model.encoder.set_word_vectors(torch.tensor([3, 14]), torch.full((2, 6), 7e4))
-        assert_same(before, model.state_dict())
-        model.encoder.set_word_vectors(torch.tensor([3]), torch.full((1, 6), 7e4))
-
-    @pytest.mark.parametrize("options", [{"frozen_word_id": 1}, {"frozen_word_id": 21}, {"frozen_word_id": -1}])
-    def test_ids_that_do_not_fit_are_refused(self, options: dict[str, Any]) -> None:
-        with pytest.raises(StrictDataclassError, match=r"frozen_word_id is .* between 2 and vocab_size"):
-            config_of(**options)
-
-    def test_they_need_word_embeddings(self) -> None:
-        with pytest.raises(StrictDataclassError, match="word_embedding_size above 0"):
-            config_of(frozen_word_id=13, word_embedding_size=0)
-
-    def test_none_may_be_frozen(self) -> None:
-        for options in ({}, {"frozen_word_id": 20}):
-            assert model_of(**options).encoder.reader().frozen_vectors is None
-
-    def test_eight_bits(self) -> None:
-        model = self.model(word_encoder="lstm")
-        batch = without_labels(batch_of(model.config))
-        expected = model(**batch).logits
-        with torch.no_grad():
-            torch.testing.assert_close(quantize(model)(**batch).logits, expected, atol=0.05, rtol=0.05)
-
-
-def saved_without(model: HierarchicalTaggerForTokenClassification, folder: Path, pattern: str) -> list[str]:
-    """Save a model and delete from its weights what matches; returns the deleted names."""
-    model.save_pretrained(folder)
-    weights = load_file(folder / "model.safetensors")
-    deleted = [name for name in weights if re.search(pattern, name)]
-    save_file({k: v for k, v in weights.items() if k not in deleted}, folder / "model.safetensors", {"format": "pt"})
-    return deleted
-
-
-class TestLoading:
-    @pytest.mark.parametrize(
-        ("pattern", "options"),
-        [
-            (r"readers\.shared\.words\.weight", {}),
-            (r"characters\.embedding", {}),
-            (r"characters\.convolution", {"character_encoder": "cnn"}),
-            (r"characters\.recurrent", {"character_encoder": "lstm"}),
-            (r"readers\.shared\.recurrent\.layers\.1\.recurrent_weight", {"recurrent_initializer": "orthogonal"}),
-            (r"input_bias", {"word_encoder": "lstm", "recurrent_initializer": "orthogonal"}),
-            (r"readers\.shared\.recurrent", {"word_encoder": "rnn", "recurrent_initializer": "normal"}),
-            (r"readers\.shared\.recurrent", {"word_encoder": "sru"}),
-            (r"input_weight|state_output", {"word_encoder": "linear-rnn"}),
-            (r"^heads\.shared\.output\.", {"output": "softmax"}),
-            (r"^heads\.shared\.crf\.transitions", {}),
-            (r".", {}),
-        ],
-    )
-    def test_missing_weights_start_afresh_and_the_rest_is_kept(
-        self, pattern: str, options: dict[str, Any], tmp_path: Path
-    ) -> None:
-        model = model_of(**options)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.fill_(9.0)
-        deleted = saved_without(model, tmp_path, pattern)
-        assert deleted
-        torch.manual_seed(1)
-        loaded = HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path)
-        for name, parameter in loaded.named_parameters():
-            if name not in deleted:
-                assert (parameter == 9).all(), name
-                continue
-            assert parameter.isfinite().all() and parameter.abs().max() <= 2, name
-            if parameter.dim() > 1 and not name.endswith("_bias"):
-                assert parameter.std() > 0.02, name
-        assert loaded(**batch_of(model.config)).loss.isfinite()
-        if "orthogonal" in options.values() and "weight" in pattern:
-            for block in loaded.encoder.reader().recurrent.layers[1].recurrent_weight[0].split(4, dim=1):
-                torch.testing.assert_close(block @ block.t(), torch.eye(4), rtol=0, atol=1e-5)
-
-    def test_padding_embeddings_are_zero_from_the_start(self, tmp_path: Path) -> None:
-        saved_without(model_of(), tmp_path, "words|characters")
-        loaded = HierarchicalTaggerModel.from_pretrained(tmp_path)
-        words = loaded.reader().words
-        assert words is not None and loaded.characters is not None
-        for embedding in (words, loaded.characters.embedding):
-            assert not embedding.weight[0].any() and embedding.weight[1:].any(1).all()
-
-    @pytest.mark.parametrize("scheme", ["BIOES", "BILOU", "IOB1", "IOB2"])
-    def test_legality_is_known_at_once(self, scheme: str, tmp_path: Path) -> None:
-        model = model_of(tag_scheme=scheme)
-        model.save_pretrained(tmp_path)
-        crf = HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path).head().crf
-        assert crf is not None
-        expected = legal_transitions(model.config.tags, scheme)
-        for found, legal in zip((crf.legal_start, crf.legal_transitions, crf.legal_end), expected, strict=True):
-            assert found.dtype == torch.bool and torch.equal(found, legal)
-
-    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-    @pytest.mark.parametrize("character_encoder", CHARACTER_ENCODERS)
-    def test_half_precision_leaves_the_crf_alone(
-        self, character_encoder: str, dtype: torch.dtype, tmp_path: Path
-    ) -> None:
-        model = model_of(character_encoder=character_encoder, gazetteer_size=2)
-        model.save_pretrained(tmp_path)
-        loaded = HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path, dtype=dtype)
-        crf = loaded.head().crf
-        assert crf is not None
-        assert {parameter.dtype for parameter in crf.parameters()} == {torch.float32}
-        assert {parameter.dtype for parameter in loaded.encoder.parameters()} == {dtype}
-        batch = batch_of(model.config)
-        outputs, expected = loaded(**batch), model(**batch)
-        torch.testing.assert_close(outputs.logits.float(), expected.logits, rtol=0.1, atol=0.1)
-        assert outputs.loss.dtype == torch.float32
-        torch.testing.assert_close(outputs.loss, expected.loss, rtol=0.1, atol=0.1)
-        assert outputs.tags.min() == -100 and (outputs.tags == -100).equal(expected.tags == -100)
-        _, scores = loaded.predict_spans(**without_labels(batch))
-        assert ((scores >= 0) & (scores <= 1)).all()
-
-    def test_half_precision_tags_as_the_trained_model_does(
-        self,
-        tiny_folder: Path,
-        tiny_model: HierarchicalTaggerForTokenClassification,
-        tiny_tokenizer: HierarchicalTaggerTokenizer,
-    ) -> None:
-        batch = tiny_tokenizer(["Ada Lovelace lived in London .", "In Lund it rains ."], return_tensors="pt")
-        loaded = HierarchicalTaggerForTokenClassification.from_pretrained(tiny_folder, dtype=torch.bfloat16)
-        assert torch.equal(loaded(**batch).tags, tiny_model(**batch).tags)
-
-    def test_another_label_set_gives_a_working_head(self, tmp_path: Path) -> None:
-        for output in ("crf", "softmax"):
-            model = model_of(output=output)
-            model.save_pretrained(tmp_path / output)
-            tags = ["O", "B-X", "I-X", "E-X", "S-X"]
-            options = {"id2label": dict(enumerate(tags)), "label2id": {tag: i for i, tag in enumerate(tags)}}
-            with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
-                HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path / output, **options)
-            loaded = HierarchicalTaggerForTokenClassification.from_pretrained(
-                tmp_path / output, ignore_mismatched_sizes=True, **options
-            )
-            assert loaded.head().span_labels == ("X",) and loaded.head().output.weight.shape[0] == 5
-            assert all(parameter.isfinite().all() for parameter in loaded.parameters())
-            assert torch.equal(loaded.get_input_embeddings().weight, model.get_input_embeddings().weight)
-            batch = batch_of(loaded.config)
-            assert loaded(**batch).loss.isfinite() and loaded(**batch).tags.max() < 5
-
-    def test_auto_classes_find_it(self, tmp_path: Path) -> None:
-        tagsmith.register()
-        model = model_of()
-        model.save_pretrained(tmp_path)
-        assert type(AutoConfig.from_pretrained(tmp_path)) is HierarchicalTaggerConfig
-        assert type(AutoConfig.for_model("hierarchical-tagger")) is HierarchicalTaggerConfig
-        tagger = AutoModelForTokenClassification.from_pretrained(tmp_path)
-        assert type(tagger) is HierarchicalTaggerForTokenClassification
-        encoder = AutoModel.from_pretrained(tmp_path)
-        assert type(encoder) is HierarchicalTaggerModel
-        batch = without_labels(batch_of(model.config))
-        assert torch.equal(encoder(**batch), model(**batch).hidden_states)
-        assert type(AutoModel.from_config(config_of())) is HierarchicalTaggerModel
-        encoder.save_pretrained(tmp_path / "encoder")
-        headed = HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path / "encoder")
-        assert torch.equal(headed(**batch).hidden_states, model(**batch).hidden_states)
-        assert all(parameter.isfinite().all() for parameter in headed.parameters())
-
-    def test_missing_weights_file_is_named(self, tmp_path: Path) -> None:
-        config_of().save_pretrained(tmp_path)
-        with pytest.raises(OSError, match=r"model\.safetensors"):
-            HierarchicalTaggerForTokenClassification.from_pretrained(tmp_path)
-
-
 def posteriors_by_enumeration(
     model: HierarchicalTaggerForTokenClassification, logits: Tensor
 ) -> dict[tuple[int, int, str], float]:
@@ -775,40 +486,6 @@ class TestPacking:
         packing = Packing.of(batch["attention_mask"].bool())
         logits = packing.unpack(model.head().output(packing.pack(model.encoder(**batch))))
         torch.testing.assert_close(logits, model(**batch).logits)
-
-
-UPLOADED = sorted(path for room in ("modeling", "tokenization") for path in (PACKAGE / room).glob("*.py"))
-ROOMS = ("modeling", "tokenization", "training")
-
-
-class TestRemoteCode:
-    """Checkpoints carry the files of modeling/ and tokenization/: each imports its own folder's siblings alone."""
-
-    @pytest.mark.parametrize("path", UPLOADED, ids=lambda path: path.name)
-    def test_imports_reach_siblings_and_the_stack_alone(self, path: Path) -> None:
-        text = path.read_text(encoding="utf-8")
-        allowed = {"numpy", "transformers", "tokenizers", "huggingface_hub", *sys.stdlib_module_names}
-        allowed |= {"torch"} if path.parent.name == "modeling" else set()
-        allowed |= {"onnx", "safetensors"} if path.name.startswith("onnx_") else set()  # which do not travel
-        siblings = []
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Import):
-                assert {alias.name.partition(".")[0] for alias in node.names} <= allowed, ast.unparse(node)
-            elif isinstance(node, ast.ImportFrom) and node.level:
-                assert node.level == 1 and node.module and "." not in node.module, ast.unparse(node)
-                assert (path.parent / f"{node.module}.py").is_file(), ast.unparse(node)
-                siblings.append(node.module)
-            elif isinstance(node, ast.ImportFrom):
-                assert (node.module or "").partition(".")[0] in allowed, ast.unparse(node)
-        # transformers finds the files to upload by this pattern, in docstrings too.
-        found = re.findall(r"^\s*from\s+\.(\S+)\s+import", text, re.M) + re.findall(
-            r"^\s*import\s+\.(\S+)", text, re.M
-        )
-        assert sorted(found) == sorted(siblings)
-
-    def test_file_names_are_unique_in_the_package(self) -> None:
-        names = [path.name for room in ROOMS for path in (PACKAGE / room).rglob("*.py") if path.stem != "__init__"]
-        assert sorted(names) == sorted(set(names))
 
 
 def test_outputs_as_transformers_asks_for_them(

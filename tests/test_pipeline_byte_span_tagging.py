@@ -523,6 +523,7 @@ class TestLoading:
                 "byte_tags",
                 "fused_lstm",
                 "remote_code",
+                "chain_recursions",
                 "crf",
                 "dropout",
                 "forked",

@@ -36,6 +36,7 @@ WORDS = {"tokenizer_config.json", "vocab.json"}
 MODEL_CODE = {
     "byte_span_tagging.py",
     "byte_tags.py",
+    "chain_recursions.py",
     "configuration_hierarchical_tagger.py",
     "crf.py",
     "dropout.py",
@@ -44,6 +45,7 @@ MODEL_CODE = {
     "int8.py",
     "label_smoothing.py",
     "linear_recurrence.py",
+    "linear_scans.py",
     "modeling_hierarchical_tagger.py",
     "ngram_embedding.py",
     "ngram_hashes.py",

@@ -12,7 +12,7 @@ import torch
 from test_export import export
 from test_runtime import FROZEN, TEXTS, assert_same, fuzz_texts, sample_texts
 from test_runtime_bytes import ENCODERS, FEW, NGRAMS, RELEASED, TAGS, make_byte_tagger
-from toys import assert_one_line, tagsmith
+from toys import assert_one_line, script, tagsmith
 
 import tagsmith as package
 from tagsmith.modeling.byte_states import BytesRead
@@ -168,7 +168,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     assert_one_line(outcome, "not exported", "tagsmith export")
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [40, pytest.param(1600, marks=pytest.mark.slow)])
 def test_conformance_texts(count: int, tmp_path: Path) -> None:
     """Texts of all scripts and the sample's, with a tagger that is released, by its graphs."""
     texts = fuzz_texts(count, seed=7) + sample_texts(count)
@@ -176,3 +176,15 @@ def test_conformance_texts(count: int, tmp_path: Path) -> None:
     expected = package.pipeline(tmp_path / "out", device="cpu")(texts)
     assert sum(map(len, expected)) > count / 2
     assert_same(load(tmp_path / "out", "onnx")(texts), expected)
+
+
+def test_the_script_that_times_them(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    threads = torch.get_num_threads()
+    try:
+        script("runtime_bytes").main(sentences=40, rounds=1)
+    finally:
+        torch.set_num_threads(threads)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "| | torch | numpy | ONNX Runtime | with --int8 |"
+    assert lines[5].startswith("| spans as by torch | 100.0 % | 100.0 % |")

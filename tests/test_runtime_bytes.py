@@ -212,7 +212,7 @@ def test_a_tagger_of_earlier_days() -> None:
     assert any(check(FROZEN / "bytes"))
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [40, pytest.param(1600, marks=pytest.mark.slow)])
 def test_conformance_texts(count: int) -> None:
     """Texts of all scripts and the sample's, with a tagger that is released."""
     texts = fuzz_texts(count, seed=7) + sample_texts(count)

@@ -78,17 +78,11 @@ class NgramEmbedding(nn.Module):
             self.embedding.weight[places + way * len(self.hashes)] = rows
 
     def find(self, hashes: Tensor) -> Tensor:
-        """The rows of n-grams by their hashes, of any shape: long, 0 for those that have none.
-
-        A search by halves, of operations that every runtime has.
-        """
-        found, count = torch.zeros_like(hashes), len(self.hashes)
-        for step in _halves(count):  # `found` of the known hashes are not above
-            after = found + step
-            below = self.hashes[after.clamp(max=count) - 1] <= hashes
-            found = torch.where(below & (after <= count), after, found)
-        same = self.hashes[found.clamp(min=1) - 1] == hashes if count else found > 0
-        return torch.where(same, found, 0)
+        """The rows of n-grams by their hashes, of any shape: long, 0 for those that have none."""
+        if not len(self.hashes):
+            return torch.zeros_like(hashes)
+        places = torch.searchsorted(self.hashes, hashes.to(self.hashes.dtype)).clamp(max=len(self.hashes) - 1)
+        return torch.where(self.hashes[places] == hashes, places + 1, 0)
 
     def of_words(self, codes: Tensor) -> Tensor:
         """Words `(words, length)`, from `word_codes`, to `(words, width)`: the sum of n rows divided by sqrt(n)."""
@@ -118,8 +112,3 @@ class NgramEmbedding(nn.Module):
         """Rows `(places, n)` to the sums of what stands in them, `(places, width)`."""
         weight = self.embedding.weight
         return nn.functional.embedding_bag(rows, weight, mode="sum", padding_idx=0)
-
-
-def _halves(count: int) -> list[int]:
-    """Powers of two, from the largest within a count down to 1."""
-    return [1 << bit for bit in range(count.bit_length() - 1, -1, -1)]

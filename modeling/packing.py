@@ -40,6 +40,9 @@ class Packing(NamedTuple):
             ValueError: a row has padding before a word.
         """
         batch, time = mask.shape
+        if batch == 1 and mask.all():
+            steps = torch.arange(time, device=mask.device)
+            return cls(steps, steps.flip(0), steps.new_tensor([time - 1]), steps.new_zeros(1), [1] * time, (1, time))
         lengths = mask.sum(1)
         lengths_sorted, order = lengths.sort(descending=True, stable=True)
         steps = torch.arange(time, device=mask.device)
@@ -68,6 +71,8 @@ class Packing(NamedTuple):
     def unpack(self, packed: Tensor) -> Tensor:
         """`(steps, ...)` to `(batch, time, ...)`, zeros at padding."""
         batch, time = self.shape
+        if batch == 1 and len(packed) == time:
+            return packed.unsqueeze(0)
         padded = packed.new_zeros(batch * time, *packed.shape[1:])
         return padded.index_copy(0, self.gather, packed).unflatten(0, (batch, time))
 

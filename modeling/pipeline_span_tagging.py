@@ -30,7 +30,8 @@ class SpanTaggingPipeline(Pushed, SpanTagging, Pipeline):
     `__getitem__`, but cannot be iterated, are read like a generator. Each text gives a list of `{"entity_group",
     "score", "word", "start", "end"}` in the order of the text, offsets in characters, `text[start:end] == word`; for
     plain tags, as parts of speech, one for each word. Lines of a text are tagged apart. Scores are exact posteriors of
-    the span. A tagger of several heads gives such a list for each, `{head: [...]}`, unless one is chosen.
+    the span. A tagger of several heads gives such a list for each, `{head: [...]}`, unless one is chosen. What is made
+    of up to 10,000 words is kept from call to call, until the model's weights change.
 
     Args (of the constructor as defaults, or of a call):
         batch_size: sentences that go through the model together (64).
@@ -53,8 +54,6 @@ class SpanTaggingPipeline(Pushed, SpanTagging, Pipeline):
             False.
     """
 
-    _FEW = 100
-
     _load_tokenizer = True
     _load_image_processor = False
     _load_feature_extractor = False
@@ -73,6 +72,7 @@ class SpanTaggingPipeline(Pushed, SpanTagging, Pipeline):
         super().__init__(*args, **kwargs)
         self.int8 = int8
         self.shortened, self.says_shortened = 0, True
+        self._words: dict[str | None, WordCache] = {}
         if int8:
             quantize(self.model)
 
@@ -94,10 +94,22 @@ class SpanTaggingPipeline(Pushed, SpanTagging, Pipeline):
         return isinstance(inputs, Iterator | Dataset)
 
     def _make_ready(self) -> None:
-        self.model.eval()  # a model given as such may come straight from training
+        if self.model.training:  # it may come straight from there
+            self.model.eval()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_words": {}}  # a copy makes its own
 
     def _word_cache(self, language: str | None) -> WordCache:
+        """That of the sentences before, unless another thread has it, or the model has learnt since."""
+        kept = self._words.pop(language, None)
+        if kept is not None and not kept.outdated:
+            return kept
+        self.model.eval()
         return WordCache(self.model.encoder, self.tokenizer, language)
+
+    def _keep_words(self, caches: dict[str | None, WordCache]) -> None:
+        self._words.update(caches)
 
     def _forward(self, input_tensors: dict[str, Any], head: str | None = None) -> dict[str, Any]:
         """Sentences to each head's spans `(spans, 4)` (row, first word, end word, label) and scores `(spans,)`."""
@@ -107,15 +119,12 @@ class SpanTaggingPipeline(Pushed, SpanTagging, Pipeline):
             by_language[self.model.config.head(name).language].append(name)
         found: dict[str | None, tuple[Tensor, Tensor]] = {}
         for language, names in by_language.items():
-            cache: WordCache | None = input_tensors["caches"].get(language)
-            if cache is None:
-                features = [self.tokenizer.encode_words(part.words, language) for part in sentences]
-            else:
-                features = [{"input_ids": [cache.rows[word] for word in part.words]} for part in sentences]
-            if self.tokenizer.gazetteer is not None and cache is not None:
+            cache: WordCache = input_tensors["caches"][language]
+            features = [{"input_ids": [cache.rows[word] for word in part.words]} for part in sentences]
+            if self.tokenizer.gazetteer is not None:
                 for feature, part in zip(features, sentences, strict=True):
                     feature["gazetteer_features"] = self.tokenizer.gazetteer.match(part.words)
             arrays = self.tokenizer.pad_sentences(features)
             batch = {key: torch.from_numpy(value).to(self.device) for key, value in arrays.items()}
-            found.update(self.model.predict_heads(names, **batch, table=None if cache is None else cache.table))
+            found.update(self.model.predict_heads(names, **batch, table=cache.table))
         return {**input_tensors, "found": found}

@@ -21,6 +21,7 @@ from transformers import initialization as init
 from .dropout import Dropout
 from .forked import one_thread_when_forked
 from .fused_lstm import fits_fused, fits_small, run_fused, run_small
+from .one_sequence import fits_one, run_one
 from .packing import Packing
 from .recurrent_cells import CELLS, Product
 
@@ -375,6 +376,11 @@ class RecurrentStack(nn.Module):
 
     def outputs(self, packed: Tensor, packing: Packing, table: Tensor | None = None) -> Tensor:
         """As `forward`, without the last states: what is read faster where they are not wanted."""
+        like = packed if table is None else table
+        if fits_one(like, packing.sizes) and all(layer.products is None for layer in self.layers):
+            for index, layer in enumerate(self.layers):
+                packed = run_one(layer, packed, None if index else table)
+            return packed
         return self._read(packed, packing, None, table, ends=False)[0]
 
     def _read(

@@ -91,7 +91,6 @@ class SpanTagging:
         ("min_score", "head", "aggregation_strategy", "ignore_labels"),
     )
     _BATCH_SIZE = 64
-    _FEW = 0  # words of sentences that are tagged without a cache
     _BUFFERED = 16  # batches that are sorted by length together, and whose distinct words are read once
     _TAKES = "a str, or a list or an iterator of str"
 
@@ -164,8 +163,7 @@ class SpanTagging:
     ) -> Generator[list[Entity], None, None]:
         documents: deque[Any] = deque()
         buffer: list[Any] = []
-        caches: dict[str | None, Any] = {}  # for these texts alone: the model may learn before it sees others
-        tag = partial(self._tag, buffer, batch_size, caches, during, after)
+        tag = partial(self._tag, buffer, batch_size, during, after)
         limit = batch_size * self._BUFFERED
         held = 0
         try:
@@ -204,7 +202,6 @@ class SpanTagging:
         self,
         buffer: list[Any],
         batch_size: int,
-        caches: dict[str | None, Any],
         during: dict[str, Any],
         after: dict[str, Any],
     ) -> None:
@@ -214,8 +211,10 @@ class SpanTagging:
         self._make_ready()
         parts = buffer.copy()
         buffer.clear()  # before the model runs: what it fails at is not tried again
+        caches: dict[str | None, Any] = {}
         for batch in self._batches(parts, batch_size, caches, **during):
             self.postprocess(self.forward(batch, **during), **after)
+        self._keep_words(caches)
 
     def _make_ready(self) -> None:
         """Have the model be one that tags."""
@@ -224,17 +223,14 @@ class SpanTagging:
         """What is made of the words of a language, with `rows` and `read`; of taggers that know words."""
         raise NotImplementedError
 
+    def _keep_words(self, caches: dict[str | None, Any]) -> None:
+        """Have what was made of words at hand for the next sentences."""
+
     def _batches(
         self, parts: list[Any], batch_size: int, caches: dict[str | None, Any], head: str | None = None, **_: Any
     ) -> Iterator[dict[str, Any]]:
-        """Sentences, those of similar length together, when their words are in the cache of each language.
-
-        A few by themselves go without: what a cache saves is less than it costs.
-        """
+        """Sentences, those of similar length together, when their words are in the cache of each language."""
         parts.sort(key=lambda part: len(part.words))
-        if not caches and len(parts) <= batch_size and sum(len(part.words) for part in parts) <= self._FEW:
-            yield {"sentences": parts, "caches": caches}
-            return
         for group in _groups(parts, batch_size):
             for language in dict.fromkeys(self.model.config.head(name).language for name in self._names(head)):
                 if language not in caches:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .unchanged import Unchanged
+
 _ROWS = 10_000  # words that are kept; where more are wanted at a time, so many
 _CELLS = 30_000  # character ids that are read at a time, padding included
 
@@ -16,7 +18,6 @@ class WordCache:
     """The words of a language, each read once: its characters, its embedding, and the first product of these.
 
     When another word has no place, those that are wanted now stay and the others go, so that memory is bounded.
-    It knows nothing of changes to the tagger's weights.
 
     Args:
         encoder: a `HierarchicalTaggerModel` in evaluation mode.
@@ -33,6 +34,12 @@ class WordCache:
     def __init__(self, encoder: Any, tokenizer: Any, language: str | None) -> None:
         self.encoder, self.tokenizer, self.language = encoder, tokenizer, language
         self.rows: dict[str, int] = {}
+        self._unchanged = Unchanged(encoder)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the encoder has changed since the first words were read."""
+        return not self._unchanged()
 
     @torch.no_grad()
     def read(self, words: Iterable[str]) -> None:

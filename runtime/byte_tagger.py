@@ -12,6 +12,7 @@ import numpy as np
 from ..modeling.byte_span_tagging import ByteSpanTagging
 from ..modeling.span_tagging import Entity
 from ..modeling.tag_average import SCHEME, ByteSpan, byte_tags
+from ..modeling.tag_chain import TagChain
 from ..tokenization.byte_windows import Merge
 from ..tokenization.input_error import InputError
 from ..tokenization.span_codec import SpanCodec, SymbolLayout
@@ -19,7 +20,6 @@ from ..tokenization.strict_json import read_json
 from ..tokenization.text_stream import TextStream
 from .byte_config import BeamRules
 from .span_writing import write_spans
-from .tag_chain import TagChain
 
 
 class ByteTokens:
@@ -89,13 +89,13 @@ class ByteTagChain:
 
     def _best(self, scores: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """The best legal tags `(bytes, stretches)`: each byte's best where these are legal; O at padding."""
-        chain, inside = self.chain, np.arange(len(scores))[:, None] < lengths
+        rules, inside = self.chain.rules, np.arange(len(scores))[:, None] < lengths
         tags = np.where(inside, scores.argmax(2), 0)
-        legal = chain.legal_transitions[tags[:-1], tags[1:]].all(0)
-        legal &= chain.legal_start[tags[0]] & chain.legal_end[tags[-1]]
+        legal = rules.transitions[tags[:-1], tags[1:]].all(0)
+        legal &= rules.start[tags[0]] & rules.end[tags[-1]]
         if not legal.all():
             rest = ~legal
-            tags[:, rest] = chain.decode(scores[:, rest].astype(np.float64), lengths[rest])
+            tags[:, rest] = self.chain.decode(scores[:, rest].astype(np.float64), lengths[rest])
         return np.where(inside, tags, 0)
 
 

@@ -78,7 +78,7 @@ class OnnxTagger(WordTagger):
         for name in names:
             emissions = found[self.network.config.head_key(name)]
             packed_emissions = emissions.reshape(-1, emissions.shape[2])[rows]
-            result[name] = self.network.head(name).chain.spans(packed_emissions, packed)
+            result[name] = self.network.head(name).spans(packed_emissions, packed)
         return {**batch, "found": result}
 
     def _feed(self, sentences: list[Sentence], lengths: np.ndarray) -> dict[str, np.ndarray]:

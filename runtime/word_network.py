@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..modeling.tag_chain import TagChain
 from .ngram_rows import Ngrams
 from .packed_rows import Packed
 from .stacks import Stack, Weights, beneath
-from .tag_chain import TagChain
 from .word_config import LANGUAGE_READERS, SHARED, WordConfig
 
 
@@ -89,6 +89,23 @@ class HeadNetwork:
         emissions: np.ndarray = states @ self.weight
         emissions += self.bias
         return emissions
+
+    def spans(self, emissions: np.ndarray, packed: Packed) -> tuple[np.ndarray, np.ndarray]:
+        """The spans of the best tags of packed sentences and how probable each is.
+
+        Returns:
+            int64 `(spans, 4)`: sentence, first word, end word (exclusive), index into `span_labels`; and `(spans,)`
+            float32 scores in [0, 1].
+        """
+        if not packed.sizes:
+            return np.empty((0, 4), dtype=np.int64), np.empty(0, dtype=np.float32)
+        scores = packed.grid(emissions, np.float32 if self.chain.kind == "softmax" else np.float64)
+        if self.chain.kind == "state":
+            scores = scores.reshape(*scores.shape[:2], 1 + self.chain.num_tags, self.chain.num_tags)
+        lengths = np.bincount(packed.place, minlength=len(packed.order))
+        spans, chances = self.chain.spans(scores, lengths)
+        spans[:, 0] = packed.order[spans[:, 0]]
+        return spans, chances.astype(np.float32)
 
 
 class Heads:

@@ -122,7 +122,7 @@ class WordTagger(SpanTagging):
             top = states if features is None else np.concatenate([states, features], axis=1)
             for name in names:
                 chosen = self.network.head(name)
-                found[name] = chosen.chain.spans(chosen.emissions(top), packed)
+                found[name] = chosen.spans(chosen.emissions(top), packed)
         return {**batch, "found": found}
 
     def _gazetteer_features(self, sentences: list[Sentence], packed: Packed) -> np.ndarray | None:

@@ -527,6 +527,7 @@ class TestLoading:
                 "crf",
                 "dropout",
                 "forked",
+                "one_sequence",
                 "int8",
                 "packing",
                 "recurrent",
@@ -537,5 +538,6 @@ class TestLoading:
                 "tag_grammar",
                 "tag_rules",
                 "tag_spans",
+                "unchanged",
                 "word_cache",
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -91,17 +92,45 @@ def test_an_empty_word_is_refused(encoder: Any, tiny_tokenizer: HierarchicalTagg
         WordCache(encoder, tiny_tokenizer, None).read(["Lund", ""])
 
 
+@pytest.mark.parametrize("by_data", [False, True])
 def test_a_model_that_has_learnt_since_is_read_anew(
-    tiny_model: HierarchicalTaggerForTokenClassification, tiny_tokenizer: HierarchicalTaggerTokenizer
+    tiny_model: HierarchicalTaggerForTokenClassification, tiny_tokenizer: HierarchicalTaggerTokenizer, by_data: bool
 ) -> None:
     model = copy.deepcopy(tiny_model)
     pipeline = SpanTaggingPipeline(model=model, tokenizer=tiny_tokenizer)
     text = "Ada lived in Lund"
     before = model.predict_spans(**tiny_tokenizer(text, return_tensors="pt"))[1]
     pipeline(text)
-    with torch.no_grad():
-        for parameter in model.encoder.parameters():
-            parameter.mul_(-2.0)
+    for parameter in model.encoder.parameters():
+        if by_data:
+            parameter.data.mul_(-2.0)
+        else:
+            with torch.no_grad():
+                parameter.mul_(-2.0)
     after = model.predict_spans(**tiny_tokenizer(text, return_tensors="pt"))[1]
     assert before.tolist() != pytest.approx(after.tolist())
     assert [entity["score"] for entity in pipeline(text)] == pytest.approx(after.tolist(), abs=1e-5)
+
+
+def test_a_copy_of_a_pipeline_makes_its_own(
+    tiny_model: HierarchicalTaggerForTokenClassification, tiny_tokenizer: HierarchicalTaggerTokenizer
+) -> None:
+    pipeline = SpanTaggingPipeline(model=tiny_model, tokenizer=tiny_tokenizer)
+    found = pipeline("Ada lived in Lund")
+    cache = pipeline._words[None]
+    other = copy.deepcopy(pipeline)
+    assert not other._words and other("Ada lived in Lund") == found
+    assert pipeline._words[None] is cache and not cache.outdated
+
+
+def test_threads_that_tag_at_once_have_words_of_their_own(
+    tiny_model: HierarchicalTaggerForTokenClassification, tiny_tokenizer: HierarchicalTaggerTokenizer
+) -> None:
+    pipeline = SpanTaggingPipeline(model=tiny_model, tokenizer=tiny_tokenizer)
+    texts = [f"Ada lived in Lund {word}" for word in WORDS] * 10
+    expected = [pipeline(text) for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(pipeline, texts))
+    for entities, wanted in zip(found, expected, strict=True):
+        assert [e["word"] for e in entities] == [e["word"] for e in wanted]
+        assert [e["score"] for e in entities] == pytest.approx([e["score"] for e in wanted], abs=1e-5)

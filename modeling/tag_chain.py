@@ -1,19 +1,20 @@
 """From emissions to spans: the best legal tags, and how probable each of their spans is; in float64, in numpy.
 
-What `modeling/crf.py` and `modeling/state_crf.py` compute. Arrays are time-major, `(time, batch, tags)`, in the order
-of `Packed.order`; steps are over time alone. A softmax is a chain of nothing but emissions.
+What `crf.py` and `state_crf.py` compute, for the runtime without torch, and for one sentence at a time, of which
+numpy's operations cost less. Arrays are time-major, `(time, batch, tags)`, the longest sentence first; steps are over
+time alone. A softmax is a chain of nothing but emissions.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from ..modeling.tag_rules import Spelling, legal_steps, span_edges, span_labels, span_spellings, split_tags
-from .packed_rows import Packed
+from .tag_rules import Spelling, legal_steps, span_edges, span_labels, span_spellings, split_tags
 
 ILLEGAL = -1e30  # for Viterbi: outweighs any sum of scores, and stays finite however often it is added
 _SMALLEST = np.finfo(np.float64).tiny * 1024  # what divisors are held above
@@ -37,6 +38,51 @@ class _Posterior(NamedTuple):
         return mass / np.maximum(self.arrivals[word, row, tag], _SMALLEST)
 
 
+class ChainRules(NamedTuple):
+    """What a tag scheme says of a head's tags, as arrays.
+
+    Attributes:
+        start: bool `(tags,)`, which may begin a sentence.
+        transitions: bool `(tags, tags)`, which may follow, [from, to].
+        end: bool `(tags,)`, which may end one.
+        spellings: the ways to write a span, each with int64 `(labels, 4)`, as `span_spellings` has them.
+        opens: bool `(tags + 1, tags + 1)`, as `span_edges` has it.
+        closes: the same of ends.
+        labels: int64 `(tags,)`, the span label of each tag.
+        others: bool `(labels, tags)`, whether a tag is not of a label.
+        span_labels: what the spans count.
+    """
+
+    start: np.ndarray
+    transitions: np.ndarray
+    end: np.ndarray
+    spellings: list[tuple[Spelling, np.ndarray]]
+    opens: np.ndarray
+    closes: np.ndarray
+    labels: np.ndarray
+    others: np.ndarray
+    span_labels: tuple[str, ...]
+
+
+@lru_cache
+def chain_rules(tags: tuple[str, ...], scheme: str) -> ChainRules:
+    """The rules of tags, in the order of their ids, and of the scheme by which they spell spans."""
+    names, labels = [name for _, name in split_tags(tags, scheme)], span_labels(tags, scheme)
+    start, transitions, end = map(np.array, legal_steps(tags, scheme))
+    opens, closes, ids_of_labels = map(np.array, span_edges(tags, scheme))
+    return ChainRules(
+        start,
+        transitions,
+        end,
+        [(way, np.array(ids).reshape(-1, 4)) for way, ids in span_spellings(tags, scheme)],
+        opens,
+        closes,
+        ids_of_labels,
+        np.array([[name != own for name in names] for own in labels]),
+        labels,
+    )
+
+
 class TagChain:
     """The output of a head.
 
@@ -46,48 +92,39 @@ class TagChain:
         tags: in the order of their ids.
         scheme: how they spell spans.
         weights: `start` and `transitions` of a static CRF.
+
+    Attributes:
+        span_labels: what the spans count.
     """
 
     def __init__(self, kind: str, tags: Sequence[str], scheme: str, weights: Mapping[str, np.ndarray]) -> None:
-        self.kind, self.scheme, self.num_tags = kind, scheme, len(tags)
-        self.span_labels = span_labels(tags, scheme)
-        self.legal_start, self.legal_transitions, self.legal_end = map(np.array, legal_steps(tags, scheme))
-        self.spellings = [(way, np.array(ids).reshape(-1, 4)) for way, ids in span_spellings(tags, scheme)]
-        self.opens, self.closes, self.labels = map(np.array, span_edges(tags, scheme))
-        names = [name for _, name in split_tags(tags, scheme)]
-        self.others = np.array([[name != own for name in names] for own in self.span_labels])
+        self.kind, self.num_tags = kind, len(tags)
+        self.rules = rules = chain_rules(tuple(tags), scheme)
+        self.span_labels = rules.span_labels
         if kind == "static":
             start, transitions = (weights[name].astype(np.float64) for name in ("start", "transitions"))
-            self.start = np.where(self.legal_start, start, ILLEGAL)
-            self.transitions = np.where(self.legal_transitions, transitions, ILLEGAL)
-            self.start_mass = np.exp(start - start.max()) * self.legal_start
-            self.step_mass = np.exp(transitions - transitions.max()) * self.legal_transitions
-        self.end = np.where(self.legal_end, 0.0, ILLEGAL)
+            self.start = np.where(rules.start, start, ILLEGAL)
+            self.transitions = np.where(rules.transitions, transitions, ILLEGAL)
+            self.start_mass = np.exp(start - start.max()) * rules.start
+            self.step_mass = np.exp(transitions - transitions.max()) * rules.transitions
+        self.end = np.where(rules.end, 0.0, ILLEGAL)
 
-    def spans(self, emissions: np.ndarray, packed: Packed) -> tuple[np.ndarray, np.ndarray]:
+    def spans(self, scores: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The spans of the best tags and how probable each is.
 
         Args:
-            emissions: packed, `(rows, tags)`, or scores of pairs `(rows, (1 + tags) * tags)`.
-            packed: of the sentences.
+            scores: emissions `(time, batch, tags)`, or scores of pairs `(time, batch, 1 + tags, tags)`.
+            lengths: `(batch,)`, never rising, the first one above 0.
 
         Returns:
-            int64 `(spans, 4)`: sentence, first word, end word (exclusive), index into `span_labels`; and `(spans,)`
-            float32 scores in [0, 1].
+            int64 `(spans, 4)`: sentence, first word, end word (exclusive), index into the span labels; and `(spans,)`
+            scores in [0, 1].
         """
-        if not packed.sizes:
-            return np.empty((0, 4), dtype=np.int64), np.empty(0, dtype=np.float32)
-        lengths = np.bincount(packed.place, minlength=len(packed.order))
-        scores = packed.grid(emissions, np.float32 if self.kind == "softmax" else np.float64)
-        if self.kind == "state":
-            scores = scores.reshape(*scores.shape[:2], 1 + self.num_tags, self.num_tags)
         tags = self.decode(scores, lengths)
         spans = self.read_spans(tags, lengths)
-        found = spans.copy()
-        found[:, 0] = packed.order[spans[:, 0]]
         if self.kind == "softmax":
-            return found, _products(scores, tags, spans).astype(np.float32)
-        return found, self.posteriors(scores, lengths, spans).astype(np.float32)
+            return spans, _products(scores, tags, spans)
+        return spans, self.posteriors(scores, lengths, spans)
 
     def decode(self, scores: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """The best tags `(time, batch)`, meaningless at padding: Viterbi over legal paths, or each word's best.
@@ -100,7 +137,7 @@ class TagChain:
             best_tags: np.ndarray = scores.argmax(2)
             return best_tags
         if self.kind == "state":
-            allowed = np.concatenate([self.legal_start[None], self.legal_transitions])
+            allowed = np.concatenate([self.rules.start[None], self.rules.transitions])
             scores = np.where(allowed, scores, ILLEGAL)
             best = np.empty_like(scores[:, :, 0])
             best[0] = scores[0, :, 0]
@@ -116,8 +153,9 @@ class TagChain:
                 best[step] += scores[step]
         paths = (best + self.end).argmax(2)
         columns = np.ascontiguousarray(self.transitions.T) if self.kind == "static" else None
+        going_on = np.searchsorted(-lengths, -np.arange(1, len(scores))).tolist()  # that have a word after this one
         for step in range(len(scores) - 2, -1, -1):
-            going = int(np.searchsorted(-lengths, -(step + 1), side="left"))  # those that have a word after this one
+            going = going_on[step]
             after = paths[step + 1, :going]
             if columns is None:
                 scored = np.take_along_axis(scores[step + 1, :going, 1:], after[:, None, None], 2)[:, :, 0]
@@ -132,9 +170,9 @@ class TagChain:
         inside = np.arange(len(tags)) < lengths[:, None]
         ids[:, 1:-1][inside] = tags.T[inside]
         here = ids[:, 1:-1]
-        row, first = np.nonzero(self.opens[ids[:, :-2], here])
-        _, last = np.nonzero(self.closes[here, ids[:, 2:]])
-        return np.stack([row, first, last + 1, self.labels[here[row, first]]], axis=1)
+        row, first = np.nonzero(self.rules.opens[ids[:, :-2], here])
+        _, last = np.nonzero(self.rules.closes[here, ids[:, 2:]])
+        return np.stack([row, first, last + 1, self.rules.labels[here[row, first]]], axis=1)
 
     def posteriors(self, scores: np.ndarray, lengths: np.ndarray, spans: np.ndarray) -> np.ndarray:
         """P(the words [first, end) are exactly one span of a label) among the legal sequences, of spans of a CRF."""
@@ -146,7 +184,7 @@ class TagChain:
         scores = scores[: lengths[0], used]
         spans = np.concatenate([row[:, None], spans[:, 1:]], axis=1)
         chain = self._state_chain(scores, lengths) if self.kind == "state" else self._chain(scores, lengths)
-        for spelling, ids in self.spellings:
+        for spelling, ids in self.rules.spellings:
             total += self._spelled_posteriors(chain, lengths, spans, spelling, ids[spans[:, 3]])
         return total.clip(0, 1)
 
@@ -162,7 +200,7 @@ class TagChain:
             here /= np.maximum(np.add.reduce(here, axis=1, keepdims=True), _SMALLEST)
         marginals = np.zeros_like(filtered)
         rows = np.arange(len(lengths))
-        ends = filtered[lengths - 1, rows] * self.legal_end
+        ends = filtered[lengths - 1, rows] * self.rules.end
         marginals[lengths - 1, rows] = ends / np.maximum(ends.sum(1, keepdims=True), _SMALLEST)
         divisors, backwards = np.maximum(arrivals, _SMALLEST), np.ascontiguousarray(self.step_mass.T)
         for step in range(len(scores) - 1, 0, -1):
@@ -172,7 +210,7 @@ class TagChain:
         return _Posterior(filtered, arrivals, self.step_mass, marginals)
 
     def _state_chain(self, scores: np.ndarray, lengths: np.ndarray) -> _Posterior:
-        allowed = np.concatenate([self.legal_start[None], self.legal_transitions])
+        allowed = np.concatenate([self.rules.start[None], self.rules.transitions])
         scores = np.where(allowed, scores, -np.inf)
         prefixes, backward = scores[:, :, 0].copy(), np.zeros_like(scores[:, :, 1:])
         for step in range(1, len(scores)):
@@ -182,7 +220,7 @@ class TagChain:
                 prefixes[step] = np.log(np.exp(pairs - highest[:, None]).sum(1)) + highest
             np.exp(pairs - np.maximum(prefixes[step], ILLEGAL)[:, None], out=backward[step])
         marginals, rows = np.zeros_like(prefixes), np.arange(len(lengths))
-        ends = np.where(self.legal_end, prefixes[lengths - 1, rows], -np.inf)
+        ends = np.where(self.rules.end, prefixes[lengths - 1, rows], -np.inf)
         ends = np.exp(ends - np.maximum(ends.max(1, keepdims=True), ILLEGAL))
         marginals[lengths - 1, rows] = ends / np.maximum(ends.sum(1, keepdims=True), _SMALLEST)
         for step in range(len(scores) - 1, 0, -1):
@@ -213,7 +251,7 @@ class TagChain:
             result = np.where(back < size, result * chance, result)
         if spelling.open_start:
             chance = chain.before(first[:, None], row[:, None], every, begin[:, None])
-            result = np.where(first > 0, result * (chance * self.others[label]).sum(1), result)
+            result = np.where(first > 0, result * (chance * self.rules.others[label]).sum(1), result)
         return result * written
 
 

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from tagsmith.training.runs.recipe import ByteRecipe as ByteRecipe
     from tagsmith.training.runs.recipe import Recipe as Recipe
     from tagsmith.training.runs.recipe import read_recipe as read_recipe
+    from tagsmith.training.runs.teaching import Teaching as Teaching
     from tagsmith.training.tagging.load_tagger import pipeline as pipeline
     from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER as DEFAULT_TAGGER
     from tagsmith.training.tagging.tagger_folder import check_folder as check_folder
@@ -100,6 +101,7 @@ _MODULE_OF = {
     "StreamedCorpus": "training.data.corpus",
     "SymbolLayout": "tokenization.span_codec",
     "TaggerCollator": "training.batches.collator",
+    "Teaching": "training.runs.teaching",
     "TaggerTrainer": "training.trainers.tagger_trainer",
     "WindowCollator": "training.batches.window_dataset",
     "WindowDataset": "training.batches.window_dataset",

@@ -71,6 +71,11 @@ class _LegalChain(NamedTuple):
         mass = self.filtered[word - 1, row, previous] * self.transitions[previous, tag]
         return mass / self.arrivals[word, row, tag].clamp(min=smallest_divisor(mass.dtype))
 
+    def pairs(self) -> Tensor:
+        """Expected number of each pair of neighbouring tags in each row: `(batch, tags, tags)`, [from, to]."""
+        ratios = self.marginals[1:] / self.arrivals[1:].clamp(min=_smallest(self.arrivals.dtype))
+        return torch.einsum("tbi,tbj->bij", self.filtered[:-1], ratios) * self.transitions
+
 
 class ConditionalRandomField(nn.Module):
     """Scores of tag sequences: start + emissions + transitions.
@@ -193,6 +198,17 @@ class ConditionalRandomField(nn.Module):
         """P(word has tag) among the legal sequences, of the shape of the emissions, 0 at padding."""
         chain = self._legal_chain(*self._prepare(emissions, mask))
         return chain.marginals.transpose(0, 1).to(result_type(emissions))
+
+    @torch.no_grad()
+    def expectations(self, emissions: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """As `marginals`, and how many of each pair of neighbouring tags a row is expected to have, among legal ones.
+
+        Returns:
+            Of the shape of the emissions, and `(batch, tags, tags)`, [from, to], which sum to the words less one.
+        """
+        chain = self._legal_chain(*self._prepare(emissions, mask))
+        dtype = _result_type(emissions)
+        return chain.marginals.transpose(0, 1).to(dtype), chain.pairs().to(dtype)
 
     @torch.no_grad()
     def span_posteriors(self, emissions: Tensor, mask: Tensor | None, spans: Tensor) -> Tensor:

@@ -87,6 +87,10 @@ class _LegalChain(NamedTuple):
         """P(word - 1 has the tag `previous` | word has `tag`); the arguments broadcast."""
         return self.backward[word, row, previous, tag]
 
+    def pairs(self) -> Tensor:
+        """Expected number of each pair of neighbouring tags in each row: `(batch, tags, tags)`, [from, to]."""
+        return torch.einsum("tbij,tbj->bij", self.backward, self.marginals)
+
 
 class StateConditionalRandomField(ConditionalRandomField):
     """`ConditionalRandomField` over scores of pairs of tags, `(batch, time, 1 + tags, tags)` in place of emissions.

@@ -133,6 +133,10 @@ def _of_the_model(config: Any, heads: Mapping[str, Sequence[str]]) -> dict[str, 
 
 
 def _origin(recipe: Mapping[str, Any], results: Results) -> str:
+    if names := results.teachers.get("names"):
+        raw = results.teachers.get("raw")
+        beside = f", also on {raw['sentences']:,} sentences without annotations" if raw else ""
+        return f"taught with tagsmith by the tagger{'s'[: len(names) - 1]} {_listed(map(as_text, names))}{beside}"
     start = results.base_model or base_name(recipe.get("start_from") or "")
     if start:
         return f"trained with tagsmith from the tagger {as_text(start)}"

@@ -34,6 +34,7 @@ class Results:
         machine: "processor", "cores", "threads", "float32_products", "gpu".
         emissions: of the training, in grams of CO2 equivalent, where they were measured.
         course: of the training, by step: `{"step", "epoch", "loss", "f1", "accuracy", "by_name"}`, where known.
+        teachers: of a student, "names", "weight", and of its "raw" text "files", "sentences" and "words".
         train_sentences: that it was trained on, once each.
         train_windows: that a byte-to-span tagger was trained on.
         data: by corpus, a single one under the empty string, the sizes of its splits, and "examples".
@@ -61,6 +62,7 @@ class Results:
     machine: dict[str, Any] = field(default_factory=dict)
     emissions: float | None = None
     course: list[dict[str, Any]] = field(default_factory=list)
+    teachers: dict[str, Any] = field(default_factory=dict)
     train_sentences: int | None = None
     train_windows: int | None = None
     data: dict[str, dict[str, Any]] = field(default_factory=dict)

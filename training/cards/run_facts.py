@@ -133,7 +133,11 @@ def _finite(values: Mapping[str, Any]) -> dict[str, float]:
 def command_said(arguments: Sequence[str]) -> str:
     """`tagsmith train ...` with files but without their folders; nothing where Python code trains."""
     program = Path(arguments[0]).name if arguments else ""
-    if program not in ("tagsmith", "__main__.py", "command_line.py") or arguments[1:2] not in (["train"], ["demo"]):
+    if program not in ("tagsmith", "__main__.py", "command_line.py") or arguments[1:2] not in (
+        ["train"],
+        ["distill"],
+        ["demo"],
+    ):
         return ""
     return hide_secrets(shlex.join(["tagsmith", *map(_argument_without_folders, arguments[1:])]))
 

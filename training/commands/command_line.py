@@ -21,7 +21,6 @@ from tagsmith.training.commands.card_command import card
 from tagsmith.training.commands.command_options import (
     Device,
     Threads,
-    choose_device,
     load_pipeline,
     messages,
     named_file,
@@ -32,6 +31,7 @@ from tagsmith.training.commands.command_options import (
     say,
 )
 from tagsmith.training.commands.convert_command import convert
+from tagsmith.training.commands.distill_command import distill
 from tagsmith.training.commands.errors_command import errors
 from tagsmith.training.commands.evaluate_command import evaluate
 from tagsmith.training.commands.every_command import for_every_command
@@ -48,23 +48,15 @@ from tagsmith.training.commands.serve_command import serve
 from tagsmith.training.commands.streams import run
 from tagsmith.training.commands.suggest_command import suggest
 from tagsmith.training.commands.tag_command import tag
+from tagsmith.training.commands.training_options import (
+    OverwriteOutputDir,
+    Resume,
+    Seed,
+    Settings,
+    all_settings,
+    recipes_that_begin,
+)
 from tagsmith.training.data.reading_options import ReadingOptions
-
-OverwriteOutputDir = Annotated[
-    bool, typer.Option("--overwrite-output-dir", help="Replace a tagger in the folder, or files by its files' names.")
-]
-
-Seed = Annotated[
-    int | None, typer.Option(min=0, help="Where chance begins: the recipe's training.seed, by another name.")
-]
-
-
-def _recipes_that_begin(incomplete: str) -> list[str]:
-    """Names of recipes, for a shell that completes one."""
-    from tagsmith.training.runs.recipe_files import bundled_recipes
-
-    return [name for name in bundled_recipes() if name.startswith(incomplete)]
-
 
 app = new_app()
 app.add_typer(plots, name="plot")
@@ -74,7 +66,7 @@ app.add_typer(plots, name="plot")
 def train(
     recipe: Annotated[
         str,
-        typer.Argument(help="Name of a bundled recipe, or path of a YAML file.", autocompletion=_recipes_that_begin),
+        typer.Argument(help="Name of a bundled recipe, or path of a YAML file.", autocompletion=recipes_that_begin),
     ],
     train: Annotated[
         list[str],
@@ -89,9 +81,7 @@ def train(
         list[str] | None,
         typer.Option(metavar="[NAME=]FILE", help="Data to choose the best checkpoint on, named as the training data."),
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A change to the recipe, like model.hidden_size=200; repeatable.")
-    ] = None,
+    set_: Settings = None,
     streaming: Annotated[
         bool,
         typer.Option(
@@ -100,7 +90,7 @@ def train(
             "needs training.max_steps.",
         ),
     ] = False,
-    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint in the folder.")] = False,
+    resume: Resume = False,
     overwrite_output_dir: OverwriteOutputDir = False,
     tag_column: Annotated[
         list[str] | None,
@@ -129,7 +119,7 @@ def train(
 
     check_folder_is_free(output_dir, resume=resume, overwrite=overwrite_output_dir)
     tuned = prepare_torch(threads)
-    chosen = read_recipe(recipe, [*(set_ or []), *_settings(set_ or [], device, seed)])
+    chosen = read_recipe(recipe, all_settings(set_, device, seed))
     named = named_files(train, dev or [])
     family = FAMILIES[chosen.model_type]
     family.check_names.load()(chosen, list(named))
@@ -213,6 +203,7 @@ def demo(
 
 for command in (
     train,
+    distill,
     search,
     evaluate,
     errors,
@@ -272,23 +263,6 @@ def _columns(arguments: list[str], named: dict[str, dict[str, Path]]) -> dict[st
             raise InputError(f"--tag-column is given twice{f' for {name!r}' if name else ''}", fix="Give one of them.")
         columns[name] = column
     return {name: columns.get(name, columns.get(None)) for name in named}
-
-
-def _settings(given: list[str], device: str | None, seed: int | None) -> list[str]:
-    """What `--device` and `--seed` change in a recipe.
-
-    Raises:
-        InputError: `--set` changes the same.
-    """
-    settings = {}
-    if device is not None:
-        settings["training.use_cpu"] = ("--device", str(choose_device(device) == "cpu").lower())
-    if seed is not None:
-        settings["training.seed"] = ("--seed", str(seed))
-    for name, (option, _) in settings.items():
-        if any(setting.startswith(f"{name}=") for setting in given):
-            raise InputError(f"{option} and --set {name} say the same", fix="Leave out one of them.")
-    return [f"{name}={value}" for name, (_, value) in settings.items()]
 
 
 def main() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import DatasetDict, IterableDataset, concatenate_datasets
+from datasets import Dataset, DatasetDict, IterableDataset, concatenate_datasets
 from huggingface_hub.errors import StrictDataclassError
 from rich.console import Console
 from transformers import TrainerCallback
@@ -19,6 +19,7 @@ from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerFor
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.batches.collator import TaggerCollator
+from tagsmith.training.batches.lessons import LessonCollator
 from tagsmith.training.batches.preparation import encode_corpus
 from tagsmith.training.cards.run_facts import data_facts, words_per_second
 from tagsmith.training.data.corpora import by_name, check_kinds, said
@@ -36,8 +37,10 @@ from tagsmith.training.runs.streamed_run import (
     is_streamed,
     sentence_stream,
 )
+from tagsmith.training.runs.teaching import Teaching
 from tagsmith.training.runs.training_run import FinishedRun, TrainingRun, stored_bytes
 from tagsmith.training.runs.vocabularies import Corpora, Vocabularies, build_vocabularies
+from tagsmith.training.trainers.distilling_trainer import DistillingTrainer
 from tagsmith.training.trainers.joint_trainer import JointTaggerTrainer
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
 from tagsmith.training.trainers.trainer_arguments import order_seed
@@ -60,6 +63,7 @@ def train_tagger(
     overwrite_output_dir: bool = False,
     console: Console | None = None,
     callbacks: Sequence[TrainerCallback] = (),
+    teaching: Teaching | None = None,
 ) -> FinishedRun:
     """Train a hierarchical tagger and write it to a folder.
 
@@ -78,6 +82,7 @@ def train_tagger(
         overwrite_output_dir: replace an earlier tagger in the folder, or files by the names of a tagger's.
         console: where progress is shown; standard error by default.
         callbacks: of `transformers`, for the trainer: they see every step, and may end the training.
+        teaching: by which taggers this one is taught, beside the tags of its data; for a tagger of one head.
 
     Returns:
         What `results.json` holds, a mapping, in which "dev" has the scores, by name where corpora or heads have
@@ -89,7 +94,7 @@ def train_tagger(
         OSError: the folder cannot be written.
     """
     with claimed_folder(output_dir, resume=resume, overwrite=overwrite_output_dir):
-        return _train(recipe, corpora, output_dir, resume, console, callbacks)
+        return _train(recipe, corpora, output_dir, resume, console, callbacks, teaching)
 
 
 def _train(
@@ -99,10 +104,13 @@ def _train(
     resume: bool,
     console: Console | None,
     callbacks: Sequence[TrainerCallback],
+    teaching: Teaching | None,
 ) -> FinishedRun:
     """The run itself, in a folder that is its own."""
     joint = recipe.model.get("sharing") is not None
     given = by_name(corpora)
+    if teaching is not None:
+        teaching.check(recipe, is_streamed(given))
     check_heads(recipe, given)
     has_dev = ["dev" in corpus for corpus in given.values()]
     if joint and any(has_dev) != all(has_dev):
@@ -118,7 +126,7 @@ def _train(
         recipe = earlier.shaped(recipe)
     given = _sample(recipe, given, run.arguments.seed)
     named: dict[Any, Corpus] = dict(given) if joint else {None: _together(given)}
-    vocabularies = build_vocabularies(recipe, named, earlier)
+    vocabularies = build_vocabularies(recipe, named, earlier, teaching)
     encoded = _encode(vocabularies, named, run.console)
     model = _model(vocabularies, earlier, run.console)
     freeze(model, recipe.freeze)
@@ -132,20 +140,23 @@ def _train(
         data["train"] = encoded_streams(vocabularies, given)
         if not joint:
             data["train"] = {None: sentence_stream(data["train"], given, order_seed(run.arguments))}
+    collator, trainer = TaggerCollator(vocabularies.tokenizer), _trainer_class(recipe, joint, teaching)
+    if teaching is not None:
+        data["train"], collator = _taught(teaching, run, vocabularies, named[None], data["train"])
     results = run.train(
-        partial(JointTaggerTrainer, epoch_head=recipe.epoch_head, head_batches=recipe.head_batches)
-        if joint
-        else TaggerTrainer,
+        trainer,
         vocabularies.recipe,
         model,
         train_dataset=data["train"] if joint else data["train"][None],
         eval_dataset=data["dev"] or None if joint else data["dev"].get(None),
-        data_collator=TaggerCollator(vocabularies.tokenizer),
+        data_collator=collator,
         processing_class=vocabularies.tokenizer,
     )
     if not streamed:
         results.train_sentences = sum(map(len, data["train"].values()))
     results.data = data_facts(given)
+    if teaching is not None:
+        results.teachers = teaching.facts()
     if data["dev"]:
         pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=vocabularies.tokenizer, task="span-tagging")
         pipeline.says_shortened = False  # it is said of the data
@@ -154,6 +165,23 @@ def _train(
         results.set_scores("dev", score_corpora(pipeline, dev, bootstrap=True))
         results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
     return run.finish(results)
+
+
+def _trainer_class(recipe: Recipe, joint: bool, teaching: Teaching | None) -> Callable[..., TaggerTrainer]:
+    if joint:
+        return partial(JointTaggerTrainer, epoch_head=recipe.epoch_head, head_batches=recipe.head_batches)
+    return TaggerTrainer if teaching is None else partial(DistillingTrainer, teacher_weight=teaching.weight)
+
+
+def _taught(
+    teaching: Teaching, run: TrainingRun, vocabularies: Vocabularies, corpus: Corpus, train: dict[str | None, Dataset]
+) -> tuple[dict[str | None, Dataset], LessonCollator]:
+    """A student's training sentences, and what brings each its lesson."""
+    arguments, tokenizer = run.arguments, vocabularies.tokenizer
+    with arguments.main_process_first(desc="lessons"):  # the others find them made
+        folder = Path(str(arguments.output_dir))
+        rows, lessons = teaching.teach(tokenizer, corpus, train[None], folder, arguments.device, run.console)
+    return {None: rows}, LessonCollator(tokenizer, lessons)
 
 
 def check_heads(recipe: Recipe, names: Collection[str]) -> None:

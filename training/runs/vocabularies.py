@@ -25,6 +25,7 @@ from tagsmith.training.data.corpus import Corpus, label_names
 from tagsmith.training.runs.earlier_tagger import EarlierTagger
 from tagsmith.training.runs.pretrained_vectors import PretrainedVectors, read_vectors
 from tagsmith.training.runs.recipe import Recipe
+from tagsmith.training.runs.teaching import Teaching
 
 _KEPT = ["splitter", "lowercase", "case_fallback", "zero_digits", "zero_character_digits"]  # of an earlier tagger
 _KEPT += ["normalization", "max_word_characters"]
@@ -46,13 +47,16 @@ class Vocabularies(NamedTuple):
     ngrams: Tensor | None = None  # the hashes of those that have an embedding
 
 
-def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger | None = None) -> Vocabularies:
+def build_vocabularies(
+    recipe: Recipe, corpora: Corpora, earlier: EarlierTagger | None = None, teaching: Teaching | None = None
+) -> Vocabularies:
     """Find the tags of each head, choose the splitter, and collect words and characters.
 
     Args:
         recipe: the run's choices.
         corpora: "train" and maybe "dev" of each head.
         earlier: a tagger to continue from: its words, characters and tags stay, its tokenizer's options hold.
+        teaching: of a student, which has the teachers' tags, and the words of the raw text too.
 
     Raises:
         InputError: data that do not fit together, or choices that do not fit them.
@@ -65,6 +69,8 @@ def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger 
         heads = _with_all_tags(heads)
     if earlier is not None:
         heads = {name: earlier.known_shape(name, shape) for name, shape in heads.items()}
+    if teaching is not None:
+        heads = {name: teaching.known_shape(shape) for name, shape in heads.items()}
     _check_languages(recipe, heads)
     before = earlier.tokenizer if earlier is not None else None
     options = _options(recipe, corpora, heads, before)
@@ -73,6 +79,8 @@ def build_vocabularies(recipe: Recipe, corpora: Corpora, earlier: EarlierTagger 
     for name, corpus in corpora.items():
         sentences = training_words(corpus["train"], options["splitter"], heads[name].tag_scheme)
         language = heads[name].language
+        if teaching is not None:
+            sentences = chain(sentences, teaching.more_words(options["splitter"]))
         if recipe.model.get("ngram_sizes"):
             sentences = _noted(sentences, spellings, options["max_word_characters"])
         words[language] = chain(words.get(language, ()), sentences)

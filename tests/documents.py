@@ -32,9 +32,10 @@ def run_python_blocks(page: str, name: str) -> int:
 
 
 def lay_out_folder(folder: Path, tagger: Path) -> None:
-    """Put files into a folder that pages speak of: `train.conll`, `dev.conll`, `my-tagger`, `tasks`."""
+    """Put files into a folder that pages speak of: `train.conll`, `dev.conll`, `raw.txt`, `my-tagger`, `tasks`."""
     write_toy_corpus(folder / "train.conll", 64, 1)
     write_toy_corpus(folder / "dev.conll", 24, 2)
+    (folder / "raw.txt").write_text("abcd saw Abcd .\nEdca came .\n", encoding="utf-8")
     shutil.copytree(tagger, folder / "my-tagger")
     _save_tagger_of_heads(folder / "tasks")
 

@@ -16,7 +16,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.batches.ngram_counts import ngrams_of_words
-from tagsmith.training.runs.earlier_tagger import PARTS, EarlierTagger, freeze
+from tagsmith.training.runs.earlier_tagger import PARTS, EarlierTagger, earlier_tagger, freeze
 from tagsmith.training.runs.recipe import Recipe
 
 LOC = HeadShape(tag_names(["LOC"], "BIOES"), "BIOES")
@@ -265,6 +265,43 @@ class TestHandDown:
         torch.testing.assert_close(
             logits(model, tokenizer, sentence, "ner"), logits(earlier.model, old, sentence, "ner")
         )
+
+
+class TestCharactersAlone:
+    def earlier(self, folder: Path) -> EarlierTagger:
+        make_earlier(folder, {None: PER_LOC})
+        return EarlierTagger(str(folder), "characters")
+
+    def test_words_and_heads_are_new(self, tmp_path: Path) -> None:
+        earlier = self.earlier(tmp_path)
+        tokenizer = make_tokenizer(AFTER, earlier=earlier.tokenizer, lowercase=False)
+        assert tokenizer.words == make_tokenizer(AFTER, lowercase=False).words
+        assert set(tokenizer.characters) == set("abcD1ef")
+        model = make_model(tokenizer, {None: LOC}, hidden_size=7, word_embedding_size=5)
+        fresh = {name: value.clone() for name, value in model.state_dict().items()}
+        assert earlier.hand_down(model, tokenizer) == []
+        for name, value in model.state_dict().items():
+            assert torch.equal(value, fresh[name]) != name.startswith("encoder.characters."), name
+        spelt = [
+            tagger.encoder.characters(torch.tensor(ids.encode_words(["bD1"])["character_ids"]))
+            for tagger, ids in ((model, tokenizer), (earlier.model, earlier.tokenizer))
+        ]
+        assert torch.equal(*spelt)
+
+    def test_the_shape_of_the_rest_is_the_recipe_s(self, tmp_path: Path) -> None:
+        earlier = self.earlier(tmp_path)
+        model = earlier.shaped(Recipe(model={"sharing": "encoder", "hidden_size": 99})).model
+        assert (model["sharing"], model["hidden_size"], model["character_hidden_size"]) == ("encoder", 99, 3)
+        assert "word_embedding_size" not in model
+        assert earlier.known_shape(None, LOC) == LOC, "not the earlier head, which knows its tags"
+
+    def test_no_such_part(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"start_with is 'words'.*Use one of all, characters"):
+            EarlierTagger(str(tmp_path), "words")
+        with pytest.raises(
+            InputError, match=r"start_with is 'characters', and there is no start_from.*start_from=FOLDER"
+        ):
+            earlier_tagger(Recipe(start_with="characters"))
 
 
 class TestNgrams:

@@ -516,6 +516,20 @@ def test_from_another_kind_of_sharing(toys: Toys, tmp_path: Path) -> None:
     assert_last_line(outcome, "start_from shares encoder, and the recipe nothing")
 
 
+def test_from_characters_alone(toys: Toys, tmp_path: Path) -> None:
+    data = ["--train", toys.file("ner-train"), "--dev", toys.file("ner-dev")]
+    choices = settings(
+        f"start_from={toys.tasks}", "start_with=characters", "freeze=[characters]", "model.hidden_size=7"
+    )
+    outcome = tagsmith("train", "ner", *data, "--output-dir", tmp_path, *choices)
+    assert outcome.code == 0, outcome.err
+    assert "no place" not in outcome.err
+    assert (config_of(tmp_path)["sharing"], config_of(tmp_path)["hidden_size"]) == (None, 7)
+    before, after = (load_file(folder / "model.safetensors") for folder in (toys.tasks, tmp_path))
+    names = [name for name in before if name.startswith("encoder.characters.recurrent.")]
+    assert names and all(torch.equal(before[name], after[name]) for name in names)
+
+
 @pytest.mark.parametrize("place, words", [("''", ["from a trained tagger"]), ("nowhere", ["no such folder"])])
 def test_from_nothing(toys: Toys, tmp_path: Path, place: str, words: list[str]) -> None:
     choices = settings(f"start_from={place}")

@@ -245,14 +245,16 @@ def test_evaluation_leaves_no_trace_in_the_training(toys: Toys, tmp_path: Path) 
     assert_same(*weights)
 
 
-@pytest.mark.parametrize("decay, accumulation", [(0.9, 1), (0.0, 2)])
-def test_a_resumed_run_is_bit_exact(toys: Toys, tmp_path: Path, decay: float, accumulation: int) -> None:
+@pytest.mark.parametrize("decay, accumulation, replacement", [(0.9, 1, 0.0), (0.0, 2, 0.0), (0.9, 1, 0.5)])
+def test_a_resumed_run_is_bit_exact(
+    toys: Toys, tmp_path: Path, decay: float, accumulation: int, replacement: float
+) -> None:
     def start() -> JointTaggerTrainer:
         return make_trainer(
             toys,
             tmp_path,
             model=make_model(toys, **DROPOUT),
-            trainer={"average_decay": decay},
+            trainer={"average_decay": decay, "mention_replacement": replacement},
             lr_scheduler_type="cosine",
             gradient_accumulation_steps=accumulation,
             save_strategy="steps",

@@ -226,17 +226,20 @@ def test_accumulated_gradients_are_a_larger_batch(toy: Toy, tmp_path: Path) -> N
     assert any(not torch.allclose(start[name], whole[name], atol=1e-3) for name in whole)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_resumed_run_is_bit_exact(toy: Toy, tmp_path: Path, workers: int) -> None:
+@pytest.mark.parametrize(
+    "workers, replacement, strategy",
+    [(0, 0.0, "group_by_length"), (1, 0.0, "group_by_length"), (1, 0.5, "group_by_length"), (0, 0.5, "random")],
+)
+def test_a_resumed_run_is_bit_exact(toy: Toy, tmp_path: Path, workers: int, replacement: float, strategy: str) -> None:
     def start() -> TaggerTrainer:
         return make_trainer(
             toy,
             tmp_path,
             model=make_model(toy, **DROPOUT),
-            trainer={"average_decay": 0.9},
+            trainer={"average_decay": 0.9, "mention_replacement": replacement},
             num_train_epochs=3,
             lr_scheduler_type="cosine",
-            train_sampling_strategy="group_by_length",
+            train_sampling_strategy=strategy,
             save_strategy="steps",
             save_steps=5,
             eval_strategy="epoch",
@@ -252,6 +255,17 @@ def test_a_resumed_run_is_bit_exact(toy: Toy, tmp_path: Path, workers: int) -> N
         resumed.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
         assert resumed.state.global_step == 30
         assert_same(weights_of(resumed.model), weights_of(whole.model))
+
+
+def test_replaced_mentions_are_learnt_from(toy: Toy, tmp_path: Path) -> None:
+    weights = []
+    for replacement in (0.0, 0.5):
+        trainer = make_trainer(toy, tmp_path, trainer={"mention_replacement": replacement}, num_train_epochs=1)
+        trainer.train()
+        weights.append(weights_of(trainer.model))
+    assert any(not torch.equal(weights[0][name], weight) for name, weight in weights[1].items())
+    with pytest.raises(ValueError, match="mention_replacement does not go with train_sampling_strategy 'sequential'"):
+        make_trainer(toy, tmp_path, trainer={"mention_replacement": 0.5}, train_sampling_strategy="sequential")
 
 
 def test_evaluation_leaves_no_trace_in_the_training(toy: Toy, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class HeadBatchSampler(Sampler[list[int]]):
         epoch_head: the number of the head that an epoch passes over once; by default the one that lasts longest.
         head_batches: of each head in a turn; one by default.
         group_by_length: whether sentences of similar length come together.
+        numbered: count sentences on from pass to pass, as `ReplacedMentions` wants them.
 
     Raises:
         ValueError: a head without sentences or without batches, or a batch that cannot be divided so.
@@ -45,6 +46,7 @@ class HeadBatchSampler(Sampler[list[int]]):
         epoch_head: int | None = None,
         head_batches: Sequence[int] | None = None,
         group_by_length: bool = True,
+        numbered: bool = False,
     ) -> None:
         if not all(lengths):
             raise ValueError("Each head needs sentences to be trained on.")
@@ -57,7 +59,7 @@ class HeadBatchSampler(Sampler[list[int]]):
         self.orders = [LengthGroupedSampler(own, grouped, seed) for own in lengths]
         self.sizes = list(map(len, lengths))
         self.firsts = [sum(self.sizes[:number]) for number in range(len(lengths))]
-        self.batch_size, self.epoch = batch_size, 0
+        self.batch_size, self.epoch, self.numbered = batch_size, 0, numbered
         self.part = slice(process_index, None, num_processes)
         turns = [-(-size // (own * batch_size)) for size, own in zip(self.sizes, self.head_batches, strict=True)]
         self.turns = max(turns) if epoch_head is None else turns[epoch_head]
@@ -81,9 +83,10 @@ class HeadBatchSampler(Sampler[list[int]]):
     def _stream(self, head: int, start: int) -> Iterator[int]:
         """A head's sentences, pass after pass, from the place `start` on."""
         number, skipped = divmod(start, self.sizes[head])
-        order = self.orders[head]
+        order, all_heads = self.orders[head], sum(self.sizes)
         while True:
             order.set_epoch(number)
+            first = self.firsts[head] + number * all_heads * self.numbered
             for index in islice(list(order), skipped, None):
-                yield self.firsts[head] + index
+                yield first + index
             number, skipped = number + 1, 0

@@ -22,10 +22,12 @@ class LengthGroupedSampler(Sampler[int]):
         lengths: words of each sentence.
         batch_size: sentences that go through the model together.
         seed: of the order.
+        numbered: count sentences on from pass to pass, as `ReplacedMentions` wants them.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, numbered: bool = False) -> None:
         self.lengths, self.batch_size, self.seed, self.epoch = np.asarray(lengths), batch_size, seed, 0
+        self.numbered = numbered
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order comes next; accelerate's data loader calls it."""
@@ -40,6 +42,7 @@ class LengthGroupedSampler(Sampler[int]):
         pool = np.arange(len(order)) // (self.batch_size * _POOL)
         order = order[np.lexsort((self.lengths[order], pool))]
         full = len(order) // self.batch_size * self.batch_size
+        order = order + self.epoch * len(order) * self.numbered
         batches = order[:full].reshape(-1, self.batch_size)
         # A last, smaller batch stays last: in the middle it would shift the bounds of those behind it.
         yield from random.permutation(batches).ravel().tolist()

@@ -18,9 +18,19 @@ from tagsmith.training.runs.recipe import Recipe
 from tagsmith.training.tagging.load_tagger import load_tagger
 
 # What weights depend on: it stays as it was.
-_SHAPE = ["word_embedding_size", "hidden_size", "num_hidden_layers", "word_encoder", "output"]
-_SHAPE += ["character_embedding_size", "character_encoder", "character_hidden_size", "character_num_layers"]
-_SHAPE += ["character_filters", "character_window", "ngram_sizes", "ngram_embedding_size"]
+_CHARACTERS = ["character_embedding_size", "character_encoder", "character_hidden_size", "character_num_layers"]
+_CHARACTERS += ["character_filters", "character_window", "ngram_sizes", "ngram_embedding_size"]
+_SHAPE = {
+    "all": ["word_embedding_size", "hidden_size", "num_hidden_layers", "word_encoder", "output", *_CHARACTERS],
+    "characters": _CHARACTERS,
+}
+
+# How the earlier tagger reads words and characters: that stays, too.
+_READING = ["zero_character_digits", "normalization", "max_word_characters"]
+READING = {
+    "all": ["splitter", "lowercase", "case_fallback", "zero_digits", *_READING],
+    "characters": _READING,
+}
 
 # Parts of a tagger that can be kept as they are, by the names of their parameters.
 PARTS = {
@@ -35,19 +45,25 @@ class EarlierTagger:
 
     Args:
         place: its folder, or its name on the Hub.
+        taken: "all", or "characters" for the embeddings of characters and n-grams and the encoder of characters alone.
 
     Attributes:
-        tokenizer: the tagger's.
-        heads: the shapes of its heads by name; none for a tagger of one, whose head has no name.
+        tokenizer: the tagger's; without words where none are taken.
+        heads: the shapes of its heads by name; none for a tagger of one, whose head has no name, or where none are
+            taken.
 
     Raises:
-        InputError: no tagger there, or one of another family.
+        InputError: no tagger there, or one of another family; there is no such part.
     """
 
     tokenizer: HierarchicalTaggerTokenizer
 
-    def __init__(self, place: str) -> None:
-        self.place = place
+    taken = "all"
+
+    def __init__(self, place: str, taken: str = "all") -> None:
+        self.place, self.taken = place, taken
+        if taken not in _SHAPE:
+            raise InputError(f"start_with is {taken!r}", fix=f"Use one of {', '.join(_SHAPE)}.")
         if not place:
             raise InputError("the recipe continues from a trained tagger", fix="Name it with --set start_from=FOLDER.")
         pipeline = load_tagger(place)
@@ -56,8 +72,11 @@ class EarlierTagger:
         if not isinstance(self.config, HierarchicalTaggerConfig):
             raise InputError(f"start_from is a {self.config.model_type}", path=place)
         self.heads: dict[str | None, HeadShape] = {
-            name: self.config.head(name) for name in self.config.head_names if name is not None
+            name: self.config.head(name) for name in self.config.head_names if name is not None and taken == "all"
         }
+        if taken == "characters":
+            reading = {name: getattr(self.tokenizer, name) for name in READING["all"]}
+            self.tokenizer = HierarchicalTaggerTokenizer(words=[], characters=self.tokenizer.characters, **reading)
 
     def shaped(self, recipe: Recipe) -> Recipe:
         """A recipe with the earlier tagger's shape.
@@ -66,12 +85,12 @@ class EarlierTagger:
             InputError: what is shared differs, so that the weights would not fit.
         """
         wanted, found = recipe.model.get("sharing"), self.config.sharing
-        if found is not None and wanted != found:
+        if found is not None and wanted != found and self.taken == "all":
             fix = f"Pass --set model.sharing={found}."
             raise InputError(
                 f"start_from shares {found}, and the recipe {wanted or 'nothing'}", path=self.place, fix=fix
             )
-        model = {**recipe.model, **{name: getattr(self.config, name) for name in _SHAPE}}
+        model = {**recipe.model, **{name: getattr(self.config, name) for name in _SHAPE[self.taken]}}
         return dataclasses.replace(recipe, model=model)
 
     def known_shape(self, name: str | None, shape: HeadShape) -> HeadShape:
@@ -80,6 +99,8 @@ class EarlierTagger:
         Raises:
             InputError: the data have tags that the head does not know, or are in another language than the head.
         """
+        if self.taken != "all":
+            return shape
         known = self.heads.get(name)
         if known is None and self.config.sharing == "all":
             known = next(iter(self.heads.values()))
@@ -125,6 +146,8 @@ class EarlierTagger:
             module = ".".join(name.split(".")[:3])
             if name.endswith(".frozen_vectors"):
                 continue  # they go with the words
+            if self.taken == "characters" and not re.fullmatch(PARTS["characters"], name):
+                continue
             if name not in weights or (name.startswith("heads.") and not self._same_tags(model, name.split(".")[1])):
                 left.add(module)
             elif name == "encoder.characters.embedding.weight":
@@ -160,6 +183,20 @@ class EarlierTagger:
     def _same_tags(self, model: HierarchicalTaggerForTokenClassification, key: str) -> bool:
         ours, theirs = self.model.heads[key], model.heads[key]
         return bool((ours.tags, ours.tag_scheme) == (theirs.tags, theirs.tag_scheme))
+
+
+def earlier_tagger(recipe: Recipe) -> EarlierTagger | None:
+    """The tagger that a recipe continues from, if it does.
+
+    Raises:
+        InputError: as `EarlierTagger` does; or a part is to be taken, and no tagger named that has it.
+    """
+    if recipe.start_from is not None:
+        return EarlierTagger(recipe.start_from, recipe.start_with)
+    if recipe.start_with != "all":
+        found = f"start_with is {recipe.start_with!r}, and there is no start_from"
+        raise InputError(found, fix="Name the tagger with --set start_from=FOLDER.")
+    return None
 
 
 def _move(

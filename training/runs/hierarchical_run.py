@@ -25,7 +25,7 @@ from tagsmith.training.cards.run_facts import data_facts, words_per_second
 from tagsmith.training.data.corpora import by_name, check_kinds, said
 from tagsmith.training.data.corpus import Corpus
 from tagsmith.training.evaluation.scoring import score_corpora
-from tagsmith.training.runs.earlier_tagger import EarlierTagger, freeze
+from tagsmith.training.runs.earlier_tagger import EarlierTagger, earlier_tagger, freeze
 from tagsmith.training.runs.pretrained_vectors import reach_of, set_vectors
 from tagsmith.training.runs.recipe import Recipe
 from tagsmith.training.runs.run_folder import claimed_folder
@@ -121,7 +121,7 @@ def _train(
         recipe, given = for_a_stream(recipe), all_streamed(given)
     defaults = {**DEFAULTS, **({**STREAM_DEFAULTS, "train_sampling_strategy": "random"} if streamed else {})}
     run = TrainingRun(recipe, defaults, any(has_dev), output_dir, resume, console, callbacks)
-    earlier = EarlierTagger(recipe.start_from) if recipe.start_from is not None else None
+    earlier = earlier_tagger(recipe)
     if earlier is not None:
         recipe = earlier.shaped(recipe)
     given = _sample(recipe, given, run.arguments.seed)
@@ -144,7 +144,7 @@ def _train(
     if teaching is not None:
         data["train"], collator = _taught(teaching, run, vocabularies, named[None], data["train"])
     results = run.train(
-        trainer,
+        partial(trainer, mention_replacement=recipe.mention_replacement),
         vocabularies.recipe,
         model,
         train_dataset=data["train"] if joint else data["train"][None],

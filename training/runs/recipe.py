@@ -127,6 +127,10 @@ class Recipe(RunRecipe):
         languages: of each head, where languages have words of their own; a head that is left out is a language.
         epoch_head: the head whose sentences an epoch passes over once; by default the one that lasts longest.
         head_batches: how many batches of a head come in a turn, by name; one of each that is left out.
+        start_with: what is taken of `start_from`: "all"; or "characters" for its embeddings of characters and n-grams
+            and its encoder of characters, without its words and heads.
+        mention_replacement: how likely each span of a training sentence is replaced by another one of its label, each
+            time the sentence comes; 0 for never.
         freeze: what is not trained: "characters" (and their n-grams), "words", "word_encoder".
     """
 
@@ -139,6 +143,8 @@ class Recipe(RunRecipe):
     languages: dict[str, str] = field(default_factory=dict)
     epoch_head: str | None = None
     head_batches: dict[str, int] = field(default_factory=dict)
+    start_with: str = "all"
+    mention_replacement: float = 0.0
     freeze: list[str] = field(default_factory=list)
 
 

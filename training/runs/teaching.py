@@ -62,7 +62,8 @@ class Teaching:
         """See that a run can be taught.
 
         Raises:
-            InputError: its student is of another family, has heads, or no linear chain; or its data are streams.
+            InputError: its student is of another family, has heads, or no linear chain; its sentences would change, or
+                its data are streams.
         """
         if not isinstance(recipe, Recipe):
             fix = "Choose a recipe of a hierarchical tagger, such as ner."
@@ -74,6 +75,11 @@ class Teaching:
             if (found := recipe.model.get(name, wanted)) != wanted:
                 fix = f"Pass --set model.{name}={wanted}."
                 raise InputError(f"a student cannot have model.{name} {found!r}", fix=fix)
+        if recipe.mention_replacement:
+            fix = "Pass --set mention_replacement=0."
+            raise InputError(
+                "a student is taught its sentences as they stand, and mention_replacement changes them", fix=fix
+            )
         if streamed:
             raise InputError("a student's data cannot be streamed", fix="Load them without streaming.")
 

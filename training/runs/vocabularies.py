@@ -22,13 +22,10 @@ from tagsmith.training.batches.ngram_counts import ngrams_of_words
 from tagsmith.training.batches.preparation import choose_splitter, training_words
 from tagsmith.training.data.corpora import said
 from tagsmith.training.data.corpus import Corpus, label_names
-from tagsmith.training.runs.earlier_tagger import EarlierTagger
+from tagsmith.training.runs.earlier_tagger import READING, EarlierTagger
 from tagsmith.training.runs.pretrained_vectors import PretrainedVectors, read_vectors
 from tagsmith.training.runs.recipe import Recipe
 from tagsmith.training.runs.teaching import Teaching
-
-_KEPT = ["splitter", "lowercase", "case_fallback", "zero_digits", "zero_character_digits"]  # of an earlier tagger
-_KEPT += ["normalization", "max_word_characters"]
 
 Corpora = Mapping[str | None, Corpus]  # by head; under None that of a tagger of one
 
@@ -73,7 +70,7 @@ def build_vocabularies(
         heads = {name: teaching.known_shape(shape) for name, shape in heads.items()}
     _check_languages(recipe, heads)
     before = earlier.tokenizer if earlier is not None else None
-    options = _options(recipe, corpora, heads, before)
+    options = _options(recipe, corpora, heads, earlier)
     words: Any = {}
     spellings: set[str] = set()
     for name, corpus in corpora.items():
@@ -85,7 +82,7 @@ def build_vocabularies(
             sentences = _noted(sentences, spellings, options["max_word_characters"])
         words[language] = chain(words.get(language, ()), sentences)
     tokenizer = HierarchicalTaggerTokenizer.train(
-        words if by_language else words[None], gazetteer=_gazetteer(recipe, before), earlier=before, **options
+        words if by_language else words[None], gazetteer=_gazetteer(recipe, earlier), earlier=before, **options
     )
     vectors = read_vectors(recipe, tokenizer, earlier)
     scheme = heads[None].tag_scheme if None in heads else recipe.tag_scheme
@@ -185,12 +182,12 @@ def _options(
     recipe: Recipe,
     corpora: Corpora,
     heads: Mapping[str | None, HeadShape],
-    earlier: HierarchicalTaggerTokenizer | None,
+    earlier: EarlierTagger | None,
 ) -> dict[str, Any]:
     """How words are made: the recipe's choices, the earlier tagger's where there is one."""
     options = dataclasses.asdict(recipe.tokenizer)
     if earlier is not None:
-        options.update({name: getattr(earlier, name) for name in _KEPT})
+        options.update({name: getattr(earlier.tokenizer, name) for name in READING[earlier.taken]})
     if options["splitter"] == "auto":
         options["splitter"] = choose_splitter(
             (corpus["train"], heads[name].tag_scheme == "plain") for name, corpus in corpora.items()
@@ -209,12 +206,12 @@ def _options(
     return options
 
 
-def _gazetteer(recipe: Recipe, earlier: HierarchicalTaggerTokenizer | None) -> Gazetteer | None:
+def _gazetteer(recipe: Recipe, earlier: EarlierTagger | None) -> Gazetteer | None:
     lists = recipe.gazetteers
-    if earlier is not None:
-        if lists.files and earlier.gazetteer is None:
+    if earlier is not None and earlier.taken == "all":
+        if lists.files and earlier.tokenizer.gazetteer is None:
             raise InputError("the recipe has gazetteers, and start_from has none", fix="Leave them out.")
-        return earlier.gazetteer
+        return earlier.tokenizer.gazetteer
     if not lists.files:
         return None
     return Gazetteer(

@@ -13,6 +13,7 @@ from transformers.trainer_utils import PredictionOutput
 
 from tagsmith.training.batches.endless import EndlessStream, in_turns, passes
 from tagsmith.training.batches.head_sampler import HeadBatchSampler
+from tagsmith.training.batches.mention_replacement import ReplacedMentions
 from tagsmith.training.trainers.named_data_trainer import NamedDataTrainer, named_metrics
 from tagsmith.training.trainers.span_scores import Scores, scores_of_each, span_scores
 from tagsmith.training.trainers.trainer_arguments import order_seed
@@ -92,9 +93,9 @@ class JointTaggerTrainer(NamedDataTrainer):
         """Batches of one head each; the sampler itself divides them among processes."""
         if self.streams:
             return super().get_train_dataloader()
-        args = self.args
+        args, rows = self.args, self.train_dataset
         loader = DataLoader(
-            self._remove_unused_columns(self.train_dataset, description="training"),
+            self._remove_unused_columns(rows, description="training") if isinstance(rows, Dataset) else rows,
             batch_sampler=self._batches(),
             collate_fn=self.data_collator,
             num_workers=args.dataloader_num_workers,
@@ -116,6 +117,7 @@ class JointTaggerTrainer(NamedDataTrainer):
             epoch_head=self.epoch_head,
             head_batches=self.head_batches,
             group_by_length=grouped,
+            numbered=isinstance(self.train_dataset, ReplacedMentions),
         )
 
     def _steps_per_epoch(self) -> int:

@@ -20,6 +20,7 @@ from transformers.trainer_utils import rotate_checkpoints
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.length_sampler import LengthGroupedSampler
+from tagsmith.training.batches.mention_replacement import ReplacedMentions
 from tagsmith.training.trainers.checkpoints import (
     CHECKPOINT_PART,
     RAW_WEIGHTS_FILE,
@@ -53,6 +54,7 @@ class TaggerTrainer(PublishingTrainer):
             `lr_scheduler_type`.
         halving_from: if above 0, the learning rate is constant for so many epochs, and then halves every half epoch
             (Sutskever et al. 2014, section 3.4), in place of `lr_scheduler_type`.
+        mention_replacement: how likely a span of a training sentence is replaced (see `ReplacedMentions`); 0: never.
         **kwargs: what `Trainer` takes. `processing_class` is the tokenizer; `data_collator` defaults to a
             `TaggerCollator` of it, and `compute_metrics` to `span_scores` of the model's tags.
     """
@@ -67,6 +69,7 @@ class TaggerTrainer(PublishingTrainer):
         average_decay: float = 0.0,
         epoch_decay: float = 0.0,
         halving_from: float = 0.0,
+        mention_replacement: float = 0.0,
         **kwargs: Any,
     ) -> None:
         if not 0 <= average_decay < 1:
@@ -91,6 +94,15 @@ class TaggerTrainer(PublishingTrainer):
             self.compute_metrics = self._own_metrics = self._default_metrics()
             self._check_best_metric()
         self.add_callback(_AverageCallback(self))
+        if mention_replacement:
+            self._replace_mentions(mention_replacement)
+
+    def _replace_mentions(self, rate: float) -> None:
+        config, strategy = self.model.config, self.args.train_sampling_strategy
+        if strategy not in ("random", "group_by_length"):
+            raise ValueError(f"mention_replacement does not go with train_sampling_strategy {strategy!r}")
+        heads = {name: config.head(name) for name in config.head_names}
+        self.train_dataset = ReplacedMentions(self.train_dataset, heads, rate, order_seed(self.args))
 
     def _default_collator(self) -> Any:
         tokenizer = self.processing_class
@@ -112,8 +124,13 @@ class TaggerTrainer(PublishingTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        if self.args.train_sampling_strategy != "group_by_length" or not hasattr(dataset, "__len__"):
+        grouped, replaced = (
+            self.args.train_sampling_strategy == "group_by_length",
+            isinstance(dataset, ReplacedMentions),
+        )
+        if not (grouped or replaced) or not hasattr(dataset, "__len__"):
             return super()._get_train_sampler(train_dataset)
+        dataset = dataset.rows if replaced else dataset
         lengths: list[int]
         if isinstance(dataset, Dataset):
             column = self.args.length_column_name
@@ -123,7 +140,7 @@ class TaggerTrainer(PublishingTrainer):
         seed = order_seed(self.args)
         # What makes one step, in all processes, is of similar length, and the same however many they are.
         batch = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
-        return LengthGroupedSampler(lengths, batch, seed)
+        return LengthGroupedSampler(lengths, batch if grouped else 1, seed, numbered=replaced)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
         # Predictions come in the order of the data set; packed layers lose nothing by mixed lengths.

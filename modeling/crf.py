@@ -73,7 +73,7 @@ class _LegalChain(NamedTuple):
 
     def pairs(self) -> Tensor:
         """Expected number of each pair of neighbouring tags in each row: `(batch, tags, tags)`, [from, to]."""
-        ratios = self.marginals[1:] / self.arrivals[1:].clamp(min=_smallest(self.arrivals.dtype))
+        ratios = self.marginals[1:] / self.arrivals[1:].clamp(min=smallest_divisor(self.arrivals.dtype))
         return torch.einsum("tbi,tbj->bij", self.filtered[:-1], ratios) * self.transitions
 
 
@@ -207,7 +207,7 @@ class ConditionalRandomField(nn.Module):
             Of the shape of the emissions, and `(batch, tags, tags)`, [from, to], which sum to the words less one.
         """
         chain = self._legal_chain(*self._prepare(emissions, mask))
-        dtype = _result_type(emissions)
+        dtype = result_type(emissions)
         return chain.marginals.transpose(0, 1).to(dtype), chain.pairs().to(dtype)
 
     @torch.no_grad()

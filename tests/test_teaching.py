@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import gzip
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -142,6 +144,20 @@ def test_lessons_are_kept_in_sixteen_bits(tmp_path: Path) -> None:
     np.testing.assert_allclose(found[1].sum(1), 1, atol=1e-6)
     np.testing.assert_allclose(steps.sum((1, 2)), [1, 2], atol=1e-6)
     assert Lessons(tmp_path, lengths, legal, "another").done == 0
+    again = Lessons(tmp_path, lengths, legal, "key")
+    assert again.done == 0, "the files are those of another key, though nothing was written by that"
+    again.write(tags[:1], square[:1])
+    (tmp_path / "pairs.npy").unlink()
+    assert Lessons(tmp_path, lengths, legal, "key").done == 0
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(InputError, match="No space left"):
+        Lessons(tmp_path, [3], np.ones((2, 2), dtype=bool), "key")
 
 
 class Stop(TrainerCallback):

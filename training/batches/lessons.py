@@ -7,6 +7,7 @@ how many of each pair of neighbouring tags are expected in it: transitions have 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +49,16 @@ class Lessons:
         self.folder, self.legal, self.key = folder, legal, key
         self.lengths = np.asarray(lengths, dtype=np.int64)
         self.starts = np.concatenate([[0], self.lengths.cumsum()])
-        self.done = self._done_before()
+        paths = {name: folder / f"{name}.npy" for name in ("tags", "pairs")}
+        self.done = self._done_before() if all(path.is_file() for path in paths.values()) else 0
         shapes = {"tags": (int(self.starts[-1]), len(legal)), "pairs": (len(self.lengths), int(legal.sum()))}
         with writing(folder, "Name another --output-dir"):
             folder.mkdir(parents=True, exist_ok=True)
-            paths = {name: folder / f"{name}.npy" for name in shapes}
             if not self.done:
+                (folder / _PROGRESS).unlink(missing_ok=True)  # of other files than those that are made now
                 for name, shape in shapes.items():
                     open_memmap(paths[name], mode="w+", dtype=np.float16, shape=shape)
+                    _take_space(paths[name])
         self._tags, self._pairs = (open_memmap(paths[name], mode="r+") for name in shapes)
 
     def _done_before(self) -> int:
@@ -98,6 +101,13 @@ class Lessons:
         tags /= tags.sum(2, keepdims=True).clip(_SMALLEST)
         pairs *= ((lengths - 1) / pairs.sum((1, 2)).clip(_SMALLEST))[:, None, None].astype(np.float32)
         return torch.from_numpy(tags), torch.from_numpy(pairs)
+
+
+def _take_space(path: Path) -> None:
+    """Have the disk hold all of a file: a full one would end the process at a write into memory, without an error."""
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 @dataclass

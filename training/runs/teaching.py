@@ -127,7 +127,9 @@ class Teaching:
         key = f"{self.teachers.key()}-{_hash(sentences())}"
         lessons = Lessons(folder, rows["length"], self.teachers.legal, key)
         size = f"{lessons.nbytes / 1e6:,.1f} MB of marginals in {folder.parent.name}/{folder.name}"
-        console.print(f"taught on {len(rows):,} sentences, {lessons.starts[-1]:,} words; {size}", highlight=False)
+        console.print(
+            f"taught on {len(rows):,} sentences, {lessons.starts[-1]:,} words; {size}", highlight=False, soft_wrap=True
+        )
         self.teachers.teach(lessons, sentences(), device, console)
         return rows.add_column("lesson", range(len(rows))), lessons
 

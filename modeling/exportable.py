@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from pathlib import Path
+from typing import ClassVar
 
 from .remote_code import IS_REMOTE
 
 
 class Exportable:
-    """A model with `export_onnx`."""
+    """A model with `export_onnx`.
+
+    Attributes:
+        graphs_from: the file beside this one that makes its graphs.
+    """
+
+    graphs_from: ClassVar[str]
 
     def export_onnx(self, folder: str | os.PathLike[str], version: str = "") -> dict[str, Path]:
         """Write the tagger as graphs of ONNX (`onnx_graph.py`, `onnx_bytes.py`), with weights of 16 bits.

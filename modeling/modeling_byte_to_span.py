@@ -208,6 +208,7 @@ class _Reader:
 class ByteToSpanForSpanTagging(Exportable, ByteToSpanPreTrainedModel, GenerationMixin):
     """The tagger: the LSTMs, and the scores of the next symbol."""
 
+    graphs_from = "onnx_bytes"
     _is_stateful = True  # its state cannot be wound back: no assisted decoding
 
     def __init__(self, config: ByteToSpanConfig) -> None:

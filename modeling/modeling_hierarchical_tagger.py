@@ -251,6 +251,8 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
 class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPreTrainedModel):
     """The tagger: words in their sentence, and one head or several that tag them."""
 
+    graphs_from = "onnx_graph"
+
     def __init__(self, config: HierarchicalTaggerConfig) -> None:
         super().__init__(config)
         self.encoder = HierarchicalTaggerModel(config)

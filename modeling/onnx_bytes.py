@@ -24,7 +24,7 @@ from .onnx_recurrences import add_stack
 from .symbol_rules import IMPOSSIBLE
 
 
-def byte_graphs(config: Any, stored: Mapping[str, Stored], location: str, version: str) -> dict[str, Any]:
+def make_graphs(config: Any, stored: Mapping[str, Stored], location: str, version: str) -> dict[str, Any]:
     """The graphs of a tagger by their names: "bytes" and, where it writes spans, "writer".
 
     Args:

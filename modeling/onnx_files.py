@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from .onnx_builder import stored_tensors
-from .onnx_bytes import byte_graphs
-from .onnx_graph import tagger_graphs
 
 
 def write_graphs(model: Any, folder: Path, version: str) -> dict[str, Path]:
@@ -17,7 +16,7 @@ def write_graphs(model: Any, folder: Path, version: str) -> dict[str, Path]:
 
     weights = folder / "model.safetensors"
     save_file({name: _halved(name, tensor) for name, tensor in model.state_dict().items()}, weights)
-    make = byte_graphs if model.config.model_type == "byte-to-span" else tagger_graphs
+    make = import_module(f".{model.graphs_from}", __package__).make_graphs
     graphs = make(model.config, stored_tensors(weights), weights.name, version)
     paths = {name: folder / f"{name}.onnx" for name in graphs}
     for name, path in paths.items():

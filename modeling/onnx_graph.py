@@ -24,7 +24,7 @@ from .onnx_names import SPELLED, emissions_of, words_of
 from .onnx_recurrences import add_stack
 
 
-def tagger_graphs(config: Any, stored: Mapping[str, Stored], location: str, version: str) -> dict[str, Any]:
+def make_graphs(config: Any, stored: Mapping[str, Stored], location: str, version: str) -> dict[str, Any]:
     """The graphs of a tagger by their names: all of it, and cut in two where words' characters are read."""
     graphs = {"model": tagger_graph(config, stored, location, version)}
     if config.character_encoder != "none" or config.ngram_sizes:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from test_browser import TAG, compare, units
-from test_runtime import BYTE_SHAPES, TEXTS, fuzz_texts, make_byte_tagger
+from test_runtime import TEXTS, fuzz_texts
+from test_runtime_bytes import NGRAMS, TAGS, make_byte_tagger
 from toys import script
 
 import tagsmith
@@ -164,7 +165,7 @@ def test_conformance_texts(browser: Any, address: str) -> None:
 
 def test_a_tagger_of_bytes(browser: Any, tmp_path: Path) -> None:
     """On the page, and of texts of all scripts."""
-    tagger = make_byte_tagger(tmp_path / "tagger", **BYTE_SHAPES["n-grams"])
+    tagger = make_byte_tagger(tmp_path / "tagger", encoder="bidirectional", **TAGS, **NGRAMS)
     stage_page(tagger, tmp_path / "page")
     texts = [*TEXTS, *fuzz_texts(2000, 13)]
     page = browser.new_page()

@@ -318,6 +318,7 @@ class TestLength:
     ) -> None:
         shapes = []
         spell = HierarchicalTaggerTokenizer.spell
+        monkeypatch.setattr(restless, "_words", {})  # as of a new one
 
         def watch(self: HierarchicalTaggerTokenizer, words: Any) -> Any:
             ids = spell(self, words)

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/runtime_bytes.py
 
-Texts, the sentences of the bundled sample, are tagged together, greedily and by beams, and one at a time. The tagger
-is the released one, `model_cards/byte-ner-multilingual`. Times are CPU seconds of this process on one thread, by turns,
+Texts, the sentences of the bundled sample, are tagged together, greedily and by beams, and one at a time, by the
+released tagger, `model_cards/byte-ner-multilingual`. Times are CPU seconds of this process on one thread, by turns,
 the best of some rounds.
 """
 

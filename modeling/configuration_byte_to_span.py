@@ -128,7 +128,10 @@ class ByteToSpanConfig(Pushed, PreTrainedConfig):
         save_with_code(self, save_directory, classes, SpanTaggingPipeline, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set a field; STOP moves with the window size, as when one is given to `from_pretrained`."""
+        """Set a field; STOP moves with the window size, as when one is given to `from_pretrained`.
+
+        A property would not do: transformers sets what it is given by `setattr`, and writes `__dict__`.
+        """
         super().__setattr__(name, value)
         if name == "window_size":
             super().__setattr__("eos_token_id", self.stop_id)

@@ -10,7 +10,6 @@ from itertools import islice
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
@@ -20,6 +19,7 @@ from tagsmith.training.batches.lessons import Lessons
 from tagsmith.training.cards.private_text import base_name
 from tagsmith.training.cards.run_facts import hub_name
 from tagsmith.training.tagging.load_tagger import load_tagger
+from tagsmith.training.trainers.progress import counting_bar
 
 _CHUNK = 1024  # sentences that are sorted by length together, and after which a run can be gone on with
 _BATCH = 64  # sentences that go through a teacher together
@@ -108,16 +108,7 @@ class Teachers:
             return
         for pipeline in self.pipelines:
             pipeline.model.eval().to(device)
-        bar = Progress(
-            TextColumn("teachers"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
+        bar = counting_bar("teachers", console)
         rest = islice(sentences, lessons.done, None)
         with bar:
             task = bar.add_task("teachers", total=len(lessons), completed=lessons.done)

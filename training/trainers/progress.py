@@ -10,21 +10,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 
+def counting_bar(name: str, console: Console) -> Progress:
+    """A bar with how many are done of how many, where the console is a terminal; it goes when it ends."""
+    return Progress(
+        TextColumn(name),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+
+
 class ProgressReport(TrainerCallback):
     """A bar over the steps on a terminal; everywhere a line for each evaluation, or each epoch without dev data."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.bar = Progress(
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
+        self.bar = counting_bar("training", console)
         self.loss: float | None = None
 
     def on_train_begin(

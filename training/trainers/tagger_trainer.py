@@ -124,10 +124,8 @@ class TaggerTrainer(PublishingTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        grouped, replaced = (
-            self.args.train_sampling_strategy == "group_by_length",
-            isinstance(dataset, ReplacedMentions),
-        )
+        grouped = self.args.train_sampling_strategy == "group_by_length"
+        replaced = isinstance(dataset, ReplacedMentions)
         if not (grouped or replaced) or not hasattr(dataset, "__len__"):
             return super()._get_train_sampler(train_dataset)
         dataset = dataset.rows if replaced else dataset

@@ -68,7 +68,8 @@ APART = ("ar/aqmar", "en/wikigold", "en/wnut17", "ja/stockmark", "sv/webbnyheter
 LABELS = ("PER", "LOC", "ORG")  # others are written as O
 WEAK_WORDS = 60_000
 FEW = 120  # dev sentences of a language to choose a checkpoint on
-SHARES = {"lower": 0.08, "upper": 0.05, "plain": 0.05}
+SHARES = {"lower": 0.08, "upper": 0.05, "plain": 0.05}  # of the sentences that a tagger learns first
+MORE_SHARES = {"lower": 0.15, "upper": 0.12, "plain": 0.05}  # and of those that it learns when it knows names
 LATIN = dict(zip("ABVGDĐEŽZIJKLMNOPRSTĆUFHCČŠ", "АБВГДЂЕЖЗИЈКЛМНОПРСТЋУФХЦЧШ", strict=True))
 LETTERS = LATIN | {small.lower(): cyrillic.lower() for small, cyrillic in LATIN.items()}
 PAIRS = {"lj": "љ", "nj": "њ", "dž": "џ", "Lj": "Љ", "Nj": "Њ", "Dž": "Џ", "LJ": "Љ", "NJ": "Њ", "DŽ": "Џ"}
@@ -167,17 +168,17 @@ def changed(sentence: Sentence, change: Callable[[str], str]) -> Sentence:
     return sentence._replace(words=words, text=text)
 
 
-def written(sentence: Sentence, language: str, chance: random.Random, share: bool) -> Sentence:
-    """A sentence with its text, some of them written otherwise."""
+def written(sentence: Sentence, language: str, chance: random.Random, shares: dict[str, float] | None) -> Sentence:
+    """A sentence with its text; where there are `shares`, some of them written otherwise."""
     if sentence.text is None:
-        sentence = sentence._replace(text=joined(sentence.words, share and chance.random() < 0.5))
-    if not share:
+        sentence = sentence._replace(text=joined(sentence.words, shares is not None and chance.random() < 0.5))
+    if shares is None:
         return sentence
     if language == "sr" and chance.random() < 0.4:
         sentence = changed(sentence, cyrillic)
     if language == "zh" and chance.random() < 0.4 and (convert := traditional()):
         sentence = changed(sentence, by_character(convert))
-    (name,) = chance.choices([*SHARES, ""], [*SHARES.values(), 1 - sum(SHARES.values())])
+    (name,) = chance.choices([*shares, ""], [*shares.values(), 1 - sum(shares.values())])
     return changed(sentence, CHANGES[name]) if name else sentence
 
 
@@ -231,7 +232,7 @@ def write_others(data: Path, folder: Path, chance: random.Random) -> None:
     others |= {f"apart/{name.replace('/', '-')}": name for name in APART}
     for place, name in others.items():
         corpus = sentences(data / "open" / name / "dev.conll")
-        write(folder / place / "dev.iob2", [written(one, name[:2], chance, False) for one in corpus])
+        write(folder / place / "dev.iob2", [written(one, name[:2], chance, None) for one in corpus])
 
 
 def main(
@@ -239,9 +240,11 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Where a folder for each language is made.")],
     seed: Annotated[int, typer.Option(help="Of all choices.")] = 1,
     without: Annotated[str, typer.Option(help="Open corpora to leave out, with commas: en/wikigold.")] = "",
+    more: Annotated[bool, typer.Option("--more", help="Write more sentences in capitals and without.")] = False,
 ) -> None:
     """Write train and dev of each language."""
     chance = random.Random(seed)
+    shares = MORE_SHARES if more else SHARES
     corpora: dict[str, dict[str, list[Sentence]]] = {}
     for split in ("train", "dev"):
         for language, path, weak in sources(data, split, without.split(",")):
@@ -252,8 +255,8 @@ def main(
     write_others(data, folder, random.Random(seed))
     total = 0
     for language, splits in sorted(corpora.items()):
-        train = [written(one, language, chance, True) for one in balanced(splits["train"], chance)]
-        dev = [written(one, language, chance, False) for one in splits["dev"]]
+        train = [written(one, language, chance, shares) for one in balanced(splits["train"], chance)]
+        dev = [written(one, language, chance, None) for one in splits["dev"]]
         write(folder / language / "train.iob2", train)
         write(folder / language / "dev.iob2", dev)
         write(folder / language / "few.iob2", chance.sample(dev, min(FEW, len(dev))))

@@ -3,7 +3,7 @@
     python benchmarks/make_bundled.py DATA WORK [--minutes N] [--apart]
 
 DATA is what `prepare_open.py` takes; it holds the corpora's licences, too. WORK gets `data/`; `first/`, a tagger of
-five passes; `more/`, the same data drawn anew with more sentences in capitals and without any; `ner-multilingual/`, the
+five passes; `more/`, the same data drawn anew with more of it in capitals and without any; `ner-multilingual/`, the
 finished tagger, which goes over those three times more; what `bundled.py` says of it in JSON files; and `tables.md`,
 the tables that stand in the card's first part. Start it again to continue: what is done is done, and training
 continues from its last checkpoint; with `--minutes` it is interrupted after so long. Copy `ner-multilingual/` to

@@ -16,18 +16,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# From the inputs' share of the gates `(steps, directions, 1, gates * size)`, each direction in its own order, and the
-# weight `(directions, size, gates * size)` and bias of the states' share, to states `(steps, directions, 1, size)`.
+# From the inputs' share of the gates `(steps, 1, gates * size)`, of one direction in its own order, and the weight
+# `(size, gates * size)` and bias of the states' share, to states `(steps, 1, size)`.
 _Loop = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
 
 
 def _start(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Room for the states, and the one to start from."""
-    return np.empty((*x.shape[:3], size), x.dtype), np.zeros((*x.shape[1:3], size), x.dtype)
+    return np.empty((*x.shape[:2], size), x.dtype), np.zeros((x.shape[1], size), x.dtype)
 
 
 def _lstm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    size = weight.shape[1]
+    size = weight.shape[0]
     out, state = _start(x, size)
     cell = state.copy()
     gates = np.empty_like(x[0])
@@ -51,7 +51,7 @@ def _lstm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndar
 
 
 def _gru(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    size = weight.shape[1]
+    size = weight.shape[0]
     out, state = _start(x, size)
     share, both = np.empty_like(x[0]), 2 * size
     gates, candidate = share[..., :both], share[..., both:]
@@ -69,7 +69,7 @@ def _gru(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarr
 
 
 def _gru_reset_before(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    size = weight.shape[1]
+    size = weight.shape[0]
     out, state = _start(x, size)
     gates, candidate = np.empty_like(x[0, ..., : 2 * size]), np.empty_like(out[0])
     of_gates, of_candidate = weight[..., : 2 * size], weight[..., 2 * size :]
@@ -87,7 +87,7 @@ def _gru_reset_before(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None
 
 
 def _rnn(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    out, state = _start(x, weight.shape[1])
+    out, state = _start(x, weight.shape[0])
     for entering, now in zip(x, out, strict=True):
         np.matmul(state, weight, out=now)
         now += entering
@@ -140,6 +140,8 @@ def run_one(layer: Any, packed: Tensor, table: Tensor | None) -> Tensor:
         rows = packed.numpy()
         entering = [way[rows[::-1] if number else rows] for number, way in enumerate(table.numpy())]
     bias = layer.state_bias
-    weight, of_states = layer.recurrent_weight.detach().numpy(), None if bias is None else bias.detach().numpy()
-    states = _LOOPS[layer.cell](np.stack(entering, axis=1)[:, :, None], weight, of_states)[:, :, 0]
-    return torch.from_numpy(np.concatenate([states[:: -1 if n else 1, n] for n in range(states.shape[1])], axis=1))
+    of_states = [None] * layer.directions if bias is None else bias.detach().numpy()
+    weights, loop = layer.recurrent_weight.detach().numpy(), _LOOPS[layer.cell]
+    # One way after another: a core's own cache then holds its weights from step to step.
+    states = [loop(way[:, None], *own) for way, *own in zip(entering, weights, of_states, strict=True)]
+    return torch.from_numpy(np.concatenate([way[:: -1 if n else 1, 0] for n, way in enumerate(states)], axis=1))

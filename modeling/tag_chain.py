@@ -18,6 +18,7 @@ from .tag_rules import Spelling, legal_steps, span_edges, span_labels, span_spel
 
 ILLEGAL = -1e30  # for Viterbi: outweighs any sum of scores, and stays finite however often it is added
 _SMALLEST = np.finfo(np.float64).tiny * 1024  # what divisors are held above
+_RANGE = 1e-100  # products of tiny numbers that are above it have not lost digits
 _FLOOR = math.log(np.finfo(np.float64).tiny) / 2  # a tag far below the best keeps some mass
 
 
@@ -107,6 +108,8 @@ class TagChain:
             self.transitions = np.where(rules.transitions, transitions, ILLEGAL)
             self.start_mass = np.exp(start - start.max()) * rules.start
             self.step_mass = np.exp(transitions - transitions.max()) * rules.transitions
+            self.both_ways = np.kron(np.diag([1, 0]), self.step_mass) + np.kron(np.diag([0, 1]), self.step_mass.T)
+            self.sum_of_each = np.kron(np.eye(2), np.ones_like(self.step_mass))
         self.end = np.where(rules.end, 0.0, ILLEGAL)
 
     def spans(self, scores: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -136,6 +139,8 @@ class TagChain:
         if self.kind == "softmax":
             best_tags: np.ndarray = scores.argmax(2)
             return best_tags
+        if self.kind == "static" and scores.shape[1] == 1:
+            return self._decode_one(scores[:, 0])
         if self.kind == "state":
             allowed = np.concatenate([self.rules.start[None], self.rules.transitions])
             scores = np.where(allowed, scores, ILLEGAL)
@@ -164,6 +169,21 @@ class TagChain:
             paths[step, :going] = (scored + best[step, :going]).argmax(1)
         return paths
 
+    def _decode_one(self, scores: np.ndarray) -> np.ndarray:
+        """As `decode` of one row `(time, tags)` of a static CRF; the way back from every tag is found at once."""
+        best, pairs = np.empty_like(scores), np.empty_like(self.transitions)
+        np.add(scores[0], self.start, out=best[0])
+        before = best[0]
+        for here, now in zip(scores[1:], best[1:], strict=True):
+            np.add(before[:, None], self.transitions, out=pairs)
+            np.maximum.reduce(pairs, axis=0, out=now)
+            now += here
+            before = now
+        path = [int((before + self.end).argmax())]
+        for way_back in reversed((best[:-1, :, None] + self.transitions).argmax(1).tolist()):
+            path.append(way_back[path[-1]])
+        return np.array(path[::-1])[:, None]
+
     def read_spans(self, tags: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """The spans that tags `(time, batch)` write, as `spans` gives them, of rows in this order."""
         ids = np.full((len(lengths), len(tags) + 2), self.num_tags)
@@ -179,10 +199,11 @@ class TagChain:
         total = np.zeros(len(spans))
         if not len(spans):
             return total
-        used, row = np.unique(spans[:, 0], return_inverse=True)  # what has no spans needs no chain
-        lengths = lengths[used]
-        scores = scores[: lengths[0], used]
-        spans = np.concatenate([row[:, None], spans[:, 1:]], axis=1)
+        if len(lengths) > 1:
+            used, row = np.unique(spans[:, 0], return_inverse=True)  # what has no spans needs no chain
+            lengths = lengths[used]
+            scores = scores[: lengths[0], used]
+            spans = np.concatenate([row[:, None], spans[:, 1:]], axis=1)
         chain = self._state_chain(scores, lengths) if self.kind == "state" else self._chain(scores, lengths)
         for spelling, ids in self.rules.spellings:
             total += self._spelled_posteriors(chain, lengths, spans, spelling, ids[spans[:, 3]])
@@ -190,6 +211,8 @@ class TagChain:
 
     def _chain(self, scores: np.ndarray, lengths: np.ndarray) -> _Posterior:
         potentials = np.exp(np.maximum(scores - scores.max(2, keepdims=True), _FLOOR))
+        if len(lengths) == 1 and (chain := self._chain_of_one(potentials[:, 0])):
+            return chain
         filtered, arrivals = np.empty_like(potentials), np.empty_like(potentials)
         arrivals[0] = self.start_mass
         for step in range(len(scores)):
@@ -208,6 +231,29 @@ class TagChain:
             message *= filtered[step - 1]
             marginals[step - 1] += message
         return _Posterior(filtered, arrivals, self.step_mass, marginals)
+
+    def _chain_of_one(self, potentials: np.ndarray) -> _Posterior | None:
+        """As `_chain` of one row `(time, tags)`, from both its ends at a time; None where that has not the range."""
+        tags, both = self.num_tags, np.concatenate([potentials, potentials[::-1]], axis=1)
+        both[0] *= np.concatenate([self.start_mass, self.rules.end])
+        total, before = np.empty(2 * tags), both[0]
+        before /= np.maximum(np.dot(before, self.sum_of_each), _SMALLEST)
+        for here in both[1:]:
+            here *= np.dot(before, self.both_ways, out=total)
+            np.dot(here, self.sum_of_each, out=total)
+            here /= np.maximum(total, _SMALLEST, out=total)
+            before = here
+        filtered, ahead = both[:, :tags], both[::-1, tags:]
+        arrivals, marginals = np.empty_like(potentials), filtered.copy()
+        arrivals[0] = self.start_mass
+        np.matmul(filtered[:-1], self.step_mass, out=arrivals[1:])
+        marginals[:-1] *= ahead[1:] @ self.step_mass.T
+        marginals[-1] *= self.rules.end
+        mass = marginals.sum(1, keepdims=True)
+        if mass.min() < _RANGE:
+            return None
+        marginals /= mass
+        return _Posterior(filtered[:, None], arrivals[:, None], self.step_mass, marginals[:, None])
 
     def _state_chain(self, scores: np.ndarray, lengths: np.ndarray) -> _Posterior:
         allowed = np.concatenate([self.rules.start[None], self.rules.transitions])

@@ -1,14 +1,15 @@
 """Recurrent layers in numpy: GRU, LSTM and the plain RNN, with the weights that `modeling/recurrent.py` saves.
 
-A loop over time steps; each is a product of all running sequences in both directions, and operations in place. The
-logistic function is `0.5 + 0.5 tanh(x / 2)`, its half taken into the weights once (exactly: it is a power of two), so
-that one call of tanh serves all gates. So that no time is spent on the halves, states may be kept at twice their size.
+A loop over time steps; each is a product of all running sequences, and operations in place. One direction is read
+after another, so that a core's own cache holds its weights from step to step: of 256 units a megabyte. The logistic
+function is `0.5 + 0.5 tanh(x / 2)`, its half taken into the weights once (exactly: it is a power of two), so that one
+call of tanh serves all gates. So that no time is spent on the halves, states may be kept at twice their size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -64,6 +65,13 @@ class _RecurrentLayer:
 
     def run(self, projected: np.ndarray, packed: Packed) -> np.ndarray:
         """As `Layer` says."""
+        out = np.empty((*projected.shape[:2], self.size), dtype=np.float32)
+        for way, (entering, states) in enumerate(zip(projected, out, strict=True)):
+            self._read(way, entering, states, packed.sizes)
+        return out
+
+    def _read(self, way: int, entering: np.ndarray, out: np.ndarray, sizes: list[int]) -> Any:
+        """The steps of one direction: from what enters them `(rows, gates * size)` to states `(rows, size)`, `out`."""
         raise NotImplementedError
 
 
@@ -78,25 +86,31 @@ class LSTM(_RecurrentLayer):
         super()._settle()
         self.recurrent_weight = self.recurrent_weight * np.float32(0.5)  # of doubled states
 
-    def run(self, projected: np.ndarray, packed: Packed) -> np.ndarray:
-        """As `Layer` says."""
-        return self.read(projected, packed)[0]
-
     def read(self, projected: np.ndarray, packed: Packed) -> tuple[np.ndarray, np.ndarray]:
         """As `run`; and the cell that each sequence ends with, `(directions, sequences, size)`, in their order."""
-        size, most = self.size, packed.sizes[0] if packed.sizes else 0
-        out = np.empty((*projected.shape[:2], size), dtype=np.float32)
-        memory = np.zeros((self.directions, most, size), dtype=np.float32)
-        product = np.empty((self.directions, most, 4 * size), dtype=np.float32)
-        state, start = out[:, :0], 0
-        for running in packed.sizes:
-            gates, now = projected[:, start : start + running], out[:, start : start + running]
+        out = np.empty((*projected.shape[:2], self.size), dtype=np.float32)
+        ways = enumerate(zip(projected, out, strict=True))
+        cells = [self._read(way, entering, states, packed.sizes) for way, (entering, states) in ways]
+        return out, np.stack(cells)
+
+    def _read(self, way: int, entering: np.ndarray, out: np.ndarray, sizes: list[int]) -> np.ndarray:
+        weight, start = self.recurrent_weight[way], 0
+        room, cells = _room(sizes, 4 * self.size), np.zeros((max(sizes, default=0), self.size), dtype=np.float32)
+        state = out
+        for running in sizes:
+            rows = slice(start, start + running)
+            if running < len(room) or not start:
+                room, cell = room[:running], cells[:running]
+                parts = self._parts(room)
             if start:
-                gates += np.matmul(state[:, :running], self.recurrent_weight, out=product[:, :running])
-            self._pass(gates, memory[:, :running], now)
-            state, start = now, start + running
+                np.matmul(state[:running], weight, out=room)
+                room += entering[rows]
+            else:
+                room[:] = entering[rows]
+            state, start = out[rows], start + running
+            self._pass(room, parts, cell, state)
         out *= 0.5
-        return out, memory
+        return cells
 
     def step(self, gates: np.ndarray, hidden: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """One step of a layer that is read one way.
@@ -111,17 +125,20 @@ class LSTM(_RecurrentLayer):
         """
         gates += (2 * hidden) @ self.recurrent_weight[0]
         cell, now = cell.copy(), np.empty_like(hidden)
-        self._pass(gates, cell, now)
+        self._pass(gates, self._parts(gates), cell, now)
         now *= 0.5
         return now, cell
 
-    def _pass(self, gates: np.ndarray, cell: np.ndarray, now: np.ndarray) -> None:
-        """From what enters the gates to the next cell, in its place, and the doubled state into `now`."""
+    def _parts(self, gates: np.ndarray) -> list[np.ndarray]:
+        """Views of gates: input, forget, the candidate, output, and the first two together."""
         size = self.size
+        return [*(gates[:, at : at + size] for at in range(0, 4 * size, size)), gates[:, : 2 * size]]
+
+    def _pass(self, gates: np.ndarray, parts: list[np.ndarray], cell: np.ndarray, now: np.ndarray) -> None:
+        """From what enters the gates to the next cell, in its place, and the doubled state into `now`."""
+        enters, keeps, candidate, leaves, first = parts
         np.tanh(gates, out=gates)
-        enters, keeps = gates[..., :size], gates[..., size : 2 * size]
-        candidate, leaves = gates[..., 2 * size : 3 * size], gates[..., 3 * size :]
-        gates[..., : 2 * size] += 1
+        first += 1
         leaves += 1
         cell *= keeps
         candidate *= enters
@@ -142,26 +159,26 @@ class GRU(_RecurrentLayer):
         self.input_bias[..., :both] += self.recurrent_bias[..., :both]
         self.candidate_bias = self.recurrent_bias[..., both:]
 
-    def run(self, projected: np.ndarray, packed: Packed) -> np.ndarray:
-        """As `Layer` says."""
-        size, most = self.size, packed.sizes[0] if packed.sizes else 0
-        out = np.empty((*projected.shape[:2], size), dtype=np.float32)
-        product = np.empty((self.directions, most, 3 * size), dtype=np.float32)
-        state, start = np.zeros((self.directions, most, size), dtype=np.float32), 0
-        for running in packed.sizes:
-            step, now = projected[:, start : start + running], out[:, start : start + running]
-            before = state[:, :running]
-            share = np.matmul(before, self.recurrent_weight, out=product[:, :running])
-            gates, candidate, hidden = step[..., : 2 * size], step[..., 2 * size :], share[..., 2 * size :]
-            gates += share[..., : 2 * size]
+    def _read(self, way: int, entering: np.ndarray, out: np.ndarray, sizes: list[int]) -> None:
+        size, weight, bias, start = self.size, self.recurrent_weight[way], self.candidate_bias[way], 0
+        room = _room(sizes, 3 * size)
+        state = np.zeros((len(room), size), dtype=np.float32)
+        for running in sizes:
+            rows = slice(start, start + running)
+            if running < len(room) or not start:
+                room = room[:running]
+                gates, candidate = room[:, : 2 * size], room[:, 2 * size :]
+                reset, update = gates[:, :size], gates[:, size:]
+            before, step = state[:running], entering[rows]
+            np.matmul(before, weight, out=room)
+            gates += step[:, : 2 * size]
             _logistic(gates)
-            hidden += self.candidate_bias
-            hidden *= gates[..., :size]
-            candidate += hidden
+            candidate += bias
+            candidate *= reset
+            candidate += step[:, 2 * size :]
             np.tanh(candidate, out=candidate)
-            _towards(before, candidate, gates[..., size:], out=now)
-            state, start = now, start + running
-        return out
+            state, start = out[rows], start + running
+            _towards(before, candidate, update, out=state)
 
 
 class GRUResetBefore(_RecurrentLayer):
@@ -175,37 +192,47 @@ class GRUResetBefore(_RecurrentLayer):
         self.gates_weight = np.ascontiguousarray(self.recurrent_weight[..., : 2 * self.size])
         self.candidate_weight = np.ascontiguousarray(self.recurrent_weight[..., 2 * self.size :])
 
-    def run(self, projected: np.ndarray, packed: Packed) -> np.ndarray:
-        """As `Layer` says."""
-        size, most = self.size, packed.sizes[0] if packed.sizes else 0
-        out = np.empty((*projected.shape[:2], size), dtype=np.float32)
-        state, start = np.zeros((self.directions, most, size), dtype=np.float32), 0
-        for running in packed.sizes:
-            step, now = projected[:, start : start + running], out[:, start : start + running]
-            before = state[:, :running]
-            gates, candidate = step[..., : 2 * size], step[..., 2 * size :]
-            gates += np.matmul(before, self.gates_weight)
-            _logistic(gates)
-            candidate += np.matmul(gates[..., :size] * before, self.candidate_weight)
+    def _read(self, way: int, entering: np.ndarray, out: np.ndarray, sizes: list[int]) -> None:
+        size, of_gates, of_candidate, start = self.size, self.gates_weight[way], self.candidate_weight[way], 0
+        room, candidate = _room(sizes, 2 * size), _room(sizes, size)
+        state = np.zeros((len(room), size), dtype=np.float32)
+        for running in sizes:
+            rows = slice(start, start + running)
+            if running < len(room) or not start:
+                room, candidate = room[:running], candidate[:running]
+                reset, update = room[:, :size], room[:, size:]
+            before, step = state[:running], entering[rows]
+            np.matmul(before, of_gates, out=room)
+            room += step[:, : 2 * size]
+            _logistic(room)
+            reset *= before
+            np.matmul(reset, of_candidate, out=candidate)
+            candidate += step[:, 2 * size :]
             np.tanh(candidate, out=candidate)
-            _towards(before, candidate, gates[..., size:], out=now)
-            state, start = now, start + running
-        return out
+            state, start = out[rows], start + running
+            _towards(before, candidate, update, out=state)
 
 
 class RNN(_RecurrentLayer):
     """The plain recurrence `h_t = tanh(W x_t + U h_{t-1} + b)`."""
 
-    def run(self, projected: np.ndarray, packed: Packed) -> np.ndarray:
-        """As `Layer` says."""
-        out = np.empty((*projected.shape[:2], self.size), dtype=np.float32)
-        state, start = out[:, :0], 0
-        for running in packed.sizes:
-            step, now = projected[:, start : start + running], out[:, start : start + running]
+    def _read(self, way: int, entering: np.ndarray, out: np.ndarray, sizes: list[int]) -> None:
+        state, weight, start = out, self.recurrent_weight[way], 0
+        for running in sizes:
+            rows = slice(start, start + running)
+            before, state = state[:running], out[rows]
             if start:
-                step += np.matmul(state[:, :running], self.recurrent_weight)
-            state, start = np.tanh(step, out=now), start + running
-        return out
+                np.matmul(before, weight, out=state)
+                state += entering[rows]
+                np.tanh(state, out=state)
+            else:
+                np.tanh(entering[rows], out=state)
+            start += running
+
+
+def _room(sizes: list[int], width: int) -> np.ndarray:
+    """What a step of all sequences fills, `(sequences, width)`."""
+    return np.empty((max(sizes, default=0), width), dtype=np.float32)
 
 
 def _logistic(halves: np.ndarray) -> None:

@@ -1,0 +1,47 @@
+"""The chain of tags of one sentence, against that of several, and against all legal sequences by themselves."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from test_runtime import SCHEMES
+
+from tagsmith.modeling.tag_chain import TagChain
+
+
+def make(scheme: str, scale: float, words: int) -> tuple[TagChain, np.ndarray]:
+    """A static CRF and the emissions of a sentence `(words, 1, tags)`."""
+    chance, tags = np.random.default_rng(words), SCHEMES[scheme]
+    start, transitions = (chance.normal(scale=scale, size=(len(tags),) * axes) for axes in (1, 2))
+    chain = TagChain("static", tags, scheme, {"start": start, "transitions": transitions})
+    return chain, chance.normal(scale=scale, size=(words, 1, len(tags)))
+
+
+@pytest.mark.parametrize("words", [1, 2, 30])
+@pytest.mark.parametrize("scale", [0.1, 2.0, 500.0])  # the last without the range that one pass needs
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_one_is_what_it_is_among_others(scheme: str, scale: float, words: int) -> None:
+    chain, scores = make(scheme, scale, words)
+    (found, chances), lengths = chain.spans(scores, np.array([words])), np.array([words] * 2)
+    both, both_chances = chain.spans(np.concatenate([scores, scores], axis=1), lengths)
+    assert both.tolist() == [*found.tolist(), *([1, *span[1:]] for span in found.tolist())]
+    np.testing.assert_allclose(both_chances, np.concatenate([chances, chances]), atol=1e-12)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_one_against_every_sequence(scheme: str) -> None:
+    words = 3 if scheme == "BIOES" else 4
+    chain, scores = make(scheme, 1.0, words)
+    best, total, mass = (-np.inf, ()), 0.0, {}
+    for tags in product(range(chain.num_tags), repeat=words):
+        score = chain.start[tags[0]] + chain.end[tags[-1]] + sum(scores[range(words), 0, tags])
+        score += sum(chain.transitions[tags[:-1], tags[1:]])
+        best, total = max(best, (score, tags)), total + np.exp(score)
+        for span in chain.read_spans(np.array(tags)[:, None], np.array([words])).tolist():
+            mass[tuple(span)] = mass.get(tuple(span), 0.0) + np.exp(score)
+    assert tuple(chain.decode(scores, np.array([words]))[:, 0]) == best[1]
+    spans = np.array(sorted(mass))
+    wanted = [mass[tuple(span)] / total for span in spans]
+    np.testing.assert_allclose(chain.posteriors(scores, np.array([words]), spans), wanted, atol=1e-12)

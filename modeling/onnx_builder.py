@@ -61,6 +61,10 @@ class GraphBuilder:
         self.nodes.append(self.onnx.helper.make_node("Identity", [value], [name]))
         self.outputs.append(self.onnx.helper.make_tensor_value_info(name, self.onnx.TensorProto.FLOAT, shape))
 
+    def result(self, value: str, *shape: str | int) -> None:
+        """Have a value be an output of a loop's step under its own name; each is one at most once."""
+        self.outputs.append(self.onnx.helper.make_tensor_value_info(value, self.onnx.TensorProto.FLOAT, shape))
+
     def constant(self, *values: int) -> str:
         """Whole numbers `(n,)`."""
         return self._hold(np.array(values, dtype=np.int64))

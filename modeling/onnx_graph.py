@@ -1,6 +1,6 @@
-"""A hierarchical tagger as an ONNX graph, of operators of ONNX itself, straight from its weights.
+"""A hierarchical tagger as ONNX graphs, of operators of ONNX itself, straight from its weights.
 
-The graph ends at emissions; what comes after them, CRF and spans, is small, and stays outside in float64.
+The whole ends at emissions; what comes after them, CRF and spans, is small, and stays outside in float64.
 
     words (batch, time)                  ids; of a tagger whose languages have words of their own `words.LANGUAGE`
     lengths (batch,)                     words of each sentence
@@ -10,6 +10,19 @@ The graph ends at emissions; what comes after them, CRF and spans, is small, and
     ngrams (distinct, n)                 rows of the table of n-grams, 0 for none
     gazetteer (batch, time, features)
       -> emissions (batch, time, tags)   of several heads `emissions.HEAD`; zeros and less at padding mean nothing
+
+Cut in two, for each language that has words of its own, so that a word which recurs is read once, its product with the
+weights of the first layer included:
+
+    words (distinct,), characters, character_lengths, ngrams
+      -> products (2, distinct, width)   what enters the steps of the first layer, of each direction
+
+    forward, backward (n, width)         tables of such products
+    rows (time, batch)                   of these tables, a word each
+    lengths (batch,)
+      -> states (time, batch, 2 * size)  which a head's output layer makes emissions of; padding means nothing
+
+"sentence" is as "sentences", for one that is by itself: without lengths.
 """
 
 from __future__ import annotations
@@ -20,22 +33,47 @@ from typing import Any
 import numpy as np
 
 from .onnx_builder import GraphBuilder, Stored
-from .onnx_names import SPELLED, emissions_of, words_of
-from .onnx_recurrences import add_stack
+from .onnx_names import SENTENCE, SENTENCES, WORDS, emissions_of, graph_of, words_of
+from .onnx_recurrences import OPERATORS, add_known_stack, add_known_stack_of_one, add_products, add_stack
 
 
 def make_graphs(config: Any, stored: Mapping[str, Stored], location: str, version: str) -> dict[str, Any]:
-    """The graphs of a tagger by their names: all of it, and cut in two where words' characters are read."""
-    graphs = {"model": tagger_graph(config, stored, location, version)}
-    if config.character_encoder != "none" or config.ngram_sizes:
+    """The graphs of a tagger by their names: all of it, and cut in two."""
+    graphs, cell = {"model": tagger_graph(config, stored, location, version)}, config.cell(config.word_encoder)
+    for language in config.vocabularies:
         build = GraphBuilder(stored, location)
-        parts = _spelled(build, config)
-        build.output(build.join(parts, axis=1), SPELLED, "distinct", _spelled_size(config, stored))
-        graphs["spelling"] = build.model(version)
-    return {**graphs, "sentences": tagger_graph(config, stored, location, version, whole=False)}
+        _add_products(build, config, language)
+        graphs[graph_of(WORDS, language)] = build.model(version)
+        for part in (SENTENCES, SENTENCE) if cell in OPERATORS else (SENTENCES,):
+            build = GraphBuilder(stored, location)
+            _add_states(build, config, language, part == SENTENCE)
+            graphs[graph_of(part, language)] = build.model(version)
+    return graphs
 
 
-def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, version: str, whole: bool = True) -> Any:
+def _add_products(build: GraphBuilder, config: Any, language: str | None) -> None:
+    place, parts = f"{_reader(language)}.recurrent.layers.0", []
+    if config.word_embedding_size:
+        parts.append(_words(build, language, build.input(WORDS, "INT64", "distinct")))
+    x = build.join([*parts, *_spelled(build, config)], axis=1)
+    ways = add_products(build, place, config.cell(config.word_encoder), [x, x])
+    products = build.join([build.add("Unsqueeze", way, build.constant(0)) for way in ways], axis=0)
+    build.output(products, "products", 2, "distinct", "width")
+
+
+def _add_states(build: GraphBuilder, config: Any, language: str | None, one: bool) -> None:
+    place, cell = f"{_reader(language)}.recurrent", config.cell(config.word_encoder)
+    tables = [build.input(way, "FLOAT", "n", "width") for way in ("forward", "backward")]
+    rows, count = build.input("rows", "INT64", "time", "batch"), config.num_hidden_layers
+    if one:
+        states = add_known_stack_of_one(build, place, cell, count, tables, rows)
+    else:
+        lengths = build.input("lengths", "INT32", "batch")
+        states = add_known_stack(build, place, cell, count, tables, rows, lengths)
+    build.output(states, "states", "time", "batch", 2 * config.hidden_size)
+
+
+def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, version: str) -> Any:
     """The graph of a tagger, an `onnx.ModelProto`.
 
     Args:
@@ -43,12 +81,10 @@ def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, versi
         stored: the tensors of the file of weights.
         location: the file's name, beside the graph.
         version: of who makes it.
-        whole: make what is of words' characters; else it is an input, `spelled` `(distinct, features)`.
     """
     build = GraphBuilder(stored, location)
     lengths = build.input("lengths", "INT32", "batch")
-    size = _spelled_size(config, stored)
-    spelled = _spelled(build, config) if whole or not size else [build.input(SPELLED, "FLOAT", "distinct", size)]
+    spelled = _spelled(build, config)
     if spelled:
         spelling = build.input("spelling", "INT64", "batch", "time")
         spelled = [build.add("Gather", part, spelling) for part in spelled]
@@ -57,9 +93,11 @@ def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, versi
         gazetteer = build.input("gazetteer", "FLOAT", "batch", "time", config.gazetteer_size)
     tops = {}
     for language in config.vocabularies:
-        parts = [*_words(build, config, language), *spelled]
-        x = build.add("Transpose", build.join(parts, axis=2), perm=[1, 0, 2])
-        place, cell = f"encoder.readers.{language or 'shared'}.recurrent", config.cell(config.word_encoder)
+        parts = []
+        if config.word_embedding_size:
+            parts.append(_words(build, language, build.input(words_of(language), "INT64", "batch", "time")))
+        x = build.add("Transpose", build.join([*parts, *spelled], axis=2), perm=[1, 0, 2])
+        place, cell = f"{_reader(language)}.recurrent", config.cell(config.word_encoder)
         states, _ = add_stack(build, place, cell, config.num_hidden_layers, x, lengths)
         top = build.add("Transpose", states, perm=[1, 0, 2])
         tops[language] = top if gazetteer is None else build.add("Concat", top, gazetteer, axis=2)
@@ -71,27 +109,16 @@ def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, versi
     return build.model(version)
 
 
-def _words(build: GraphBuilder, config: Any, language: str | None) -> list[str]:
-    """The embeddings of words, where there are any: `(batch, time, width)`."""
-    place = f"encoder.readers.{language or 'shared'}"
-    if not config.word_embedding_size:
-        return []
-    ids = build.input(words_of(language), "INT64", "batch", "time")
-    table = f"{place}.words.weight"
-    if f"{place}.frozen_vectors" not in build.stored:
-        return [build.rows(table, ids)]
-    both = build.add("Concat", build.number(table), build.number(f"{place}.frozen_vectors"), axis=0)
-    return [build.add("Gather", both, ids)]
+def _reader(language: str | None) -> str:
+    return f"encoder.readers.{language or 'shared'}"
 
 
-def _spelled_size(config: Any, stored: Mapping[str, Stored]) -> int:
-    """The width of what is made of words' characters."""
-    size = 0
-    if config.character_encoder == "cnn":
-        size += config.character_filters
-    elif config.character_encoder != "none":
-        size += 2 * config.character_hidden_size
-    return size + (stored["encoder.ngrams.embedding.weight"].shape[1] if config.ngram_sizes else 0)
+def _words(build: GraphBuilder, language: str | None, ids: str) -> str:
+    """The embeddings of words `(..., width)` by their ids."""
+    table, frozen = f"{_reader(language)}.words.weight", f"{_reader(language)}.frozen_vectors"
+    if frozen not in build.stored:
+        return build.rows(table, ids)
+    return str(build.add("Gather", build.add("Concat", build.number(table), build.number(frozen), axis=0), ids))
 
 
 def _spelled(build: GraphBuilder, config: Any) -> list[str]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-SPELLED = "spelled"  # what is made of words' characters, where a graph is cut
+# The graphs of a tagger that is cut in two, at what is made of a word wherever it stands.
+WORDS, SENTENCES, SENTENCE = "words", "sentences", "sentence"
+
+
+def graph_of(part: str, language: str | None) -> str:
+    """The name of a part's graph for the words of a language."""
+    return part if language is None else f"{part}.{language}"
 
 
 def emissions_of(head: str) -> str:

@@ -6,6 +6,7 @@ import os
 from dataclasses import fields
 from typing import Any
 
+from ..modeling.onnx_names import SENTENCES, WORDS, graph_of
 from ..tokenization.byte_tagger_checks import check_tokenizer as check_byte_tokenizer
 from ..tokenization.input_error import InputError
 from ..tokenization.strict_json import read_json
@@ -16,7 +17,7 @@ from .byte_tagger import ByteTagger, ByteTokens
 from .byte_writer import ByteSpanNetwork
 from .weights_file import check_shapes, read_weights
 from .word_config import TRAINING, WordConfig
-from .word_network import Heads, WordNetwork
+from .word_network import WordNetwork
 from .word_tagger import WordTagger
 from .word_tokens import WordTokens
 
@@ -29,7 +30,7 @@ BESIDE = {
 }
 _UPGRADE = "If a newer tagsmith has made it, upgrade: pip install --upgrade tagsmith."
 RUNTIMES = ("numpy", "onnx")
-MANIFEST, MANIFEST_VERSION = "manifest.json", 1
+MANIFEST, MANIFEST_VERSION = "manifest.json", 2  # of version 1 the graphs of words are others
 _FILES = ("config.json", "tokenizer_config.json", "model.safetensors")
 
 
@@ -73,9 +74,11 @@ def _load_word_tagger(folder: str, content: dict[str, Any], runtime: str, thread
     check_shapes(weights, config.shapes(), folder)
     if runtime == "numpy":
         return WordTagger(WordNetwork(config, weights), tokens)
-    from .onnx_tagger import OnnxTagger
+    from .onnx_word_network import OnnxWordNetwork
 
-    return OnnxTagger(folder, read_graphs(folder, "sentences"), Heads(config, weights), tokens, threads)
+    wanted = [graph_of(part, language) for part in (WORDS, SENTENCES) for language in config.vocabularies]
+    graphs = read_graphs(folder, *wanted)
+    return WordTagger(OnnxWordNetwork(folder, graphs, config, weights, threads), tokens)
 
 
 def is_exported(folder: str) -> bool:
@@ -97,12 +100,18 @@ def read_graphs(folder: str, *wanted: str) -> dict[str, str]:
         fix = f"Export it: tagsmith export {folder} --output DIR."
         raise InputError(f"this tagger is not exported ({MANIFEST} is missing)", path=folder, fix=fix)
     content = read_json(os.path.join(folder, MANIFEST))
-    if content.get("version") != MANIFEST_VERSION:
-        found = f"{MANIFEST} is of version {content.get('version')!r}, and this runtime reads {MANIFEST_VERSION}"
+    if content.get("version") not in range(1, MANIFEST_VERSION + 1):
+        version = content.get("version")
+        found = f"{MANIFEST} is of version {version!r}, and this runtime reads {MANIFEST_VERSION} and before"
         raise InputError(found, path=folder, fix=_UPGRADE)
     graphs = content.get("graphs")
     named = {str(name): str(file) for name, file in graphs.items()} if isinstance(graphs, dict) else {}
     files = [os.path.join(folder, file) for file in named.values()]
+    if content["version"] == 1 and not set(wanted) <= set(named):
+        found = "an earlier tagsmith has exported this tagger, into graphs that ONNX Runtime takes no more"
+        raise InputError(
+            found, path=folder, fix=f"Tag with numpy, or export it: tagsmith export {folder} --output DIR."
+        )
     if not set(wanted) <= set(named) or not all(map(os.path.isfile, files)):
         raise InputError(f"a graph that {MANIFEST} names is missing", path=folder, fix="Export the tagger again.")
     return named

@@ -14,8 +14,11 @@ from toys import assert_one_line, tagsmith
 
 import tagsmith as package
 from tagsmith.runtime import load
+from tagsmith.runtime.packed_rows import Packed
+from tagsmith.runtime.word_tagger import WordTable
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.tagging.export import export_tagger
+from tagsmith.training.tagging.runtimes import usual_runtime
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -107,7 +110,7 @@ def test_one_copy_of_the_weights_in_16_bits(tiny_folder: Path, tmp_path: Path) -
     pipeline = export(tiny_folder, tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     wanted = {"config.json", "manifest.json", "model.onnx", "model.safetensors", "tokenizer_config.json", "vocab.json"}
-    wanted |= {"spelling.onnx", "sentences.onnx"}
+    wanted |= {"words.onnx", "sentences.onnx", "sentence.onnx"}
     assert names == wanted
     graph = onnx.load(tmp_path / "out" / "model.onnx", load_external_data=False)
     assert all(tensor.external_data and not tensor.raw_data for tensor in graph.graph.initializer)
@@ -120,7 +123,7 @@ def test_the_manifest(tiny_folder: Path, tmp_path: Path) -> None:
     pipeline = export(tiny_folder, tmp_path / "out")
     content = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
     (head,) = content["heads"]
-    assert content["version"] == 1 and content["opset"] >= 17 and content["words"]["splitter"] == "words"
+    assert content["version"] == 2 and content["opset"] >= 17 and content["words"]["splitter"] == "words"
     assert content["words"]["zero_character_digits"] is False and content["calibration"] is None
     assert head["tags"] == list(pipeline.model.config.tags) and head["chain"] == "static"
     transitions = torch.tensor(head["transitions"])
@@ -129,27 +132,67 @@ def test_the_manifest(tiny_folder: Path, tmp_path: Path) -> None:
     assert {item.name for item in graph.input} == {"words", "lengths", "spelling", "characters", "character_lengths"}
 
 
-def test_a_newer_manifest(tiny_folder: Path, tmp_path: Path) -> None:
+def test_another_manifest(tiny_folder: Path, tmp_path: Path) -> None:
     export(tiny_folder, tmp_path / "out")
     path = tmp_path / "out" / "manifest.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"version": 1', '"version": 2'), encoding="utf-8")
-    with pytest.raises(InputError, match=r"of version 2.*upgrade"):
+    own = path.read_text(encoding="utf-8")
+    path.write_text(own.replace('"version": 2', '"version": 3'), encoding="utf-8")
+    with pytest.raises(InputError, match=r"of version 3.*upgrade"):
         load(tmp_path / "out", "onnx")
     (tmp_path / "out" / "sentences.onnx").unlink()
-    path.write_text(path.read_text(encoding="utf-8").replace('"version": 2', '"version": 1'), encoding="utf-8")
+    path.write_text(own, encoding="utf-8")
     with pytest.raises(InputError, match=r"a graph that .* names is missing"):
         load(tmp_path / "out", "onnx")
 
 
+def test_an_earlier_export(tiny_folder: Path, tmp_path: Path) -> None:
+    """Its graphs were others: ONNX Runtime says what to do, numpy tags by it, and it can be exported again."""
+    out, again = tmp_path / "out", tmp_path / "again"
+    export(tiny_folder, out)
+    content = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    graphs = {"model": "model.onnx", "spelling": "spelling.onnx", "sentences": "sentences.onnx"}
+    (out / "words.onnx").rename(out / "spelling.onnx")
+    (out / "manifest.json").write_text(json.dumps({**content, "version": 1, "graphs": graphs}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"an earlier tagsmith .*numpy.*tagsmith export"):
+        load(out, "onnx")
+    assert usual_runtime(str(out)) == "numpy"
+    expected = package.pipeline(tiny_folder)(TEXTS)
+    export(out, again)
+    for folder, runtime in ((out, "numpy"), (again, "onnx")):
+        assert_same(load(folder, runtime)(TEXTS), expected, scores=1e-2)  # of weights in 16 bits
+
+
 @pytest.mark.parametrize(
-    ("name", "operator"), [("lstm", "DynamicQuantizeLSTM"), ("sru", "MatMulInteger"), ("linear rnn", "MatMulInteger")]
+    ("name", "graph", "count"),
+    [
+        ("lstm", "words", 2),
+        ("lstm", "sentences", 2),
+        ("two layers", "sentences", 6),
+        ("gru, reset before", "sentences", 10),
+        ("sru", "words", 2),
+        ("linear rnn", "sentences", 2),
+    ],
 )
-def test_int8(tmp_path: Path, name: str, operator: str) -> None:
+def test_int8(tmp_path: Path, name: str, graph: str, count: int) -> None:
+    """Products of 8-bit weights: of both directions in each layer, of the steps too."""
     folder = make_tagger(tmp_path / "own", **SHAPES[name])
     export(folder, tmp_path / "out", int8=True)
-    graph = onnx.load(tmp_path / "out" / "sentences.int8.onnx")
-    assert operator in {node.op_type for node in graph.graph.node}
-    assert load(tmp_path / "out", "onnx")("Ada saw Lund .") is not None
+    model = onnx.load(tmp_path / "out" / f"{graph}.int8.onnx")
+    steps = [part.g.node for node in model.graph.node for part in node.attribute if part.HasField("g")]
+    assert sum(node.op_type == "MatMulInteger" for nodes in (model.graph.node, *steps) for node in nodes) == count
+    assert not (tmp_path / "out" / "sentence.onnx").exists()
+    words = ["Ada", "saw", "Lund", "."]
+    found, whole = (load(tmp_path / "out", runtime) for runtime in ("onnx", "numpy"))
+    for sentences in (1, 3):
+        packed = Packed.of(np.array([len(words)] * sentences))
+        rows = np.tile(np.arange(len(words)), sentences)[packed.gather]
+        states = []
+        for tagger in (found, whole):
+            table = WordTable(tagger.network, tagger.tokenizer, None)
+            table.read(words)
+            own = np.array([table.rows[word] for word in words])[rows]
+            states.append(tagger.network.encode(table.table, own, packed, None))
+        assert 0 < np.abs(states[0] - states[1]).max() < 0.3 * max(1, np.abs(states[1]).max())
 
 
 def test_on_the_command_line(tiny_folder: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import Threads, say, warn
 from tagsmith.training.commands.runtime_option import Runtime, RuntimeOption, load_by_runtime
 from tagsmith.training.serving.limits import KEEP_ALIVE, Limits
+from tagsmith.training.tagging.runtimes import usual_runtime
 from tagsmith.training.tagging.tagger_folder import DEFAULT_TAGGER
 
 TOKEN = "TAGSMITH_TOKEN"
@@ -92,9 +93,9 @@ def _load(model: str, runtime: Runtime, threads: int) -> Any:
     """A tagger of the runtime on numpy or ONNX; where that does not have it, by torch if this is installed."""
     if runtime is not Runtime.auto:
         return load_by_runtime(model, runtime, threads)
-    exported = os.path.isfile(os.path.join(model, "manifest.json")) and find_spec("onnxruntime") is not None
     try:
-        return load_by_runtime(model, Runtime.onnx if exported else Runtime.numpy, threads)
+        by_onnx = usual_runtime(model) == Runtime.onnx
+        return load_by_runtime(model, Runtime.onnx if by_onnx else Runtime.numpy, threads)
     except InputError as error:
         if find_spec("torch") is None:
             raise

@@ -14,6 +14,7 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 import tagsmith
+from tagsmith.modeling.onnx_names import SENTENCE
 from tagsmith.runtime.byte_config import BeamRules
 from tagsmith.runtime.loading import MANIFEST
 from tagsmith.tokenization.input_error import InputError
@@ -48,6 +49,8 @@ def export_tagger(pipeline: Any, folder: Path, place: str, int8: bool = False) -
                 shutil.copy(path, staged / path.name)
         graphs = model.export_onnx(staged, tagsmith.__version__)
         if int8:
+            for name in [name for name in graphs if name.split(".")[0] == SENTENCE]:
+                graphs.pop(name).unlink()  # its weights are sentences, of which there is nothing to be stored
             graphs = {name: _with_int8(path) for name, path in graphs.items()}
         names = {name: path.name for name, path in graphs.items()}
         content = manifest(model, pipeline.tokenizer, names, int8)
@@ -86,6 +89,7 @@ def _with_int8(graph: Path) -> Path:
     options.log_severity_level = 3
     onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     how: dict[str, Any] = {"weight_type": QuantType.QInt8, "per_channel": False}
+    how["extra_options"] = {"EnableSubgraph": True}  # the steps of loops
     quantize_dynamic(folded, target, op_types_to_quantize=["LSTM", "MatMul"], **how)
     folded.unlink()
     graph.unlink()

@@ -105,8 +105,7 @@ def add_known_stack(
         if cell in OPERATORS:
             x = _stepped(build, own, cell, entering, lengths)
         else:
-            values = [one.values if one.rows is None else build.add("Gather", *one, axis=0) for one in entering]
-            x, _ = _loop(build, own, cell, values, lengths)
+            x, _ = _loop(build, own, cell, [_found(build, way) for way in entering], lengths)
     return x
 
 
@@ -142,10 +141,19 @@ def _stepped(build: GraphBuilder, place: str, cell: str, entering: list[Entering
     weights = _by_way(build, place, "recurrent_weight", cell)
     biases = _by_way(build, place, "recurrent_bias", cell)
     size = build.stored[f"{place}.recurrent_weight"].shape[1]
-    zeros, states = _zeros(build, lengths, size), []
-    for name, *own in zip(("forward", "backward"), entering, weights, biases, strict=True):
-        states.append(add_steps(build, f"{place}.{name}", cell, *own, zeros, size))
-    return build.join([states[0], build.turned(states[1], lengths)], axis=2)
+    zeros = _zeros(build, lengths, size)
+    forward, backward = (
+        add_steps(build, f"{place}.{name}", cell, entering[way], weights[way], biases[way], zeros, size)
+        for way, name in enumerate(("forward", "backward"))
+    )
+    return build.join([forward, build.turned(backward, lengths)], axis=2)
+
+
+def _found(build: GraphBuilder, entering: Entering) -> str:
+    """What enters steps, `(time, batch, width)`."""
+    if entering.rows is None:
+        return entering.values
+    return str(build.add("Gather", entering.values, entering.rows, axis=0))
 
 
 def _by_way(build: GraphBuilder, place: str, name: str, cell: str) -> list[str]:

@@ -1,78 +1,73 @@
-/** A byte-to-span tagger that finds spans by the tags of bytes: windows into states, and these into tags. */
+/** A byte-to-span tagger: spans by the tags of bytes, which windows score, or as windows write them. */
 
+import { ByteReader } from "./byte_reader.js";
 import { ByteText } from "./byte_text.js";
+import { ByteWriter } from "./byte_writer.js";
 import { Calibration } from "./calibration.js";
 import { Linear } from "./linear.js";
-import { ByteNgrams } from "./ngrams.js";
 import { ROWS } from "./product.js";
-import { Stack } from "./stack.js";
+import { SpanMerger } from "./span_merger.js";
+import { beamRules, SpanWriting } from "./span_writing.js";
 import { byteTags, ByteTagChain, logSoftmax, TagAverage } from "./tag_average.js";
-
-const SPECIAL = 259; // ids of bytes, and of GO, DROP and PAD
-
-/** What reads windows and scores the tags of their bytes. */
-class ByteNetwork {
-  constructor(weights, config) {
-    const { embedding_size: width, hidden_size: size, num_hidden_layers: layers, window_size: window, labels } = config;
-    const ids = SPECIAL + 2 * window + 2 + labels.length, both = config.encoder === "bidirectional";
-    this.width = width;
-    this.embedding = weights.get("model.embedding.weight", [ids, width]);
-    this.ngrams = config.ngram_sizes?.length ? new ByteNgrams(weights, config) : null;
-    const shape = both
-      ? { width, size: config.encoder_hidden_size, layers: config.encoder_num_layers, directions: 2 }
-      : { width, size, layers, directions: 1 };
-    this.stack = new Stack(weights, config.encoder === "shared" ? "model.writer" : "model.reader", "lstm", shape);
-    this.tags = byteTags(labels).length;
-    this.linear = new Linear(weights, "tag_scores", this.stack.width, this.tags);
-    /** What the first layer makes of each byte, where nothing is added to it. */
-    this.projected = this.ngrams ? null : this.stack.project(this.embedding.subarray(0, 256 * width));
-  }
-
-  /** @param {Uint8Array[]} windows @returns {Float32Array[]} log probabilities of their bytes' tags `(bytes, tags)` */
-  score(windows) {
-    const states = this.stack.run(windows.map((bytes) => this._steps(bytes)));
-    return states.map((own) => logSoftmax(this.linear.scores(own), this.tags));
-  }
-
-  _steps(bytes) {
-    if (this.projected) return Array.from(bytes, (byte) => this.projected[byte]);
-    const { width, embedding } = this, inputs = new Float32Array(bytes.length * width);
-    bytes.forEach((byte, at) => inputs.set(embedding.subarray(byte * width, (byte + 1) * width), at * width));
-    this.ngrams.ofBytes(bytes, inputs);
-    return this.stack.project(inputs);
-  }
-}
 
 export class ByteTagger {
   /** Which files beside config.json and the weights it is made of. */
-  static files = () => ["tokenizer_config.json"];
+  static files = ({ decode }) =>
+    ["tokenizer_config.json", ...(decode === "spans" ? ["generation_config.json"] : [])];
 
-  constructor(config, [reading], weights) {
+  constructor(config, [reading, generation], weights) {
     const { window_size: window = 60, labels = [] } = reading;
     if (window !== config.window_size || labels.join("\0") !== config.labels.join("\0"))
       throw new Error(
         `tokenizer_config.json does not fit config.json: windows of ${window} bytes and ${config.window_size}, ` +
           `labels ${labels.join(", ")} and ${config.labels.join(", ")}`);
-    this.window = window;
-    this.network = new ByteNetwork(weights, config);
-    this.chain = new ByteTagChain(labels, config.recall_bias);
+    Object.assign(this, { window, labels, merge: config.merge, writes: config.decode === "spans" });
+    this.reader = new ByteReader(weights, config);
+    if (this.writes) {
+      this.writing = new SpanWriting(new ByteWriter(weights, config, this.reader), config, beamRules(generation));
+    } else {
+      this.tags = byteTags(labels).length;
+      this.linear = new Linear(weights, "tag_scores", this.reader.stack.width, this.tags);
+      this.chain = new ByteTagChain(labels, config.recall_bias);
+    }
     this.calibration = new Calibration(config.calibration?.[""], config.min_score);
   }
 
-  /** @param {string} text @returns what `Tagger.tag` says */
-  tag(text) {
-    const read = new ByteText(text), { bytes } = read, starts = read.windows(this.window), found = [];
-    const average = new TagAverage(bytes.length, this.network.tags);
+  /** @param {string} text @param {number} beams @returns what `Tagger.tag` says */
+  tag(text, beams) {
+    const read = new ByteText(text), found = [];
+    for (const { start, end, label, score: raw } of this.writes ? this._written(read, beams) : this._tagged(read)) {
+      const span = read.span(start, end), score = this.calibration.of(raw);
+      if (span && this.calibration.keeps(label, score)) found.push({ entity_group: label, score, ...span });
+    }
+    return found;
+  }
+
+  /** Windows some at a time, with where they begin. */
+  *_windows({ bytes }, starts) {
     for (let first = 0; first < starts.length; first += ROWS) {
       const some = starts.slice(first, first + ROWS);
-      const said = this.network.score(some.map((start) => bytes.subarray(start, start + this.window)));
-      some.forEach((start, place) => average.add(start, said[place]));
+      yield [some, some.map((start) => bytes.subarray(start, start + this.window))];
     }
+  }
+
+  *_tagged(read) {
+    const average = new TagAverage(read.bytes.length, this.tags);
+    for (const [starts, windows] of this._windows(read, read.windows(this.window)))
+      this.reader.read(windows).forEach((states, place) =>
+        average.add(starts[place], logSoftmax(this.linear.scores(states), this.tags)));
     for (const [offset, scores] of average.stretches())
-      for (const { first, end, label, score: raw } of this.chain.spans(scores)) {
-        const span = read.span(offset + first, offset + end), score = this.calibration.of(raw);
-        if (span && this.calibration.keeps(label, score)) found.push({ entity_group: label, score, ...span });
-      }
-    return found;
+      for (const { first, end, label, score } of this.chain.spans(scores))
+        yield { start: offset + first, end: offset + end, label, score };
+  }
+
+  *_written(read, beams) {
+    const merger = new SpanMerger(this.window, this.merge);
+    const named = (spans) => spans.map((span) => ({ ...span, label: this.labels[span.label] }));
+    for (const [starts, windows] of this._windows(read, read.windows(this.window))) {
+      const said = this.writing.spans(windows, beams);
+      for (const [place, start] of starts.entries()) yield* named(merger.add(start, said[place]));
+    }
+    yield* named(merger.finish());
   }
 }

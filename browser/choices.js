@@ -11,8 +11,9 @@ export const CHOICES = {
     "tag_scheme": ["IOB1", "IOB2", "BIOES", "BILOU", "plain"]
   },
   "byte-to-span": {
-    "decode": ["tags"],
+    "decode": ["tags", "spans"],
     "encoder": ["shared", "separate", "bidirectional"],
-    "input_order": ["forward"]
+    "merge": ["middle", "paper"],
+    "input_order": ["forward", "reversed"]
   }
 };

@@ -14,7 +14,7 @@ export const DEFAULTS = {
   "byte-to-span": {
     window_size: 60, embedding_size: 320, hidden_size: 320, num_hidden_layers: 4, encoder: "shared",
     encoder_hidden_size: 128, encoder_num_layers: 2, attention: false, ngram_sizes: null, ngram_rows: 0,
-    decode: "spans", recall_bias: 0, min_score: 0, merge: "middle", input_order: "forward", calibration: null,
+    tag_loss: 0, decode: "spans", span_grammar: true, recall_bias: 0, min_score: 0, merge: "middle", input_order: "forward", calibration: null,
     id2label: null,
   },
 };
@@ -23,7 +23,7 @@ export const BESIDE = {
   "hierarchical-tagger": ("cost embedding_dropout character_dropout hidden_dropout ngram_dropout ngram_min_count " +
     "rare_word_id rare_character_id rare_word_dropout recurrent_initializer label2id").split(" "),
   "byte-to-span": ("embedding_dropout hidden_dropout byte_dropout ngram_dropout ngram_min_count output_dropout " +
-    "initializer_range label2id tag_loss span_grammar span_order").split(" "),
+    "initializer_range label2id span_order").split(" "),
   both: ("model_type architectures auto_map custom_pipelines dtype torch_dtype transformers_version use_cache " +
     "pad_token_id unk_token_id bos_token_id eos_token_id decoder_start_token_id is_encoder_decoder " +
     "chunk_size_feed_forward output_attentions output_hidden_states problem_type return_dict _name_or_path").split(" "),

@@ -41,21 +41,24 @@ export class Layer {
 
   /**
    * @param {Float32Array[][]} sequences of steps, projected
+   * @param {Float32Array[]} [ends] of an LSTM, to be filled: of each sequence the hidden state and the cell that it ends
+   *   with, `(2, directions * size)`
    * @returns {Float32Array[]} of each the states `(steps, directions * size)`, in the order of its steps
    */
-  run(sequences) {
+  run(sequences, ends) {
     const order = [...sequences.keys()].sort((a, b) => sequences[b].length - sequences[a].length);
     const states = sequences.map((steps) => new Float32Array(steps.length * this.directions * this.size));
     for (let first = 0; first < order.length; first += ROWS) {
       const some = order.slice(first, first + ROWS);
       for (let way = 0; way < this.directions; way++)
-        this._walk(some.map((number) => sequences[number]), some.map((number) => states[number]), way);
+        this._walk(some.map((number) => sequences[number]), some.map((number) => states[number]), way,
+          ends && some.map((number) => ends[number]));
     }
     return states;
   }
 
   /** Sequences, the longest first, one way: step by step those that still run. */
-  _walk(sequences, states, way) {
+  _walk(sequences, states, way, ends) {
     const { size, directions } = this, rows = [];
     this.start();
     for (let time = 0, running = sequences.length; ; time++) {
@@ -67,6 +70,7 @@ export class Layer {
       for (let row = 0; row < running; row++) {
         const from = row * this.apart;
         states[row].set(this.state.subarray(from, from + size), (place(row) * directions + way) * size);
+        if (ends && sequences[row].length === time + 1) this.end(row, way, ends[row]);
       }
     }
   }

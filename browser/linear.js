@@ -3,13 +3,13 @@
 import { Product, ROWS } from "./product.js";
 
 export class Linear {
-  /** @param {import("./weights.js").Weights} weights @param {string} place of them */
-  constructor(weights, place, inner, outputs) {
+  /** @param {import("./weights.js").Weights} weights @param {string} place of them @param {boolean} biased */
+  constructor(weights, place, inner, outputs, biased = true) {
     const stored = weights.get(`${place}.weight`, [outputs, inner]), columns = new Float32Array(stored.length);
     for (let out = 0; out < outputs; out++)
       for (let j = 0; j < inner; j++) columns[j * outputs + out] = stored[out * inner + j];
     Object.assign(this, { inner, outputs, product: new Product(columns, { inner, size: outputs }) });
-    this.bias = this.product.spread(weights.get(`${place}.bias`, [outputs]));
+    this.bias = this.product.spread(biased ? weights.get(`${place}.bias`, [outputs]) : new Float32Array(outputs));
   }
 
   /** @param {Float32Array} states `(rows, inner)` @returns {Float32Array} `(rows, outputs)` */

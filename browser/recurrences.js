@@ -51,6 +51,20 @@ export class LSTM extends Recurrence {
     this.memory.fill(0);
   }
 
+  /** Hidden state and cell of a row, to where those of a direction are. */
+  end(row, way, to) {
+    const { size, directions, state, memory, apart } = this;
+    to.set(state.subarray(row * apart, row * apart + size), way * size);
+    to.set(memory.subarray(row * size, (row + 1) * size), (directions + way) * size);
+  }
+
+  /** Of a layer that is read one way: have a row go on from what `end` gave. */
+  begin(row, from, at) {
+    const { size, state, memory, apart } = this;
+    state.set(from.subarray(at, at + size), row * apart);
+    memory.set(from.subarray(at + size, at + 2 * size), row * size);
+  }
+
   step(rows, running, way, follows) {
     const { size, recurrent, memory, apart } = this, { x: state, out: gates, lane, columns } = recurrent;
     this._enter(rows, running, way, follows);

@@ -39,10 +39,17 @@ export class Stack {
     return this.layers[0].project(inputs);
   }
 
-  /** @param {Float32Array[][]} sequences of projected steps @returns {Float32Array[]} states of each `(steps, width)` */
-  run(sequences) {
-    let states = this.layers[0].run(sequences);
-    for (const layer of this.layers.slice(1)) states = layer.run(states.map((below) => layer.project(below)));
+  /**
+   * @param {Float32Array[][]} sequences of projected steps
+   * @param {Float32Array[][]} [ends] of LSTMs, to be filled: of each layer what each sequence ends with, as `Layer.run`
+   * @returns {Float32Array[]} states of each `(steps, width)`
+   */
+  run(sequences, ends) {
+    let states;
+    this.layers.forEach((layer, place) => {
+      const own = ends && (ends[place] = sequences.map(() => new Float32Array(2 * this.width)));
+      states = layer.run(place ? states.map((below) => layer.project(below)) : sequences, own);
+    });
     return states;
   }
 }

@@ -32,15 +32,22 @@ export class Tagger {
    * @typedef {{entity_group: string, score: number, word: string, start: number, end: number}} Entity
    *   `text.slice(start, end) === word`
    * @param {string} text
+   * @param {{num_beams?: number}} [options] `num_beams`, of a tagger that writes spans: how many ways to write a window
+   *   are followed at a time; 1 for the most probable symbol each time
    * @returns {Entity[] | Object<string, Entity[]>} the spans, in order; of a tagger of several heads, by their names
    */
-  tag(text) {
+  tag(text, { num_beams = 1, ...others } = {}) {
     if (typeof text !== "string") throw new TypeError(`A text is a string, and this is of the type ${typeof text}.`);
     const lone = text.search(LONE);
     if (lone >= 0)
       throw new TypeError(`The text holds a lone surrogate (U+${text.charCodeAt(lone).toString(16).toUpperCase()}) at ` +
         `${lone}, which is no character. text.toWellFormed() has U+FFFD in its place, and the same offsets.`);
-    return this.family.tag(text);
+    if (Object.keys(others).length) throw new TypeError(`tag has no option ${Object.keys(others)[0]}; it has num_beams.`);
+    if (!Number.isInteger(num_beams) || num_beams < 1)
+      throw new TypeError(`num_beams is ${num_beams}; it is a whole number of at least 1.`);
+    if (num_beams > 1 && !this.family.writes)
+      throw new TypeError(`num_beams is ${num_beams}, and this tagger finds spans by tags, which nothing writes.`);
+    return this.family.tag(text, num_beams);
   }
 }
 

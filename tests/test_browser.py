@@ -24,9 +24,10 @@ from test_runtime import (
     assert_same,
     fuzz_texts,
     make_tagger,
+    sample_texts,
     save,
 )
-from test_runtime_bytes import ENCODERS, TAGS, make_byte_tagger
+from test_runtime_bytes import ENCODERS, RELEASED, TAGS, make_byte_tagger
 from test_runtime_bytes import NGRAMS as BYTE_NGRAMS
 from toys import script
 
@@ -42,6 +43,7 @@ from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalT
 from tagsmith.tokenization.words import SPLITTERS, iterate_sentences, split_words
 from tagsmith.training.cards.space import CHOICES, check_browser_has
 
+ORDERS = ("forward", "reversed")
 FOLDER = Path(tagsmith.__file__).parent / "browser"
 WORDS = """
 const { splitLines } = await import(`${library}/words.js`);
@@ -64,12 +66,12 @@ const idsOf = (vocabulary, text) => {
   const words = lines.map((line) => line.map((word) => vocabulary.shorten(word.text)));
   return words.map((line) => line.map((word) => [vocabulary.id(word, language), vocabulary.spell(word)]));
 };
-const answer = async ([folder, texts]) => {
+const answer = async ([folder, texts, options]) => {
   try {
     const tagger = await Tagger.load(read(folder));
     return texts.map((text) => {
       const ids = idsOf(tagger.family.vocabulary, text);
-      const spans = tagger.tag(text);
+      const spans = tagger.tag(text, options);
       for (const { start, end, word } of Object.values(spans).flat())
         if (text.slice(start, end) !== word) throw new Error(`${start} to ${end} is not ${word}`);
       return [ids, spans];
@@ -110,18 +112,18 @@ def units(text: str, spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def check(folder: Path, taggers: list[Path], texts: list[str]) -> int:
+def check(folder: Path, taggers: list[Path], texts: list[str], **options: Any) -> int:
     """In node, JavaScript finds what the runtime finds; how many spans there are."""
-    answers = in_node(folder, TAG, [[str(tagger), texts] for tagger in taggers])
-    return sum(compare(tagger, texts, answer) for tagger, answer in zip(taggers, answers, strict=True))
+    answers = in_node(folder, TAG, [[str(tagger), texts, options] for tagger in taggers])
+    return sum(compare(tagger, texts, answer, **options) for tagger, answer in zip(taggers, answers, strict=True))
 
 
-def compare(tagger: Path, texts: list[str], answer: Any) -> int:
+def compare(tagger: Path, texts: list[str], answer: Any, **options: Any) -> int:
     """What JavaScript finds in texts, `answer` of `TAG`, is what the runtime finds; how many spans there are."""
     assert not isinstance(answer, str), answer
     count = 0
     runtime: Any = load(tagger)
-    for text, (ids, spans), expected in zip(texts, answer, runtime(texts), strict=True):
+    for text, (ids, spans), expected in zip(texts, answer, runtime(texts, **options), strict=True):
         assert ids == ids_of(runtime.tokenizer, text)
         if isinstance(expected, dict):
             expected = {name: units(text, own) for name, own in expected.items()}
@@ -263,6 +265,60 @@ def test_every_shape_of_bytes(tmp_path: Path, count: int) -> None:
     assert check(tmp_path, taggers, [*TEXTS, *fuzz_texts(count, 15)]) > count
 
 
+@pytest.mark.parametrize("count", [15, pytest.param(1000, marks=pytest.mark.slow)])
+def test_every_shape_of_bytes_that_writes(tmp_path: Path, count: int) -> None:
+    calibration = {"": {"temperature": 1.7, "shift": 0.2, "min_scores": {"PER": 0.1}}}
+    shapes: dict[str, dict[str, Any]] = {
+        **{
+            f"{name}, {order}": {**shape, "input_order": order} for name, shape in ENCODERS.items() for order in ORDERS
+        },
+        **{f"{name}, attention": {**shape, "attention": True} for name, shape in ENCODERS.items()},
+        "n-grams": {"encoder": "bidirectional", **BYTE_NGRAMS, "input_order": "reversed"},
+        "n-grams one way": {**BYTE_NGRAMS, "attention": True},
+        "as it comes": {"span_grammar": False},
+        "of the paper": {"merge": "paper"},
+        "biased": {"recall_bias": 1.5, "min_score": 1e-4, "calibration": calibration},
+        "long windows": {"encoder": "bidirectional", "window_size": 101},
+        "tiny windows": {"window_size": 3},
+    }
+    taggers = [make_byte_tagger(tmp_path / name, **shape) for name, shape in shapes.items()]
+    assert check(tmp_path, taggers, [*TEXTS, *fuzz_texts(count, 15)]) > count
+
+
+RULES: list[dict[str, Any]] = [
+    {},
+    {"num_beams": 2, "length_penalty": 0.7},
+    {"num_beams": 2, "early_stopping": True},
+    {"num_beams": 2, "length_penalty": -1.0, "early_stopping": "never"},
+]
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_beams_of_bytes(tmp_path: Path, rules: dict[str, Any]) -> None:
+    shapes: list[dict[str, Any]] = [{}, {"attention": True, "encoder": "bidirectional"}, {"span_grammar": False}]
+    taggers = [make_byte_tagger(tmp_path / str(place), rules, **shape) for place, shape in enumerate(shapes)]
+    for num_beams in (2, 4):
+        assert check(tmp_path, taggers, [*TEXTS[:5], *fuzz_texts(4, 18)], num_beams=num_beams) > 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_beams", [1, 4])
+def test_a_released_tagger_that_writes(tmp_path: Path, num_beams: int) -> None:
+    assert check(tmp_path, [RELEASED], [*TEXTS, *fuzz_texts(200, 19), *sample_texts(50)], num_beams=num_beams) > 50
+
+
+def test_options_that_there_are_not(tmp_path: Path, tiny_folder: Path, byte_folder: Path) -> None:
+    cases = [
+        [str(tiny_folder), ["Ada"], {"num_beams": 2}],
+        [str(byte_folder), ["Ada"], {"num_beams": 0}],
+        [str(byte_folder), ["Ada"], {"beams": 2}],
+        [str(make_byte_tagger(tmp_path / "own", {"repetition_penalty": 2.0})), ["Ada"], {}],
+    ]
+    says = ["nothing writes", "at least 1", "no option beams", "generation_config.json has repetition_penalty"]
+    for answer, wanted in zip(in_node(tmp_path, TAG, cases), says, strict=True):
+        assert wanted in answer
+
+
 def test_without_web_assembly(tmp_path: Path) -> None:
     """As where a page's policy forbids it."""
     taggers = [make_tagger(tmp_path / name, **SHAPES[name]) for name in ("lstm", "gru, reset before", "filters")]
@@ -271,12 +327,15 @@ def test_without_web_assembly(tmp_path: Path) -> None:
 
 
 def test_a_push_refuses_what_it_refuses(tmp_path: Path, byte_folder: Path) -> None:
-    backwards = make_byte_tagger(tmp_path / "backwards", **TAGS, input_order="reversed")
-    refused = {byte_folder: 'decode: "spans"', backwards: 'input_order: "reversed"'}
-    other = tmp_path / "other"
-    shutil.copytree(byte_folder, other)
-    (other / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
-    refused[other] = 'model_type: "bert"'
+    refused = {}
+    for place, (field, value) in enumerate(
+        {"decode": "words", "input_order": "inwards", "model_type": "bert"}.items()
+    ):
+        other = tmp_path / str(place)
+        shutil.copytree(byte_folder, other)
+        content = json.loads((other / "config.json").read_text(encoding="utf-8"))
+        (other / "config.json").write_text(json.dumps({**content, field: value}), encoding="utf-8")
+        refused[other] = f'{field}: "{value}"'
     answers = in_node(tmp_path, TAG, [[str(tagger), []] for tagger in refused])
     for (tagger, found), answer in zip(refused.items(), answers, strict=True):
         assert f"config.json has {found}, which this library cannot compute; it has" in answer
@@ -295,12 +354,11 @@ const answer = () => [DEFAULTS, BESIDE, CHOICES, SCHEMES];
     ((defaults, beside, choices, schemes),) = in_node(tmp_path, code, [None])
     configs: dict[str, Any] = {"hierarchical-tagger": WordConfig, "byte-to-span": ByteConfig}
     assert choices == CHOICES and defaults.keys() == CHOICES.keys() == configs.keys()
-    written = {"tag_loss", "span_grammar"}  # of what it does not do, to write spans
     for kind, config in configs.items():
         theirs = {field.name: field.default for field in fields(config)}
         own = {**defaults[kind], "model_type": kind}
-        assert own == {name: value for name, value in theirs.items() if name not in {"pad_token_id"} | written}
-    assert set(beside["hierarchical-tagger"]) == TRAINING and set(beside["byte-to-span"]) == BYTE_TRAINING | written
+        assert own == {name: value for name, value in theirs.items() if name != "pad_token_id"}
+    assert set(beside["hierarchical-tagger"]) == TRAINING and set(beside["byte-to-span"]) == BYTE_TRAINING
     assert set(beside["both"]) == BESIDE | {"model_type"}
     assert choices["hierarchical-tagger"]["tag_scheme"] == schemes
 

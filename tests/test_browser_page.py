@@ -163,9 +163,10 @@ def test_conformance_texts(browser: Any, address: str) -> None:
     assert compare(Path(tagsmith.DEFAULT_TAGGER), texts, answer) > 1000
 
 
-def test_a_tagger_of_bytes(browser: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("decode", [TAGS, {"attention": True}], ids=["tags", "spans"])
+def test_a_tagger_of_bytes(browser: Any, tmp_path: Path, decode: dict[str, Any]) -> None:
     """On the page, and of texts of all scripts."""
-    tagger = make_byte_tagger(tmp_path / "tagger", encoder="bidirectional", **TAGS, **NGRAMS)
+    tagger = make_byte_tagger(tmp_path / "tagger", encoder="bidirectional", **decode, **NGRAMS)
     stage_page(tagger, tmp_path / "page")
     texts = [*TEXTS, *fuzz_texts(2000, 13)]
     page = browser.new_page()

@@ -23,7 +23,10 @@ _FIELDS = (_BROWSER / "choices.js").read_text(encoding="utf-8")
 # What the JavaScript has, by kinds of models and fields of config.json, as it says it itself.
 CHOICES: dict[str, dict[str, list[Any]]] = json.loads(_FIELDS[_FIELDS.index("{") : _FIELDS.rindex("}") + 1])
 _PAGE = ("*.js", "index.html", "style.css")
-_TAGGER = ("config.json", "tokenizer_config.json", "vocab.json", "gazetteer.json", "model.safetensors")
+_TAGGER = (
+    *("config.json", "tokenizer_config.json", "vocab.json", "gazetteer.json", "generation_config.json"),
+    "model.safetensors",
+)
 _TEXT = """# {title}
 
 This page marks the spans of a text with [{tagger}](https://huggingface.co/{tagger}). The tagger runs in the browser:

@@ -8,7 +8,7 @@ the filters of the linear RNN.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tagsmith.modeling.modeling_byte_to_span import ByteToSpanForSpanTagging
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.modeling.word_reader import CharacterEncoder
+from tagsmith.training.machine.process_tuning import float32_products
 
 SIDE = 1024  # of the matrices that the machine's rate is measured with
 
@@ -129,23 +130,44 @@ def decoding_products(model: ByteToSpanForSpanTagging, mask: Tensor, symbols: Te
 
 
 class MatrixRate:
-    """How fast this machine multiplies: square matrices of 1,024, again and again, between pieces of other work."""
+    """How fast this machine multiplies: square matrices of 1,024, again and again, between pieces of other work.
+
+    float32 has as many rates as there are libraries that multiply it here without losing precision: what PyTorch takes
+    by itself, and oneDNN, which takes matrices in a layout of its own. The fastest is the machine's.
+    """
 
     def __init__(self, dtype: torch.dtype) -> None:
-        self.left, self.right = torch.randn(2, SIDE, SIDE).to(dtype)
-        self.out = self.left @ self.right
-        self.operations, self.seconds = 0, 0.0
+        left, right = torch.randn(2, SIDE, SIDE).to(dtype)
+        out = left @ right
+        own = float32_products() if dtype == torch.float32 else "oneDNN"
+        self.ways: dict[str, Callable[[], Tensor]] = {own: lambda: torch.mm(left, right, out=out)}
+        if dtype == torch.float32 and own != "oneDNN" and torch.backends.mkldnn.is_available():
+            rows, columns = left.to_mkldnn(), right.T.contiguous().to_mkldnn()
+            self.ways["oneDNN"] = lambda: nn.functional.linear(rows, columns)
+        self.operations = dict.fromkeys(self.ways, 0)
+        self.seconds = dict.fromkeys(self.ways, 0.0)
 
     def run(self, seconds: float) -> None:
-        """Multiply for so long."""
-        started, took = time.perf_counter(), 0.0
-        while took < seconds:
-            torch.mm(self.left, self.right, out=self.out)
-            self.operations += 2 * SIDE**3
-            took = time.perf_counter() - started
-        self.seconds += took
+        """Multiply for so long, by each library for an equal share of it."""
+        for library, multiply in self.ways.items():
+            started, took = time.perf_counter(), 0.0
+            while took < seconds / len(self.ways):
+                multiply()
+                self.operations[library] += 2 * SIDE**3
+                took = time.perf_counter() - started
+            self.seconds[library] += took
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Operations a second by library, over all runs."""
+        return {library: self.operations[library] / self.seconds[library] for library in self.ways}
+
+    @property
+    def library(self) -> str:
+        """The fastest."""
+        return max(self.rates, key=lambda library: self.rates[library])
 
     @property
     def rate(self) -> float:
-        """Operations a second, over all runs."""
-        return self.operations / self.seconds
+        """Operations a second by the fastest library, over all runs."""
+        return self.rates[self.library]

@@ -61,7 +61,8 @@ def rate(case: Case) -> dict[str, Any]:
                 matrices.run(_LOOK)
     memory = {"memory_before": before, "memory": peak_memory()}
     rates = {name: matrices.rate for name, matrices in machine.items()}
-    return {"seconds": took, **counts, **memory, "rates": rates, "parameters": work.model.num_parameters()}
+    facts = {"rates": rates, "rates_by_library": machine["float32"].rates, "parameters": work.model.num_parameters()}
+    return {"seconds": took, **counts, **memory, **facts}
 
 
 def operators(case: Case) -> dict[str, Any]:

@@ -48,7 +48,7 @@ Medians over {rounds} rounds, in turn over all cases, each in a process of its o
   again. Padding counts where it is multiplied, except for what such an operator pads. The CRF and what goes
   element by element are left out of the count, not of the time.
 - *machine's*: the rate of products of two matrices of 1,024 by 1,024 in the same type (float32 beside int8), between
-  the steps of the case, by the library that `tagsmith.tune_process` takes for float32.
+  the steps of the case; of float32 by the library that is fastest here with float32's precision: {libraries}.
 - *peak MiB*: of the resident set, with torch and the libraries; *of the work*: how far above what it was before the
   first step.
 - A step of training is batch, forward, backward, clipping, optimizer and average of the weights; the Trainer's
@@ -160,6 +160,10 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
         row["symbols_per_window"] = sum(r["symbols"] for r in results) / sum(r["windows"] for r in results)
     row["flops"] = spread(flops)
     row["machine"] = {name: spread([result["rates"][name] for result in results]) for name in first["rates"]}
+    row["rates_by_library"] = {
+        library: spread([result["rates_by_library"][library] for result in results])
+        for library in first["rates_by_library"]
+    }
     row["share"] = spread([own / machine for own, machine in zip(flops, rates, strict=True)])
     row["memory_mib"] = spread([result["memory"] for result in results])
     row["memory_of_work_mib"] = spread([result["memory"] - result["memory_before"] for result in results])
@@ -185,6 +189,18 @@ def cells(row: dict[str, Any]) -> list[str]:
         f"{row['memory_mib']['median']:,.0f}",
         f"{row['memory_of_work_mib']['median']:,.0f}",
     ]
+
+
+def library_rates(rows: Sequence[dict[str, Any]]) -> str:
+    """The libraries that multiply float32, the fastest first, by the thread, with medians over all cases."""
+    texts = []
+    for threads in sorted({row["case"]["threads"] for row in rows}):
+        found = [row["rates_by_library"] for row in rows if row["case"]["threads"] == threads]
+        medians = {name: statistics.median(rates[name]["median"] for rates in found) / 1e9 for name in found[0]}
+        order = sorted(medians, key=lambda name: -medians[name])
+        rates = ", ".join(f"{name} {medians[name]:.0f} GFLOP/s" for name in order)
+        texts.append(f"{rates} with {threads} thread{'' if threads == 1 else 's'}")
+    return "; ".join(texts)
 
 
 def _rate_of(case: dict[str, Any]) -> str:
@@ -244,8 +260,8 @@ def write(output: Path, report: dict[str, Any], lines: int, models: dict[str, st
     machine = report["machine"].get("processor", "the CPU")
     if library := report["machine"].get("float32_products"):
         machine += f", float32 products by {library}"
-    weights = "" if len(models) == len(SHAPES) else RANDOM
-    notes = NOTES.format(rounds=report["rounds"], processor=machine, lines=lines, weights=weights)
+    facts = {"rounds": report["rounds"], "processor": machine, "libraries": library_rates(report["cases"])}
+    notes = NOTES.format(**facts, lines=lines, weights="" if len(models) == len(SHAPES) else RANDOM)
     parts = ["# Speed\n", markdown_table(HEADERS, list(map(cells, report["cases"]))), notes]
     for profile in report["profiles"]:
         parts += [f"{profile_title(profile)}\n", markdown_table(PROFILE_HEADERS, profile_rows(profile))]

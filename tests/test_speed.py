@@ -161,8 +161,23 @@ class TestProducts:
         machine = products.MatrixRate(torch.float32)
         machine.run(0.01)
         machine.run(0.01)
-        assert machine.seconds >= 0.02
-        assert machine.operations % (2 * products.SIDE**3) == 0 and machine.rate > 1e8
+        assert sum(machine.seconds.values()) >= 0.02
+        assert all(count % (2 * products.SIDE**3) == 0 for count in machine.operations.values())
+        assert machine.rate == max(machine.rates.values()) == machine.rates[machine.library] > 1e8
+
+    def test_every_library_of_the_machine_multiplies_float32(self, products: Any) -> None:
+        torch.manual_seed(1)
+        machine = products.MatrixRate(torch.float32)
+        torch.manual_seed(1)
+        left, right = torch.randn(2, products.SIDE, products.SIDE)
+        exact, scale = left.double() @ right.double(), left.double().abs() @ right.double().abs()
+        for multiply in machine.ways.values():
+            found = multiply()
+            found = found.to_dense() if found.is_mkldnn else found
+            assert ((found - exact).abs() / scale).max() < 2e-6  # bfloat16 has 1e-4 at least
+
+    def test_bfloat16_has_one_library(self, products: Any) -> None:
+        assert list(products.MatrixRate(torch.bfloat16).ways) == ["oneDNN"]
 
 
 class TestWork:
@@ -255,6 +270,7 @@ class TestTables:
     def test_a_row(self, speed: Any, workloads: Any) -> None:
         case = asdict(workloads.Case(recipe="byte-ner", mode="train", batch_size=8, dtype="bfloat16"))
         common = {"case": case, "parameters": 5, "windows": 40, "bytes": 2400, "symbols": 60, "memory_before": 500.0}
+        common["rates_by_library"] = {"MKL": 4e9, "oneDNN": 5e9}
         rounds = [
             {
                 **common,
@@ -268,6 +284,7 @@ class TestTables:
         row = speed.summary(rounds)
         assert row["windows_per_second"] == {"median": 20.0, "lowest": 10.0, "highest": 40.0}
         assert row["share"] == {"median": 0.2, "lowest": 0.1, "highest": 0.4}
+        assert speed.library_rates([row]) == "oneDNN 5 GFLOP/s, MKL 4 GFLOP/s with 1 thread"
         cells = speed.cells(row)
         assert len(cells) == len(speed.HEADERS)
         assert cells[:6] == ["byte-ner", "training", "8", "1", "bfloat16", "20 windows (10 to 40)"]

@@ -1,11 +1,12 @@
 """The network of `ner-paper` written the plain way, as an adapter of peers.py: torch alone, no transformers.
 
-Batches are padded, in random order; the characters of every word are spelled, however often it occurs; the CRF takes a
-step for each word, by pytorch-crf, or by the loop below where that is not installed.
+Batches are padded, in random order or of like lengths; the characters of every word are spelled, however often it
+occurs; the CRF takes a step for each word, by pytorch-crf, or by the loop below where that is not installed.
 """
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ except ImportError:
 
 COST, RARE = 5.0, 0.5  # of softmax-margin; how often a word that occurs once is taken for an unknown one
 TAGGED = 64  # sentences that are tagged at a time
+POOL = 50  # batches among whose sentences those of like lengths are looked for
 
 
 class StepLoopCrf(nn.Module):
@@ -63,14 +65,17 @@ class StepLoopCrf(nn.Module):
 
 
 class Network(nn.Module):
-    """Characters, words and a CRF, in the sizes of `ner-paper`; packed, or padding read like words."""
+    """Characters, words and a CRF, in the sizes of `ner-paper`; packed, or padding read like words.
 
-    def __init__(self, words: int, characters: int, tags: int, padded: bool = False) -> None:
+    A padded batch of LSTMs is what PyTorch has oneDNN's fused layers for; there are none of GRUs.
+    """
+
+    def __init__(self, words: int, characters: int, tags: int, padded: bool = False, cell: str = "gru") -> None:
         super().__init__()
-        self.padded = padded
+        self.padded, layer = padded, {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
         self.words, self.characters = nn.Embedding(words, 50, 0), nn.Embedding(characters, 25, 0)
-        self.speller = nn.GRU(25, 80, 2, batch_first=True, bidirectional=True)
-        self.encoder = nn.GRU(50 + 160, 300, 2, batch_first=True, bidirectional=True)
+        self.speller = layer(25, 80, 2, batch_first=True, bidirectional=True)
+        self.encoder = layer(50 + 160, 300, 2, batch_first=True, bidirectional=True)
         self.output = nn.Linear(600, tags)
         self.crf = StepLoopCrf(tags) if CRF is None else CRF(tags, batch_first=True)
 
@@ -84,6 +89,7 @@ class Network(nn.Module):
             return self.output(self.encoder(torch.cat([vectors, shapes], 2))[0])
         spelled = pack_padded_sequence(self.characters(characters), lengths, True, enforce_sorted=False)
         _, last = self.speller(spelled)
+        last = last[0] if isinstance(last, tuple) else last
         shapes[mask] = torch.cat([last[-2], last[-1]], 1)
         packed = pack_padded_sequence(torch.cat([vectors, shapes], 2), mask.sum(1), True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.encoder(packed)[0], True)
@@ -105,7 +111,7 @@ class NaiveTagger(Peer):
         self.character_ids = {letter: number for number, letter in enumerate(sorted(set("".join(counts))), 2)}
         self.tags = sorted({tag for _, tags in job["train"] for tag in tags})
         sizes = len(self.word_ids) + 2, len(self.character_ids) + 2, len(self.tags)
-        self.network = Network(*sizes, padded=job.get("padded", False))
+        self.network = Network(*sizes, padded=job.get("padded", False), cell=job.get("cell", "gru"))
         self.optimizer = torch.optim.Adagrad(self.network.parameters(), lr=0.01, eps=1e-6)
 
     def batch(self, sentences: list[list[str]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -129,25 +135,39 @@ class NaiveTagger(Peer):
         self.optimizer.zero_grad()
 
     def steps(self) -> Iterator[int]:
-        """Batches in random order."""
-        for sentences in shuffled(self.job["train"], self.job["batch_size"]):
+        """Batches in random order, of like lengths where the job says `alike`."""
+        batches = alike if self.job.get("alike") else shuffled
+        for sentences in batches(self.job["train"], self.job["batch_size"]):
             self.learn(sentences)
             yield sum(len(words) for words, _ in sentences)
 
     @torch.no_grad()
     def tag(self, sentences: list[list[str]]) -> list[list[str]]:
-        """Batches of 64, as tagsmith's, in the order given."""
-        found = []
-        for start in range(0, len(sentences), TAGGED):
-            *inputs, mask = self.batch(sentences[start : start + TAGGED])
+        """Batches of 64, as tagsmith's, in the order given or by length."""
+        order = list(range(len(sentences)))
+        if self.job.get("alike"):
+            order.sort(key=lambda number: len(sentences[number]))
+        found: dict[int, list[str]] = {}
+        for start in range(0, len(order), TAGGED):
+            numbers = order[start : start + TAGGED]
+            *inputs, mask = self.batch([sentences[number] for number in numbers])
             paths = self.network.crf.decode(self.network(*inputs, mask), mask=mask)
-            found += [[self.tags[number] for number in path] for path in paths]
-        return found
+            found.update(zip(numbers, ([self.tags[tag] for tag in path] for path in paths), strict=True))
+        return [found[number] for number in range(len(sentences))]
 
     def save(self, folder: Path) -> None:
         """The weights and both vocabularies."""
         vocabularies = {"words": self.word_ids, "characters": self.character_ids, "tags": self.tags}
         torch.save({"weights": self.network.state_dict(), **vocabularies}, folder / "model.pt")
+
+
+def alike(sentences: list[Sentence], size: int) -> Iterator[list[Sentence]]:
+    """Batches of sentences of like lengths, out of `POOL` batches drawn at random, in random order."""
+    order = random.Random(1)
+    for pool in shuffled(sentences, POOL * size):
+        pool.sort(key=lambda sentence: len(sentence[0]))
+        batches = [pool[start : start + size] for start in range(0, len(pool), size)]
+        yield from order.sample(batches, len(batches))
 
 
 def _normal(word: str) -> str:

@@ -11,7 +11,6 @@ import random
 import sys
 import tempfile
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from itertools import cycle
@@ -20,10 +19,11 @@ from typing import Any
 
 Sentence = tuple[list[str], list[str]]  # words and their tags, in IOB2
 CHUNK = 1024  # sentences that a peer is given to tag at a time
+WARM_LINES = 50  # that are tagged one at a time before the clock starts
 
 
-class Peer(ABC):
-    """A tagger that learns from `job["train"]`, from scratch.
+class Peer:
+    """A tagger that learns from `job["train"]`, from scratch; it has those of these methods that its works need.
 
     Attributes:
         warm: steps before the clock starts.
@@ -33,25 +33,41 @@ class Peer(ABC):
     warm = 3
     packages: tuple[str, ...] = ()
 
-    @abstractmethod
     def __init__(self, job: dict[str, Any]) -> None:
-        """Make the untrained tagger, vocabulary included."""
+        """Make the untrained tagger, vocabulary included, or have it made when it first trains."""
+        self.job = job
 
-    @abstractmethod
     def steps(self) -> Iterator[int]:
         """Train without an end; the words of each step."""
+        raise NotImplementedError
 
-    @abstractmethod
     def tag(self, sentences: list[list[str]]) -> list[list[str]]:
         """The tags of sentences that are split into words, in IOB2."""
+        raise NotImplementedError
 
-    @abstractmethod
     def save(self, folder: Path) -> None:
         """Write all that tagging needs."""
+        raise NotImplementedError
 
     def tag_text(self, lines: list[str]) -> None:
         """Tag raw text; of taggers that split it into words themselves."""
         raise NotImplementedError
+
+    def tag_one(self, given: Any) -> None:
+        """Tag one sentence: raw text where the tagger takes it, else words."""
+        if self.takes_text():
+            self.tag_text([given])
+        else:
+            self.tag([given])
+
+    def load(self, folder: Path) -> None:
+        """Tag from now on by what `save` wrote to a folder, in another process perhaps."""
+        raise NotImplementedError
+
+    @classmethod
+    def takes_text(cls) -> bool:
+        """Whether it splits text into words itself."""
+        return cls.tag_text is not Peer.tag_text
 
     def evaluations(self) -> Iterator[None]:
         """Train by the library's own customs, and stop wherever these evaluate: after each pass, if not said else."""
@@ -61,8 +77,6 @@ class Peer(ABC):
             if seen >= words:
                 seen = 0
                 yield
-
-    job: dict[str, Any]
 
 
 def shuffled(sentences: list[Any], size: int, seed: int = 1) -> Iterator[list[Any]]:
@@ -104,16 +118,13 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def learn(peer: Peer, seconds: float, learn_seconds: float) -> dict[str, float]:
-    """Words and seconds of training after the first steps; then it learns on, so that it has something to tag by."""
-    steps = peer.steps()
+def trained_words(peer: Peer, steps: Iterator[int], seconds: float) -> dict[str, float]:
+    """Words and seconds of training after the first steps."""
     for _ in range(peer.warm):
         next(steps)
     words, started = 0, time.perf_counter()
     while (took := time.perf_counter() - started) < seconds or not words:
         words += next(steps)
-    while time.perf_counter() - started < seconds + learn_seconds:
-        next(steps)
     return {"train_words": words, "train_seconds": took, "train_memory": peak_memory()}
 
 
@@ -130,23 +141,68 @@ def tagged(tag: Callable[[Any], Any], chunks: list[tuple[Any, int]], seconds: fl
     return words, took
 
 
+def alone(peer: Peer, sentences: list[list[str]], count: int) -> list[float]:
+    """Milliseconds of `count` sentences from all over the corpus, tagged one at a time after others that warm up."""
+    spread = [sentences[number * len(sentences) // count] for number in range(min(count, len(sentences)))]
+    others = sentences[1 :: max(1, len(sentences) // WARM_LINES)][:WARM_LINES]
+    warm, given = ([" ".join(words) if peer.takes_text() else words for words in some] for some in (others, spread))
+    for sentence in warm:
+        peer.tag_one(sentence)
+    times = []
+    for sentence in given:
+        started = time.perf_counter()
+        peer.tag_one(sentence)
+        times.append(round(1e3 * (time.perf_counter() - started), 4))
+    return times
+
+
 def speed(peer: Peer, job: dict[str, Any]) -> dict[str, Any]:
-    """How fast a peer learns and tags, its peak of memory, and its size on disk in bytes."""
-    result: dict[str, Any] = learn(peer, job["seconds"], job["learn_seconds"])
+    """How fast a peer does the works of its job, its peak of memory, and its size on disk in bytes.
+
+    It trains from scratch, and tags by what lies in `job["learnt"]`; where that is None, by what it has learnt in
+    `job["learn_seconds"]` more.
+    """
+    works, result = job["works"], {}
+    steps = peer.steps() if "train" in works or not job["learnt"] else iter(())
+    if "train" in works:
+        result.update(trained_words(peer, steps, job["seconds"]))
+    if works == ["train"]:
+        return result
+    if job["learnt"]:
+        peer.load(Path(job["learnt"]))
+    else:
+        started = time.perf_counter()
+        while time.perf_counter() - started < job["learn_seconds"]:
+            next(steps)
     sentences = [words for words, _ in job["dev"]]
     chunks = [sentences[start : start + CHUNK] for start in range(0, len(sentences), CHUNK)]
     sizes = [sum(map(len, chunk)) for chunk in chunks]
     ways: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {"tokens": (peer.tag, chunks)}
-    if type(peer).tag_text is not Peer.tag_text:
-        ways["text"] = peer.tag_text, [list(map(" ".join, chunk)) for chunk in chunks]
+    ways["text"] = peer.tag_text, [list(map(" ".join, chunk)) for chunk in chunks]
     for name, (tag, inputs) in ways.items():
-        words, took = tagged(tag, list(zip(inputs, sizes, strict=True)), job["seconds"])
-        result.update({f"{name}_words": words, f"{name}_seconds": took})
+        if name in works:
+            words, took = tagged(tag, list(zip(inputs, sizes, strict=True)), job["seconds"])
+            result.update({f"{name}_words": words, f"{name}_seconds": took})
+    if "one" in works:
+        result["one_ms"] = alone(peer, sentences, job["lines"])
     result["memory"] = peak_memory()
     with tempfile.TemporaryDirectory() as folder:
-        peer.save(Path(folder))
-        result["bytes"] = size_of(Path(folder))
+        saved = Path(job["learnt"] or folder)
+        if not job["learnt"]:
+            peer.save(saved)
+        result["bytes"] = size_of(saved)
     return result
+
+
+def learn(peer: Peer, job: dict[str, Any]) -> list[list[str]]:
+    """Train for so many minutes, or to the end where that is earlier, and save; the tags of dev."""
+    end, evaluations = time.perf_counter() + 60 * job["minutes"], peer.evaluations()
+    for _ in evaluations:  # a name of its own: were it dropped, so were the averaged weights that it has put in place
+        if time.perf_counter() >= end:
+            break
+    Path(job["folder"]).mkdir(parents=True, exist_ok=True)
+    peer.save(Path(job["folder"]))
+    return peer.tag([words for words, _ in job["dev"]])
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
@@ -169,6 +225,9 @@ def main(kind: type[Peer]) -> None:
     tell({"versions": versions(kind.packages)})
     if job["work"] == "speed":
         tell(speed(peer, job))
+        return
+    if job["work"] == "learn":
+        tell({"tags": learn(peer, job)})
         return
     sentences = [words for words, _ in job["dev"]]
     for _ in peer.evaluations():

@@ -17,7 +17,7 @@ from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.evaluation.span_counts import SpanCounts
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS")
-_LINE = re.compile(r"epoch +([\d.]+) .*dev f1 +([\d.]+)")
+_LINE = "epoch +[\\d.]+ .*dev {} +([\\d.]+)"
 
 
 class PeerError(Exception):
@@ -30,10 +30,15 @@ class Tagger:
 
     Attributes:
         name: in tables and for `--peer`.
-        adapter: `peer_ADAPTER.py`; also the name for `--python`.
+        adapter: `peer_ADAPTER.py`.
         beside: the tagsmith that it is compared with.
         job: what the adapter is told besides the corpus.
-        compared: works of `speed` in which it is compared.
+        works: of `speed`: "train"; "tokens", words of the corpus tagged; "text", raw text tagged; "one", a sentence at
+            a time; "start", from the process's start to the first spans; "crf", the loss and gradient of that layer.
+        python: its name for `--python`; the adapter's where it is empty.
+        learnt: the one of `LEARNERS` by which it tags; where it is empty, by what it learns on the spot.
+        corpus: "spans", or "tags" for parts of speech.
+        many: whether more than one thread changes anything, or is asked for.
         note: what a reader of the table must know.
     """
 
@@ -41,8 +46,17 @@ class Tagger:
     adapter: str
     beside: str = "tagsmith"
     job: dict[str, Any] = field(default_factory=dict)
-    compared: tuple[str, ...] = ("train", "tokens")
+    works: tuple[str, ...] = ("train", "tokens")
+    python: str = ""
+    learnt: str = ""
+    corpus: str = "spans"
+    many: bool = True
     note: str = ""
+
+    @property
+    def interpreter(self) -> str:
+        """The name by which `--python` gives it one of its own."""
+        return self.python or self.adapter
 
 
 class Process:
@@ -102,6 +116,12 @@ class Process:
         process.kill()
 
 
+def accuracy_of(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> float:
+    """The share of words with the right tag."""
+    pairs = [pair for expected, tags in zip(gold, found, strict=True) for pair in zip(expected, tags, strict=True)]
+    return sum(expected == tag for expected, tag in pairs) / len(pairs)
+
+
 def f1_of(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> float:
     """F1 of spans from 0 to 1, of IOB2 tags."""
     counts = SpanCounts()
@@ -113,12 +133,16 @@ def f1_of(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> floa
 
 
 def score_in(line: str, gold: Sequence[Sequence[str]]) -> float | None:
-    """The dev F1 that a line tells of: tags in JSON, or a line of `tagsmith train`; None of other lines."""
+    """The dev F1 that a line tells of, or of gold tags without spans the accuracy; None of other lines.
+
+    Such a line has tags in JSON, or is one of `tagsmith train`.
+    """
+    spans = any(tag.startswith("B-") for tags in gold for tag in tags)
     if line.startswith("{"):
-        fact = json.loads(line)
-        return f1_of(gold, fact["tags"]) if "tags" in fact else None
-    match = _LINE.search(line)
-    return float(match[2]) / 100 if match else None
+        found = json.loads(line).get("tags")
+        return None if found is None else (f1_of if spans else accuracy_of)(gold, found)
+    match = re.search(_LINE.format("f1" if spans else "accuracy"), line)
+    return float(match[1]) / 100 if match else None
 
 
 def best_by(evaluations: Sequence[dict[str, float]], minutes: float) -> float | None:
@@ -132,6 +156,23 @@ def kept(path: Path, case: dict[str, Any]) -> list[dict[str, Any]] | None:
         return None
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return lines[1:] if lines and lines[0] == {"case": case} and "end" in lines[-1] else None
+
+
+def adapter_command(tagger: Tagger, python: str, job: dict[str, Any], folder: Path) -> list[str]:
+    """The command that does a job, which is written to a folder."""
+    defaults = {"settings": [], "learnt": None, "batch_size": 32, "folder": str(folder)}
+    path = folder / "job.json"
+    path.write_text(json.dumps({**defaults, **tagger.job, **job}), encoding="utf-8")
+    return [python, str(Path(__file__).with_name(f"peer_{tagger.adapter}.py")), str(path)]
+
+
+def train_command(
+    tagger: Tagger, python: str, case: dict[str, Any], folder: Path, settings: Sequence[str] = ()
+) -> list[str]:
+    """`tagsmith train` of a recipe into a folder."""
+    command = [python, "-m", "tagsmith", "train", tagger.job["recipe"], f"--threads={case['threads']}"]
+    command += [f"--train={case['train_file']}", f"--dev={case['dev_file']}", f"--output-dir={folder}"]
+    return command + [part for text in (*tagger.job.get("settings", []), *settings) for part in ("--set", text)]
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:

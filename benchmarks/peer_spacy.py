@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from peer_protocol import Peer, Sentence, main, shuffled, spans_of, tags_of
 from spacy.cli.init_config import init_config
 from spacy.schemas import ConfigSchemaTraining
 from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
 from spacy.training.batchers import minibatch_by_words
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import create_train_batches, train_while_improving
@@ -29,8 +31,13 @@ class SpacyTagger(Peer):
     packages = ("spacy", "thinc")
 
     def __init__(self, job: dict[str, Any]) -> None:
-        language = job.get("language", "en")
-        self.job, vocab = job, spacy.blank(language).vocab
+        self.job = job
+
+    @cached_property
+    def examples(self) -> list[Example]:
+        """The training data, with which the untrained pipeline and its optimizer are made."""
+        job, language = self.job, self.job.get("language", "en")
+        vocab = spacy.blank(language).vocab
         config = init_config(lang=language, pipeline=["ner"], optimize="efficiency")
         with tempfile.TemporaryDirectory() as folder:
             for split in ("train", "dev"):
@@ -42,16 +49,18 @@ class SpacyTagger(Peer):
             self.nlp = init_nlp(config)
             self.settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
             (read,) = resolve_dot_names(config, [self.settings["train_corpus"]])
-            self.examples = list(read(self.nlp))
+            examples = list(read(self.nlp))
         self.optimizer = self.settings["optimizer"]
+        return examples
 
     def steps(self) -> Iterator[int]:
         """Batches of one size, in random order."""
+        examples = self.examples
         if limit := self.job.get("batch_words"):
-            passes = shuffled(self.examples, len(self.examples))
-            batches = (batch for examples in passes for batch in minibatch_by_words(examples, limit))
+            passes = shuffled(examples, len(examples))
+            batches = (batch for mixed in passes for batch in minibatch_by_words(mixed, limit))
         else:
-            batches = shuffled(self.examples, self.job["batch_size"])
+            batches = shuffled(examples, self.job["batch_size"])
         for batch in batches:
             self.nlp.update(batch, drop=self.settings["dropout"], sgd=self.optimizer)
             self.optimizer.step_schedules()
@@ -59,7 +68,8 @@ class SpacyTagger(Peer):
 
     def evaluations(self) -> Iterator[None]:
         """As `spacy train` does: every 200 steps, by the averaged weights; it does not stop by itself."""
-        batches = create_train_batches(self.nlp, lambda _: self.examples, self.settings["batcher"], 0)
+        examples = self.examples
+        batches = create_train_batches(self.nlp, lambda _: examples, self.settings["batcher"], 0)
         names = ("dropout", "eval_frequency", "accumulate_gradient", "annotating_components", "before_update")
         choices = {name: self.settings[name] for name in names}
         steps = train_while_improving(
@@ -83,9 +93,17 @@ class SpacyTagger(Peer):
         for document in self.nlp.pipe(lines):
             document.ents  # noqa: B018
 
+    def tag_one(self, given: str) -> None:
+        """As a caller of one text does."""
+        self.nlp(given).ents  # noqa: B018
+
     def save(self, folder: Path) -> None:
         """The pipeline's folder."""
         self.nlp.to_disk(folder)
+
+    def load(self, folder: Path) -> None:
+        """From there."""
+        self.nlp = spacy.load(folder)
 
 
 def _document(vocab: Any, sentence: Sentence) -> Doc:

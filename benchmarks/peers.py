@@ -1,12 +1,25 @@
 """tagsmith beside the taggers that one could take instead: the CRF layer, speed and size, F1 against time.
 
     python benchmarks/peers.py layer [--rounds N] [--threads N]
-    python benchmarks/peers.py speed --train FILE --dev FILE [--threads 1,2] [--seconds N] [--rounds N]
+    python benchmarks/peers.py speed --train FILE --dev FILE [--pos-train FILE --pos-dev FILE] [--threads 1,2]
+                                     [--seconds N] [--rounds N] [--minutes N] [--learnt NAME=FOLDER]...
     python benchmarks/peers.py f1 --train FILE --dev FILE [--minutes 5,15,45] [--threads N]
 
-The last two with [--peer NAME]... [--python ADAPTER=PATH]..., all with [--output FOLDER], where peers-COMMAND.json and
+The last two with [--peer NAME]... [--python NAME=PATH]..., all with [--output FOLDER], where peers-COMMAND.json and
 .md are written. A peer runs in a process of its own (`peer_ADAPTER.py`), and under its own interpreter if `--python`
-names one: Flair does not go with transformers 5. Started again, `f1` keeps the runs that came to their end.
+names one. Two need one. Flair does not go with transformers 5:
+
+    python -m venv flair && flair/bin/pip install flair==0.15.1 torch==2.13.0
+
+and tagsmith as it was at 721f221, with its own recipes, is what today's is compared with:
+
+    git worktree add --detach tagsmith-before 721f221
+    python -m venv before && before/bin/pip install -c constraints.txt -e tagsmith-before
+
+Then `--python flair=flair/bin/python --python before=before/bin/python`; without one its peers are left out. `speed`
+first trains, once, what tags (in OUTPUT/learnt; `--rounds 0` does no more, and may be done beside other work), then
+measures all in turn. Started again, it goes on with what it has not measured yet, and `f1` keeps the runs that came to
+their end.
 """
 
 from __future__ import annotations
@@ -16,16 +29,19 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import typer
-from peer_runs import PeerError, Process, Tagger, best_by, kept, ratios, score_in
+from peer_f1 import f1_cells, f1_process, f1_row, follow
+from peer_list import F1, LEARNERS, SPEED, legend
+from peer_protocol import WARM_LINES
+from peer_ratios import CONTEST_HEADERS, contest_table, ranged, speed_rows, speed_tables
+from peer_runs import PeerError, Tagger, kept, ratios
+from peer_speed import Contest, Kept, learn, measured, turns
 from rich.console import Console
-from speed import markdown_table, numbers, show, spread
+from speed import markdown_table, numbers, show
 
 from tagsmith.training.cards.run_facts import machine_facts
 from tagsmith.training.commands.command_options import Threads, prepare_torch
@@ -34,52 +50,21 @@ from tagsmith.training.data.corpora import load_corpus
 app = typer.Typer(add_completion=False)
 console = Console(stderr=True)
 
-_FLAIR_SHAPE = ["word_embedding_size=300", "character_embedding_size=25", "character_encoder=lstm"]
-_FLAIR_SHAPE += ["character_hidden_size=25", "character_num_layers=1", "word_encoder=lstm", "hidden_size=256"]
-_FLAIR_SHAPE += ["num_hidden_layers=1", "cost=0"]
-FLAIR_SHAPE = [*(f"model.{choice}" for choice in _FLAIR_SHAPE), "tokenizer.min_count=3"]
-
-SPEED = [
-    Tagger("tagsmith", "tagsmith", job={"recipe": "ner"}, note="recipe `ner`"),
-    Tagger("tagsmith-int8", "tagsmith", job={"recipe": "ner", "int8": True}, note="the same, tagging with `--int8`"),
-    Tagger("tagsmith-paper", "tagsmith", job={"recipe": "ner-paper"}, note="recipe `ner-paper`"),
-    Tagger("tagsmith-flair", "tagsmith", job={"recipe": "ner", "settings": FLAIR_SHAPE}, note="the shape of `flair`"),
-    Tagger("naive", "naive", "tagsmith-paper", note="the network of `ner-paper` in plain torch, packed"),
-    Tagger("naive-padded", "naive", "tagsmith-paper", job={"padded": True}, note="the same, padding read like words"),
-    Tagger("flair", "flair", "tagsmith-flair", note="BiLSTM-CRF over one-hot words and characters"),
-    Tagger("spacy", "spacy", note="default `ner` for the CPU"),
-    Tagger("spacy-1000", "spacy", job={"batch_words": 1000}, note="batches of 1,000 words, where its schedule ends"),
-    Tagger(
-        "crfsuite",
-        "crfsuite",
-        compared=("tokens",),
-        note="feature CRF; words a second of each pass of L-BFGS, of which it takes 100; features are made before",
-    ),
-]
-TRAINED = ("tagsmith", "tagsmith-int8")  # which tag by the tagger of --model
-F1 = [
-    Tagger("tagsmith", "tagsmith", job={"recipe": "ner"}, note="recipe `ner`, twelve passes"),
-    Tagger(
-        "tagsmith-6",
-        "tagsmith",
-        job={"recipe": "ner", "settings": ["training.num_train_epochs=6"]},
-        note="the same, six passes",
-    ),
-    Tagger("crfsuite", "crfsuite", note="100 passes of L-BFGS, one evaluation"),
-    Tagger("spacy", "spacy", note="default `ner` for the CPU, evaluated every 200 steps"),
-    Tagger("naive", "naive", job={"batch_size": 10}, note="the network of `ner-paper` in plain torch"),
-    Tagger("flair", "flair", job={"batch_size": 32}, note="BiLSTM-CRF over one-hot words and characters"),
-]
 SPEED_NOTES = """\
 Medians over {rounds} rounds (lowest to highest), the peers in turn, each in a process of its own; {processor}.
 
-- *training*: words a second of steps of 32 sentences after the first ones, for {seconds:g} s; data are read before.
-- *tokens*, *text*: words of dev tagged a second; *tokens* is of the corpus's own words, *text* of lines of these words
-  joined by spaces, which tagsmith and spaCy split themselves. Features are in it, a file's reading is not. Batches
-  are those of each library's own choice (tagsmith 64 sentences, the naive network as many, Flair 32).
-  The taggers have trained for seconds only{model}.
-- *times*: how many times as fast as the peer tagsmith is in the same round, in training and in tagging tokens;
-  beside `naive` tagsmith has the recipe `ner-paper`, beside `flair` that shape, else the recipe `ner`.
+- *training*: words a second of steps of 32 sentences after the first ones, for {seconds:g} s (bytes a second of
+  `byte-ner`, steps of 128 windows); data are read before, and weights are those of the start.
+- *words*, *raw text*: words of dev tagged a second, *words* of the corpus's own words, *raw text* of lines of these
+  words joined by spaces, which tagsmith and spaCy split themselves. Features are in it, a file's reading is not.
+  Batches are those of each library's own choice (tagsmith 64 sentences, the network in plain torch as many, Flair 32).
+- *one sentence*: {lines} lines of dev, one after the other, after {warm} others; raw text where the peer takes it. In
+  the first table it is the median over rounds of each round's median or 99th percentile, in the last one that of all.
+- *cold start*: from the start of a process to its end after the spans of one line, files in memory, {starts} a round.
+- *times*: how many times as fast as the peer tagsmith is in the same round: the peer whose shape or recipe it shares.
+- *dev score*: F1 of spans in percent, or the accuracy of tags, of what the peer tags by, trained beforehand: the
+  feature CRF to its end, UDPipe for five passes, spaCy for {minutes:g} minutes or more, tagsmith for {passes} passes,
+  which does not change its speed. Without one, a peer tags by what {learn_seconds:g} s taught it.
 - *peak MiB*: of the resident set, over training, and over all; *MB*: on disk.
 """
 F1_NOTES = """\
@@ -87,11 +72,14 @@ Best dev F1 of spans so far, so many minutes after the process started: imports,
 dev are in it. Trained from scratch for at most {limit:g} minutes, one seed, one after the other, {threads} thread(s);
 {processor}. *evaluations*: how many there were, and how the run ended.
 """
+OWN = ("before", "flair")  # interpreters that must be given
 
 PeerNames = Annotated[list[str] | None, typer.Option("--peer", help="Only this one; may be given again.")]
-Pythons = Annotated[list[str] | None, typer.Option("--python", help="ADAPTER=PATH, an interpreter of its own.")]
+Pythons = Annotated[list[str] | None, typer.Option("--python", help="NAME=PATH, an interpreter of its own.")]
 Output = Annotated[Path, typer.Option(help="Folder of the tables.")]
-File = Annotated[Path, typer.Option(help="A column file with spans.", exists=True, dir_okay=False, resolve_path=True)]
+_EXISTING: dict[str, Any] = {"exists": True, "dir_okay": False, "resolve_path": True}
+File = Annotated[Path, typer.Option(help="A column file with spans.", **_EXISTING)]
+TagFile = Annotated[Path | None, typer.Option(help="A column file with parts of speech.", **_EXISTING)]
 
 
 def chosen(taggers: list[Tagger], names: list[str] | None) -> list[Tagger]:
@@ -102,34 +90,35 @@ def chosen(taggers: list[Tagger], names: list[str] | None) -> list[Tagger]:
     return [tagger for tagger in taggers if not names or tagger.name in names]
 
 
-def interpreters(given: list[str] | None) -> dict[str, str]:
-    """Adapters and the interpreters that are theirs."""
-    adapters = {tagger.adapter: sys.executable for tagger in SPEED}
+def named(given: list[str] | None, names: Sequence[str], kind: str) -> dict[str, Path]:
+    """Paths given as NAME=PATH."""
+    found = {}
     for text in given or []:
         name, _, path = text.partition("=")
-        if name not in adapters or not Path(path).is_file():
-            raise typer.BadParameter(f"{text!r} is not ADAPTER=PATH, of the adapters {', '.join(adapters)}")
-        adapters[name] = path
-    return adapters
+        if name not in names or not path or not Path(path).exists():
+            raise typer.BadParameter(
+                f"{text!r} is not NAME=PATH of {kind} that there is; names are {', '.join(names)}"
+            )
+        found[name] = Path(path)
+    return found
 
 
-def read_corpus(train: Path, dev: Path) -> dict[str, list[tuple[list[str], list[str]]]]:
-    """Words and tags of the sentences of both files, in IOB2."""
+def interpreters(given: list[str] | None) -> dict[str, str]:
+    """Names and the interpreters that are theirs; those of `OWN` have none unless it is given."""
+    names = list(dict.fromkeys(tagger.interpreter for tagger in SPEED))
+    own = {name: str(path.absolute()) for name, path in named(given, names, "an interpreter").items()}
+    return {name: sys.executable for name in names if name not in OWN} | own
+
+
+def read_corpus(train: Path, dev: Path, spans: bool = True) -> dict[str, list[tuple[list[str], list[str]]]]:
+    """Words and tags of the sentences of both files, in IOB2 where there are spans."""
     corpus = load_corpus({"train": train, "dev": dev})
-    if corpus.is_plain():
-        raise typer.BadParameter(f"{train} has no spans")
+    if corpus.is_plain() == spans:
+        raise typer.BadParameter(f"{train} has {'no spans' if spans else 'spans, and no tag for each word'}")
     return {
         split: [pair for pair in zip(rows["tokens"], rows["tags"], strict=True) if pair[0]]
         for split, rows in corpus.items()
     }
-
-
-def adapter_command(tagger: Tagger, python: str, job: dict[str, Any], folder: Path) -> list[str]:
-    """The command that does a job, which is written to a folder."""
-    defaults = {"settings": [], "model": None, "batch_size": 32, "folder": str(folder)}
-    path = folder / "job.json"
-    path.write_text(json.dumps({**defaults, **tagger.job, **job}), encoding="utf-8")
-    return [python, str(Path(__file__).with_name(f"peer_{tagger.adapter}.py")), str(path)]
 
 
 def write(output: Path, name: str, report: dict[str, Any], title: str, tables: Sequence[str]) -> None:
@@ -137,17 +126,6 @@ def write(output: Path, name: str, report: dict[str, Any], title: str, tables: S
     output.mkdir(parents=True, exist_ok=True)
     (output / f"peers-{name}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     (output / f"peers-{name}.md").write_text("\n".join([f"# {title}\n", *tables]), encoding="utf-8")
-
-
-def ranged(values: Sequence[float], form: str) -> str:
-    """Median, lowest and highest as text."""
-    found = {name: format(value, form) for name, value in spread(values).items()}
-    return f"{found['median']} ({found['lowest']} to {found['highest']})"
-
-
-def legend(taggers: Sequence[Tagger]) -> str:
-    """What each peer is, as a list."""
-    return "".join(f"- `{tagger.name}`: {tagger.note}\n" for tagger in taggers)
 
 
 def _machine() -> dict[str, Any]:
@@ -182,137 +160,78 @@ def layer(
     show("The CRF layer", LAYER_HEADERS, table)
 
 
-SPEED_HEADERS = ["peer", "threads", "training", "times", "tokens", "times", "text", "peak MiB", "MB"]
-
-
-def speed_row(tagger: Tagger, results: list[dict[str, Any]], beside: list[dict[str, Any]] | None) -> dict[str, Any]:
-    """A peer's rounds as one row of figures; beside are those of the tagsmith that it is compared with."""
-    row: dict[str, Any] = {**asdict(tagger), "bytes": results[-1]["bytes"], "rounds": len(results)}
-    for name in ("train_memory", "memory"):
-        row[name] = max(result[name] for result in results)
-    for work in ("train", "tokens", "text"):
-        if f"{work}_words" not in results[0]:
-            continue
-        row[work] = _rates(results, work)
-        if beside and tagger.adapter != "tagsmith" and work in tagger.compared:
-            rounds = min(len(results), len(beside))
-            row[f"{work}_ratios"] = ratios(_rates(beside[:rounds], work), row[work][:rounds])
-    return row
-
-
-def _rates(results: Sequence[dict[str, Any]], work: str) -> list[float]:
-    return [result[f"{work}_words"] / result[f"{work}_seconds"] for result in results]
-
-
-def speed_cells(row: dict[str, Any], threads: int) -> list[str]:
-    """A row of figures as text, under `SPEED_HEADERS`."""
-    forms = {"train": ",.0f", "train_ratios": ".2f", "tokens": ",.0f", "tokens_ratios": ".2f", "text": ",.0f"}
-    rates = [ranged(row[name], form) if name in row else "" for name, form in forms.items()]
-    memory = f"{row['train_memory']:,.0f}, {row['memory']:,.0f}"
-    return [row["name"], str(threads), *rates, memory, f"{row['bytes'] / 1e6:.1f}"]
-
-
-def speed_table(found: dict[tuple[int, str], list[dict[str, Any]]], taggers: list[Tagger]) -> list[dict[str, Any]]:
-    """Rows of all peers that were measured, with their threads."""
-    by_name = {tagger.name: tagger for tagger in taggers}
-    return [
-        {"threads": threads, **speed_row(by_name[name], results, found.get((threads, by_name[name].beside)))}
-        for (threads, name), results in found.items()
-        if results
-    ]
-
-
 @app.command()
 def speed(
     train: File,
     dev: File,
+    pos_train: TagFile = None,
+    pos_dev: TagFile = None,
     threads: Annotated[str, typer.Option(help="Of each peer.")] = "1,2",
-    seconds: Annotated[float, typer.Option(min=0.1, help="Of training, and of each kind of tagging.")] = 20.0,
-    learn_seconds: Annotated[float, typer.Option(min=0, help="Of training on, so as to have a tagger.")] = 20.0,
-    rounds: Annotated[int, typer.Option(min=1, help="Over all peers.")] = 5,
-    model: Annotated[str | None, typer.Option(help="A trained tagger by which `tagsmith` tags.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Of training, and of each kind of tagging.")] = 3.0,
+    learn_seconds: Annotated[float, typer.Option(min=0, help="Of training on, for those that keep nothing.")] = 3.0,
+    lines: Annotated[int, typer.Option(min=1, help="That are tagged one at a time.")] = 500,
+    starts: Annotated[int, typer.Option(min=1, help="Of a process, in each round.")] = 3,
+    rounds: Annotated[int, typer.Option(min=0, help="Over all peers; 0 trains alone.")] = 2,
+    minutes: Annotated[float, typer.Option(min=0, help="Of training spaCy.")] = 5.0,
+    passes: Annotated[int, typer.Option(min=1, help="Of training tagsmith.")] = 2,
+    learnt: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER, trained before.")] = None,
     peer: PeerNames = None,
     python: Pythons = None,
     output: Output = Path("peers"),
 ) -> None:
-    """Words a second in training and in tagging, memory, and size on disk."""
-    taggers, pythons, settings = chosen(SPEED, peer), interpreters(python), numbers(threads)
-    found: dict[tuple[int, str], list[dict[str, Any]]] = {(n, t.name): [] for n in settings for t in taggers}
-    report: dict[str, Any] = {"seconds": seconds, "machine": _machine(), "versions": {}, "failed": []}
-    job = {"work": "speed", "seconds": seconds, "learn_seconds": learn_seconds, "train_file": str(train)}
-    note = ", except for `tagsmith` and `tagsmith-int8`, which tag by a trained one" if model else ""
-    notes = SPEED_NOTES.format(
-        rounds=rounds, processor=report["machine"].get("processor"), seconds=seconds, model=note
-    )
+    """Words a second in training and tagging, single sentences, cold starts, memory and size: all in one run."""
+    if (pos_train is None) != (pos_dev is None):
+        raise typer.BadParameter("--pos-train and --pos-dev go together")
+    given = named(learnt, [tagger.name for tagger in LEARNERS], "a trained tagger")
+    files = {"spans": (train, dev)} | ({"tags": (pos_train, pos_dev)} if pos_train and pos_dev else {})
+    corpora = {kind: read_corpus(*pair, spans=kind == "spans") for kind, pair in files.items()}
+    job = {"seconds": seconds, "learn_seconds": learn_seconds, "lines": lines, "starts": starts}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        job["corpus"] = str(folder / "corpus.json")
-        Path(job["corpus"]).write_text(json.dumps(read_corpus(train, dev)), encoding="utf-8")
-        for turn, number, tagger in ((r, n, t) for r in range(rounds) for n in settings for t in taggers):
-            if tagger.name in report["failed"]:
-                continue
-            console.print(f"round {turn + 1} of {rounds}: {tagger.name}, threads: {number}", highlight=False)
-            own = {**job, "threads": number, "model": model if tagger.name in TRAINED else None}
-            command = adapter_command(tagger, pythons[tagger.adapter], own, folder)
-            try:
-                lines = Process(command, number, output / "logs" / f"speed-{tagger.name}.log").lines()
-                first, result = (json.loads(line) for _, line in lines)
-            except PeerError as error:
-                console.print(str(error), style="red", markup=False)
-                report["failed"].append(tagger.name)
-                continue
-            report["versions"][tagger.name] = first["versions"]
-            found[number, tagger.name].append(result)
-            report["rows"] = speed_table(found, taggers)
-            table = [speed_cells(row, row["threads"]) for row in report["rows"]]
-            write(output, "speed", report, "Speed", [markdown_table(SPEED_HEADERS, table), notes, legend(taggers)])
-    show("Speed", SPEED_HEADERS, [speed_cells(row, row["threads"]) for row in report.get("rows", [])])
+        contest = Contest(corpora, files, interpreters(python), Path(name), output, job, dict(given))
+        taggers = [tagger for tagger in chosen(SPEED, peer) if contest.can_run(tagger)]
+        for tagger in chosen(SPEED, peer):
+            if tagger not in taggers:
+                missing = f"--python {tagger.interpreter}=PATH" if tagger.interpreter in OWN else "--pos-train FILE"
+                console.print(f"{tagger.name} is left out without {missing}", style="yellow", highlight=False)
+        try:
+            scores = learn(contest, {tagger.learnt for tagger in taggers}, minutes, passes)
+        except PeerError as error:
+            console.print(str(error), style="red", markup=False)
+            raise typer.Exit(1) from None
+        facts = {**job, "minutes": minutes, "passes": passes}
+        _take_turns(contest, list(turns(taggers, numbers(threads), rounds)), facts, scores)
 
 
-def f1_process(tagger: Tagger, python: str, case: dict[str, Any], folder: Path, limit: float) -> Process:
-    """The training of a peer: `tagsmith train`, or an adapter."""
-    if tagger.adapter != "tagsmith":
-        command = adapter_command(tagger, python, {**case, "work": "f1"}, folder)
-        return Process(command, case["threads"], folder / "log.txt", limit)
-    command = [python, "-m", "tagsmith", "train", tagger.job["recipe"], f"--threads={case['threads']}"]
-    command += [f"--train={case['train_file']}", f"--dev={case['dev_file']}", f"--output-dir={folder / 'tagger'}"]
-    command += chain.from_iterable(("--set", text) for text in tagger.job.get("settings", []))
-    return Process(command, case["threads"], folder / "log.txt", limit, both=True)
-
-
-def follow(process: Process, gold: list[list[str]], path: Path, case: dict[str, Any]) -> None:
-    """Keep the score of each evaluation, and in the last line how the run ended.
-
-    Raises:
-        PeerError: the peer failed.
-    """
-    versions: dict[str, str] = {}
-    with path.open("w", encoding="utf-8") as file:
-        print(json.dumps({"case": case}), file=file, flush=True)
-        for seconds, line in process.lines():
-            if line.startswith('{"versions"'):
-                versions = json.loads(line)["versions"]
-            score = score_in(line, gold)
-            if score is not None:
-                print(json.dumps({"seconds": round(seconds, 2), "f1": score}), file=file, flush=True)
-                console.print(f"{seconds / 60:6.1f} min  dev f1 {100 * score:6.2f}", highlight=False)
-        print(json.dumps({"end": "time" if process.killed else "finished", "versions": versions}), file=file)
-
-
-def f1_row(tagger: Tagger, lines: list[dict[str, Any]], minutes: list[int]) -> dict[str, Any]:
-    """What a peer reached by each of the minutes."""
-    *evaluations, end = lines
-    best = max(evaluations, key=lambda found: found["f1"], default=None)
-    by_minutes = {str(limit): best_by(evaluations, limit) for limit in minutes}
-    return {**asdict(tagger), "by_minutes": by_minutes, "best": best, **end, "evaluations": evaluations}
-
-
-def f1_cells(row: dict[str, Any]) -> list[str]:
-    """A row as text: the peer, a column for each of the minutes, the best and when it was, evaluations."""
-    scores = ["" if score is None else f"{100 * score:.2f}" for score in row["by_minutes"].values()]
-    best = row["best"]
-    last = "" if best is None else f"{100 * best['f1']:.2f} ({best['seconds'] / 60:.1f} min)"
-    return [row["name"], *scores, last, f"{len(row['evaluations'])}, {row['end']}"]
+def _take_turns(
+    contest: Contest, order: list[tuple[int, int, Tagger]], facts: dict[str, Any], scores: dict[str, float]
+) -> None:
+    """Measure what is not there yet, and write the tables after each peer."""
+    machine, failed = _machine(), set[str]()
+    kinds = {kind: list(map(str, pair)) for kind, pair in contest.files.items()}
+    path = contest.output / "speed.jsonl"
+    case = {**contest.job, "files": kinds, "processor": machine.get("processor")}
+    done = Kept(path, case)
+    for place, (turn, number, tagger) in enumerate(order, 1):
+        if (turn, number, tagger.name) in done.found or tagger.name in failed:
+            continue
+        about = f"{place} of {len(order)}, round {turn + 1}: {tagger.name}, threads: {number}"
+        console.print(about, highlight=False)
+        try:
+            done.add(turn, number, tagger.name, measured(contest, tagger, number))
+        except PeerError as error:
+            console.print(str(error), style="red", markup=False)
+            failed.add(tagger.name)
+            continue
+        found = done.by_peer([known.name for known in SPEED])
+        rows = speed_rows(found)
+        report = {**facts, "machine": machine, "failed": sorted(failed), "scores": scores, "rows": rows}
+        rounds = max(map(len, found.values()))
+        notes = SPEED_NOTES.format(**facts, rounds=rounds, processor=machine.get("processor"), warm=WARM_LINES)
+        write(contest.output, "speed", report, "Speed", [*speed_tables(rows, found, scores), notes, legend(SPEED)])
+    show("How many times as good", CONTEST_HEADERS, contest_table(done.by_peer([known.name for known in SPEED])))
+    if failed:
+        console.print(f"failed, see {contest.output / 'logs'}: {', '.join(sorted(failed))}", style="red")
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -335,6 +254,9 @@ def f1(
     headers = ["peer", *(f"{limit} min" for limit in limits), "best", "evaluations"]
     notes = F1_NOTES.format(limit=limits[-1], threads=threads, processor=_machine().get("processor"))
     for tagger in taggers:
+        if tagger.interpreter not in pythons:
+            console.print(f"{tagger.name} is left out without --python {tagger.interpreter}=PATH", style="yellow")
+            continue
         own, folder = {**case, **tagger.job}, (output / "f1" / tagger.name).resolve()
         if kept(folder / "course.jsonl", own) is not None:
             continue
@@ -343,7 +265,9 @@ def f1(
         path = folder / "corpus.json"
         path.write_text(json.dumps(corpus), encoding="utf-8")
         console.print(f"{tagger.name}, for at most {limits[-1]} minutes", highlight=False)
-        process = f1_process(tagger, pythons[tagger.adapter], {**own, "corpus": str(path)}, folder, 60 * limits[-1])
+        process = f1_process(
+            tagger, pythons[tagger.interpreter], {**own, "corpus": str(path)}, folder, 60 * limits[-1]
+        )
         try:
             follow(process, gold, folder / "course.jsonl", own)
         except PeerError as error:

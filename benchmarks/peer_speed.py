@@ -24,7 +24,7 @@ Corpus = dict[str, list[tuple[list[str], list[str]]]]
 
 
 @dataclass
-class Contest:
+class Setup:
     """All that is the same for every peer.
 
     Attributes:
@@ -58,62 +58,62 @@ class Contest:
         return {**self.job, "corpus": str(path), "train_file": train, "dev_file": dev}
 
 
-def learn(contest: Contest, names: set[str], minutes: float, passes: int) -> dict[str, float]:
-    """Train what is not there yet, of the learners of these names; dev scores by name.
-
-    Raises:
-        PeerError: a training failed.
-    """
+def learn(setup: Setup, names: set[str], minutes: float, passes: int) -> dict[str, float]:
+    """Train what is not there yet, of the learners of these names; dev scores by name, without those that failed."""
     scores = {}
     for tagger in LEARNERS:
-        if tagger.name not in names or tagger.name in contest.learnt or not contest.can_run(tagger):
+        if tagger.name not in names or tagger.name in setup.learnt or not setup.can_run(tagger):
             continue
-        folder = contest.output / "learnt" / tagger.name
+        folder = setup.output / "learnt" / tagger.name
         facts = folder.with_suffix(".json")
         if not facts.is_file():
             console.print(f"{tagger.name} trains, once", highlight=False)
-            score = _trained(contest, tagger, folder, minutes, passes)
+            try:
+                score = _trained(setup, tagger, folder, minutes, passes)
+            except PeerError as error:
+                console.print(str(error), style="red", markup=False)
+                continue
             write_whole(facts, json.dumps({"score": score, "minutes": minutes, "passes": passes}) + "\n")
-        contest.learnt[tagger.name] = folder
+        setup.learnt[tagger.name] = folder
         scores[tagger.name] = json.loads(facts.read_text(encoding="utf-8"))["score"]
     return scores
 
 
-def _trained(contest: Contest, tagger: Tagger, folder: Path, minutes: float, passes: int) -> float | None:
+def _trained(setup: Setup, tagger: Tagger, folder: Path, minutes: float, passes: int) -> float | None:
     """The best score told on the way; an unfinished folder of before is made anew."""
-    python, job = contest.pythons[tagger.interpreter], {**contest.told(tagger), "threads": 1}
+    python, job = setup.pythons[tagger.interpreter], {**setup.told(tagger), "threads": 1}
     shutil.rmtree(folder, ignore_errors=True)
-    log = contest.output / "logs" / f"learn-{tagger.name}.log"
+    log = setup.output / "logs" / f"learn-{tagger.name}.log"
     if tagger.adapter == "tagsmith":
         command = train_command(tagger, python, job, folder, [f"training.num_train_epochs={passes}"])
     else:
         own = {**job, "work": "learn", "minutes": minutes, "folder": str(folder)}
-        command = adapter_command(tagger, python, own, contest.folder)
-    gold = [tags for _, tags in contest.corpora[tagger.corpus]["dev"]]
+        command = adapter_command(tagger, python, own, setup.folder)
+    gold = [tags for _, tags in setup.corpora[tagger.corpus]["dev"]]
     lines = Process(command, 1, log, both=tagger.adapter == "tagsmith").lines()
     scores = [score for _, line in lines if (score := score_in(line, gold)) is not None]
     return max(scores, default=None)
 
 
-def measured(contest: Contest, tagger: Tagger, threads: int) -> dict[str, Any]:
+def measured(setup: Setup, tagger: Tagger, threads: int) -> dict[str, Any]:
     """One peer, once.
 
     Raises:
         PeerError: it failed.
     """
-    python, works = contest.pythons[tagger.interpreter], [work for work in tagger.works if work != "start"]
-    learnt = contest.learnt.get(tagger.learnt)
+    python, works = setup.pythons[tagger.interpreter], [work for work in tagger.works if work != "start"]
+    learnt = setup.learnt.get(tagger.learnt)
     if tagger.learnt and learnt is None:
         raise PeerError(f"{tagger.name} has no tagger {tagger.learnt!r} to tag by")
     own = {"work": "speed", "works": works, "threads": threads, "learnt": learnt and str(learnt.resolve())}
-    command = adapter_command(tagger, python, {**contest.told(tagger), **own}, contest.folder)
-    lines = Process(command, threads, contest.output / "logs" / f"speed-{tagger.name}.log").lines()
+    command = adapter_command(tagger, python, {**setup.told(tagger), **own}, setup.folder)
+    lines = Process(command, threads, setup.output / "logs" / f"speed-{tagger.name}.log").lines()
     facts: dict[str, Any] = {}
     for _, line in lines:
         facts.update(json.loads(line))
     if learnt is not None and "start" in tagger.works:
         try:
-            facts["starts"] = starts(python, tagger.adapter, learnt, contest.job["starts"], threads)
+            facts["starts"] = starts(python, tagger.adapter, learnt, setup.job["starts"], threads)
         except subprocess.CalledProcessError as error:
             raise PeerError(f"{tagger.name} did not start: {error.stderr[-500:]}") from None
     return facts

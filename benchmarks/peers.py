@@ -39,7 +39,7 @@ from peer_list import F1, LEARNERS, SPEED, legend
 from peer_protocol import WARM_LINES
 from peer_ratios import CONTEST_HEADERS, contest_table, ranged, speed_rows, speed_tables
 from peer_runs import PeerError, Tagger, kept, ratios
-from peer_speed import Contest, Kept, learn, measured, turns
+from peer_speed import Kept, Setup, learn, measured, turns
 from rich.console import Console
 from speed import markdown_table, numbers, show
 
@@ -187,29 +187,25 @@ def speed(
     corpora = {kind: read_corpus(*pair, spans=kind == "spans") for kind, pair in files.items()}
     job = {"seconds": seconds, "learn_seconds": learn_seconds, "lines": lines, "starts": starts}
     with tempfile.TemporaryDirectory() as name:
-        contest = Contest(corpora, files, interpreters(python), Path(name), output, job, dict(given))
-        taggers = [tagger for tagger in chosen(SPEED, peer) if contest.can_run(tagger)]
+        setup = Setup(corpora, files, interpreters(python), Path(name), output, job, dict(given))
+        taggers = [tagger for tagger in chosen(SPEED, peer) if setup.can_run(tagger)]
         for tagger in chosen(SPEED, peer):
             if tagger not in taggers:
                 missing = f"--python {tagger.interpreter}=PATH" if tagger.interpreter in OWN else "--pos-train FILE"
                 console.print(f"{tagger.name} is left out without {missing}", style="yellow", highlight=False)
-        try:
-            scores = learn(contest, {tagger.learnt for tagger in taggers}, minutes, passes)
-        except PeerError as error:
-            console.print(str(error), style="red", markup=False)
-            raise typer.Exit(1) from None
+        scores = learn(setup, {tagger.learnt for tagger in taggers}, minutes, passes)
         facts = {**job, "minutes": minutes, "passes": passes}
-        _take_turns(contest, list(turns(taggers, numbers(threads), rounds)), facts, scores)
+        _take_turns(setup, list(turns(taggers, numbers(threads), rounds)), facts, scores)
 
 
 def _take_turns(
-    contest: Contest, order: list[tuple[int, int, Tagger]], facts: dict[str, Any], scores: dict[str, float]
+    setup: Setup, order: list[tuple[int, int, Tagger]], facts: dict[str, Any], scores: dict[str, float]
 ) -> None:
     """Measure what is not there yet, and write the tables after each peer."""
     machine, failed = _machine(), set[str]()
-    kinds = {kind: list(map(str, pair)) for kind, pair in contest.files.items()}
-    path = contest.output / "speed.jsonl"
-    case = {**contest.job, "files": kinds, "processor": machine.get("processor")}
+    kinds = {kind: list(map(str, pair)) for kind, pair in setup.files.items()}
+    path = setup.output / "speed.jsonl"
+    case = {**setup.job, "files": kinds, "processor": machine.get("processor")}
     done = Kept(path, case)
     for place, (turn, number, tagger) in enumerate(order, 1):
         if (turn, number, tagger.name) in done.found or tagger.name in failed:
@@ -217,7 +213,7 @@ def _take_turns(
         about = f"{place} of {len(order)}, round {turn + 1}: {tagger.name}, threads: {number}"
         console.print(about, highlight=False)
         try:
-            done.add(turn, number, tagger.name, measured(contest, tagger, number))
+            done.add(turn, number, tagger.name, measured(setup, tagger, number))
         except PeerError as error:
             console.print(str(error), style="red", markup=False)
             failed.add(tagger.name)
@@ -227,10 +223,10 @@ def _take_turns(
         report = {**facts, "machine": machine, "failed": sorted(failed), "scores": scores, "rows": rows}
         rounds = max(map(len, found.values()))
         notes = SPEED_NOTES.format(**facts, rounds=rounds, processor=machine.get("processor"), warm=WARM_LINES)
-        write(contest.output, "speed", report, "Speed", [*speed_tables(rows, found, scores), notes, legend(SPEED)])
+        write(setup.output, "speed", report, "Speed", [*speed_tables(rows, found, scores), notes, legend(SPEED)])
     show("How many times as good", CONTEST_HEADERS, contest_table(done.by_peer([known.name for known in SPEED])))
     if failed:
-        console.print(f"failed, see {contest.output / 'logs'}: {', '.join(sorted(failed))}", style="red")
+        console.print(f"failed, see {setup.output / 'logs'}: {', '.join(sorted(failed))}", style="red")
         raise typer.Exit(1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from documents import ROOT
@@ -13,6 +14,7 @@ import tagsmith
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import bundled as script
+import bundled_peers
 import make_bundled
 import unknown_words
 from prepare_open import Sentence, write
@@ -45,15 +47,50 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("peer", ["spacy", "crfsuite"])
-def test_a_peer_is_scored_by_the_same_offsets(peer: str, tmp_path: Path) -> None:
+def test_a_peer_is_scored_by_the_same_offsets(peer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip({"spacy": "spacy", "crfsuite": "pycrfsuite"}[peer])
-    import bundled_peers
-
+    monkeypatch.setattr(bundled_peers, "starts", lambda *_: [[0.5, 90.0]])
     for split in ("train", "dev"):
         write(tmp_path / "en" / f"{split}.iob2", [Sentence(WORDS, TAGS, TEXT, False)] * 4)
-    bundled_peers.main(peer, tmp_path, 0.01, tmp_path / "scores.json")
+    bundled_peers.train(peer, tmp_path, tmp_path / peer, 0.01, 100, 1)
+    bundled_peers.score(peer, tmp_path, tmp_path / peer, tmp_path / "scores.json")
     found = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     assert found["f1"] == {"en": 100.0, "mean": 100.0, "all": 100.0} and found["megabytes"] > 0
+    table = bundled_peers.tables({peer: found})
+    assert "| en | 100.0 |" in table and "| cold start, s | 0.50 |" in table
+    assert (", 100 passes, features seen 1 times" in table) == (peer == "crfsuite")
+
+
+def test_the_bundled_tagger_is_scored_without_torch_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundled_peers, "starts", lambda *_: [[0.5, 90.0]])
+    write(tmp_path / "en" / "dev.iob2", [Sentence(WORDS, TAGS, TEXT, False)] * 2)
+    bundled_peers.score("runtime", tmp_path, bundled_peers.TAGGER, tmp_path / "scores.json")
+    found = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert found["f1"]["en"] == 100.0 and found["training"] is None and 0 < found["megabytes"] < 10
+
+
+def test_what_is_done_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[tuple[str, str]] = []
+    facts: dict[str, Any] = {"training": None, "words_per_second": 1.0, "megabytes": 1.0, "starts": [[1.0, 9.0]]}
+    facts["f1"] = {"en": 50.0, "mean": 50.0, "all": 50.0}
+
+    def run(command: str, name: str, folder: Path, own: Path, *rest: Any) -> None:
+        commands.append((command, name))
+        if command == "score":
+            rest[0].write_text(json.dumps(facts), encoding="utf-8")
+
+    monkeypatch.setattr(bundled_peers, "_run", run)
+    choices = {"spacy": None, "crfsuite": tmp_path, "tagger": tmp_path, "output": tmp_path / "out"}
+    (tmp_path / "out").mkdir()
+    (tmp_path / "model").touch()
+    bundled_peers.compare(tmp_path, **choices)
+    scored = [("score", "tagsmith"), ("score", "runtime"), ("train", "spacy"), ("score", "spacy")]
+    scored.append(("score", "crfsuite"))
+    assert commands == scored
+    bundled_peers.compare(tmp_path, **choices)
+    assert commands == scored
+    text = (tmp_path / "out" / "bundled-peers.md").read_text(encoding="utf-8")
+    assert text.startswith("| | tagsmith | runtime | spacy | crfsuite |")
 
 
 def test_what_is_said_of_languages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,9 +72,9 @@ def train(
     some = next(iter(dev_data(folder).values()))  # spaCy wants dev data, which its training is not judged by here
     job = {"train": learnt, "dev": [_iob2(sentence) for sentence in some], "passes": passes, "min_count": min_count}
     peer, started = adapter(name, job), time.perf_counter()
-    evaluations = peer.evaluations()
-    for _ in evaluations:  # a name of its own: were it dropped, so were the averaged weights that it has put in place
-        if time.perf_counter() - started >= 60 * minutes:
+    evaluations = peer.evaluations()  # a name of its own: dropped, it would take back the averaged weights
+    for number, _ in enumerate(evaluations):
+        if number and time.perf_counter() - started >= 60 * minutes:  # spaCy's first comes before it has learnt
             break
     output.mkdir(parents=True, exist_ok=True)
     peer.save(output)

@@ -196,9 +196,10 @@ def speed(peer: Peer, job: dict[str, Any]) -> dict[str, Any]:
 
 def learn(peer: Peer, job: dict[str, Any]) -> list[list[str]]:
     """Train for so many minutes, or to the end where that is earlier, and save; the tags of dev."""
-    end, evaluations = time.perf_counter() + 60 * job["minutes"], peer.evaluations()
-    for _ in evaluations:  # a name of its own: were it dropped, so were the averaged weights that it has put in place
-        if time.perf_counter() >= end:
+    end = time.perf_counter() + 60 * job["minutes"]
+    evaluations = peer.evaluations()  # a name of its own: dropped, it would take back the averaged weights
+    for number, _ in enumerate(evaluations):
+        if number and time.perf_counter() >= end:  # spaCy's first comes before it has learnt
             break
     Path(job["folder"]).mkdir(parents=True, exist_ok=True)
     peer.save(Path(job["folder"]))

@@ -227,10 +227,26 @@ def main(
     """Run a table, or continue with it."""
     if table not in TABLES:
         raise typer.BadParameter(f"there is no table {table!r}; there are {', '.join(TABLES)}")
-    numbers = [int(seed) for seed in seeds.split(",")]
     cells = [cell for cell in TABLES[table]() if any(text in f"{cell.column} {cell.name}" for text in only or [""])]
-    folder = output / table
-    runs = [[Run(cell, seed, data, folder, set_ or []) for seed in numbers] for cell in cells]
+    run_table(table, cells, seeds, data, output / table, set_ or [], minutes)
+
+
+def run_table(
+    name: str, cells: list[Cell], seeds: str, data: Path, folder: Path, settings: list[str], minutes: float | None
+) -> None:
+    """Run the cells by each seed, as far as the time allows, and write the table after each run.
+
+    Args:
+        name: of the table.
+        cells: its rows.
+        seeds: with commas between them.
+        data: the root of the data.
+        folder: of the table and its runs; runs that are in it are not made again.
+        settings: changes to the recipes of all cells.
+        minutes: of all runs together, or None for no bound.
+    """
+    numbers = [int(seed) for seed in seeds.split(",")]
+    runs = [[Run(cell, seed, data, folder, settings) for seed in numbers] for cell in cells]
     end = None if minutes is None else time.monotonic() + minutes * 60
     for run in (row[index] for index in range(len(numbers)) for row in runs):  # all cells by one seed come first
         if run.results is None:
@@ -241,7 +257,7 @@ def main(
                 break
         run.test()
         run.tag()
-        _write(folder, [_row(cell, row) for cell, row in zip(cells, runs, strict=True)], f"{table}, seeds {seeds}")
+        _write(folder, [_row(cell, row) for cell, row in zip(cells, runs, strict=True)], f"{name}, seeds {seeds}")
     console.print(f"the table is in {folder / 'table.md'}")
 
 

@@ -11,6 +11,7 @@ as 350 apart in sums. Viterbi decoding adds scores as they are, and has no such 
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -26,8 +27,9 @@ from .chain_recursions import (
     result_type,
     smallest_divisor,
 )
+from .tag_chain import chain_rules, span_posteriors
 from .tag_grammar import legal_transitions
-from .tag_rules import Spelling, span_labels, span_spellings, split_tags
+from .tag_rules import span_labels
 
 PADDING = -100
 ILLEGAL = -1e30  # for Viterbi: outweighs any sum of scores, and stays finite however often it is added
@@ -228,43 +230,12 @@ class ConditionalRandomField(nn.Module):
         scores, mask = self._prepare(emissions, mask)
         spans = spans.to(scores.device).long()
         self._check_spans(spans, mask)
-        total = scores.new_zeros(len(spans))
-        if len(spans):
-            chain, lengths = self._legal_chain(scores, mask), mask.sum(1)[spans[:, 0]]
-            for spelling, ids in span_spellings(self.labels, self.scheme):
-                tags = torch.tensor(ids, device=spans.device)[spans[:, 3]]
-                total += self._spelled_posteriors(chain, lengths, spans, spelling, tags)
-        return total.clamp(0, 1).to(result_type(emissions))
-
-    def _spelled_posteriors(
-        self, chain: _LegalChain, lengths: Tensor, spans: Tensor, spelling: Spelling, tags: Tensor
-    ) -> Tensor:
-        """P(a span is there, written in this way), by the chain from its last word back to its first."""
-        row, first, end, label = spans.unbind(1)
-        begin, inner, last, only = tags.unbind(1)
-        size = end - first
-        written = torch.where(size == 1, only >= 0, (begin >= 0) & (last >= 0) & ((size == 2) | (inner >= 0)))
-        last = torch.where(size == 1, only, last).clamp(min=0)
-        result = chain.marginals[end - 1, row, last]
-        every = torch.arange(self.num_tags, device=spans.device)
-        if spelling.open_end:
-            word = end.clamp(max=len(chain.marginals) - 1)
-            chance = chain.before(word.unsqueeze(1), row.unsqueeze(1), last.unsqueeze(1), every)
-            chance = chance * chain.marginals[word, row] * (every != inner.unsqueeze(1))
-            result = torch.where(end < lengths, chance.sum(1), result)
-        begin, inner = begin.clamp(min=0), inner.clamp(min=0)
-        for back in range(1, int(size.max())):
-            word = (end - back).clamp(min=1)
-            previous = torch.where(word - 1 == first, begin, inner)
-            chance = chain.before(word, row, previous, last if back == 1 else inner)
-            result = torch.where(back < size, result * chance, result)
-        if spelling.open_start:
-            names = [name for _, name in split_tags(self.labels, self.scheme)]
-            others = [[name != own for name in names] for own in self.span_labels]
-            chance = chain.before(first.unsqueeze(1), row.unsqueeze(1), every, begin.unsqueeze(1))
-            chance = (chance * torch.tensor(others, device=spans.device)[label]).sum(1)
-            result = torch.where(first > 0, result * chance, result)
-        return result * written
+        if not len(spans):
+            return scores.new_zeros(0, dtype=result_type(emissions))
+        chain, lengths = self._legal_chain(scores, mask), mask.sum(1)[spans[:, 0]]
+        rules, array = chain_rules(tuple(self.labels), self.scheme), partial(torch.as_tensor, device=spans.device)
+        found: Tensor = span_posteriors(chain, lengths, spans, rules, torch.where, array)
+        return found.to(result_type(emissions))
 
     def _prepare(self, emissions: Tensor, mask: Tensor | None, tags: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Emissions in the type of the sums, 0 at padding, and a bool mask; checked, at one host transfer."""

@@ -8,9 +8,9 @@ time alone. A softmax is a chain of nothing but emissions.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -205,9 +205,8 @@ class TagChain:
             scores = scores[: lengths[0], used]
             spans = np.concatenate([row[:, None], spans[:, 1:]], axis=1)
         chain = self._state_chain(scores, lengths) if self.kind == "state" else self._chain(scores, lengths)
-        for spelling, ids in self.rules.spellings:
-            total += self._spelled_posteriors(chain, lengths, spans, spelling, ids[spans[:, 3]])
-        return total.clip(0, 1)
+        total += span_posteriors(chain, lengths[spans[:, 0]], spans, self.rules)
+        return total
 
     def _chain(self, scores: np.ndarray, lengths: np.ndarray) -> _Posterior:
         potentials = np.exp(np.maximum(scores - scores.max(2, keepdims=True), _FLOOR))
@@ -273,32 +272,68 @@ class TagChain:
             marginals[step - 1] += (backward[step] * marginals[step][:, None]).sum(2)
         return _Posterior(None, None, backward, marginals)
 
-    def _spelled_posteriors(
-        self, chain: _Posterior, lengths: np.ndarray, spans: np.ndarray, spelling: Spelling, tags: np.ndarray
-    ) -> np.ndarray:
-        """P(a span is there, written in this way), by the chain from its last word back to its first."""
-        row, first, end, label = spans.T
-        begin, inner, last, only = tags.T
-        size, own_lengths = end - first, lengths[row]
-        written = np.where(size == 1, only >= 0, (begin >= 0) & (last >= 0) & ((size == 2) | (inner >= 0)))
-        last = np.where(size == 1, only, last).clip(min=0)
-        result = chain.marginals[end - 1, row, last]
-        every = np.arange(self.num_tags)
-        if spelling.open_end:
-            word = end.clip(max=len(chain.marginals) - 1)
-            chance = chain.before(word[:, None], row[:, None], last[:, None], every)
-            chance = chance * chain.marginals[word, row] * (every != inner[:, None])
-            result = np.where(end < own_lengths, chance.sum(1), result)
-        begin, inner = begin.clip(min=0), inner.clip(min=0)
-        for back in range(1, int(size.max())):
-            word = (end - back).clip(min=1)
-            previous = np.where(word - 1 == first, begin, inner)
-            chance = chain.before(word, row, previous, last if back == 1 else inner)
-            result = np.where(back < size, result * chance, result)
-        if spelling.open_start:
-            chance = chain.before(first[:, None], row[:, None], every, begin[:, None])
-            result = np.where(first > 0, result * (chance * self.rules.others[label]).sum(1), result)
-        return result * written
+
+def span_posteriors(
+    chain: Any,
+    lengths: Any,
+    spans: Any,
+    rules: ChainRules,
+    where: Callable[..., Any] = np.where,
+    array: Callable[..., Any] = np.asarray,
+) -> Any:
+    """P(the words [first, end) are exactly one span of a label) among the legal sequences.
+
+    It computes with what it is given: arrays here, tensors in `crf.py`.
+
+    Args:
+        chain: the distribution over legal tag sequences, with the attribute `marginals` and the method `before` of
+            `_Posterior`.
+        lengths: `(spans,)`, how many words a span's sentence has.
+        spans: int64 `(spans, 4)`, at least one: sentence, first word, end word (exclusive), index of the label.
+        rules: of the tags.
+        where: the library's own.
+        array: what makes one of the library's arrays of one of numpy's.
+
+    Returns:
+        `(spans,)` in [0, 1], of the type of the marginals.
+    """
+    ways = [_written(chain, lengths, spans, way, ids, rules.others, where, array) for way, ids in rules.spellings]
+    return sum(ways).clip(0, 1)
+
+
+def _written(
+    chain: Any,
+    lengths: Any,
+    spans: Any,
+    spelling: Spelling,
+    ids: np.ndarray,
+    others: np.ndarray,
+    where: Callable[..., Any],
+    array: Callable[..., Any],
+) -> Any:
+    """P(a span is there, written in this way), by the chain from its last word back to its first."""
+    row, first, end, label = spans.T
+    begin, inner, last, only = array(ids)[label].T
+    size = end - first
+    written = where(size == 1, only >= 0, (begin >= 0) & (last >= 0) & ((size == 2) | (inner >= 0)))
+    last = where(size == 1, only, last).clip(min=0)
+    result = chain.marginals[end - 1, row, last]
+    every = array(np.arange(others.shape[1]))
+    if spelling.open_end:
+        word = end.clip(max=len(chain.marginals) - 1)
+        chance = chain.before(word[:, None], row[:, None], last[:, None], every)
+        chance = chance * chain.marginals[word, row] * (every != inner[:, None])
+        result = where(end < lengths, chance.sum(1), result)
+    begin, inner = begin.clip(min=0), inner.clip(min=0)
+    for back in range(1, int(size.max())):
+        word = (end - back).clip(min=1)
+        previous = where(word - 1 == first, begin, inner)
+        chance = chain.before(word, row, previous, last if back == 1 else inner)
+        result = where(back < size, result * chance, result)
+    if spelling.open_start:
+        chance = chain.before(first[:, None], row[:, None], every, begin[:, None])
+        result = where(first > 0, result * (chance * array(others)[label]).sum(1), result)
+    return result * written
 
 
 def _products(scores: np.ndarray, tags: np.ndarray, spans: np.ndarray) -> np.ndarray:

@@ -535,6 +535,7 @@ class TestLoading:
                 "score_calibration",
                 "span_tagging",
                 "tag_average",
+                "tag_chain",
                 "tag_grammar",
                 "tag_rules",
                 "tag_spans",

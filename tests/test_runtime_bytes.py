@@ -107,7 +107,6 @@ def test_windows_that_are_written(tmp_path: Path, encoder: str, attention: bool)
     [
         {"span_order": "first_first"},
         {"merge": "paper"},
-        {"recall_bias": 2.0, "min_score": 1e-6},
         {"tag_loss": 1.0},
         {"window_size": 16, "attention": True, "calibration": {"": {"temperature": 2.0, "shift": -0.5}}},
     ],
@@ -121,7 +120,7 @@ def test_what_a_configuration_says_of_tagging(tmp_path: Path, fields: dict[str, 
 OPTIONS: list[dict[str, Any]] = [
     {"recall_bias": 3.0},
     {"recall_bias": -3.0, "num_beams": 2},
-    {"num_beams": 5, "min_score": 1e-6},
+    {"num_beams": 5},
     {"overlap": 0, "merge": "paper", "num_beams": 2},
     {"overlap": 15, "ignore_labels": ["PER"]},
     {"errors": "replace"},
@@ -133,6 +132,38 @@ def test_options_are_those_of_the_pipeline(tmp_path: Path, options: dict[str, An
     folder = make_byte_tagger(tmp_path, encoder="bidirectional", attention=True)
     texts = [*FEW, *([b"Ada \xff Lund"] if "errors" in options else [text.encode() for text in FEW])]
     assert any(check(folder, texts, **options))
+
+
+def middle_score(spans: list[Any]) -> float:
+    """A threshold among the scores of spans, as far as can be from the two that it lies between."""
+    scores = np.unique([span["score"] for found in spans for span in found])
+    middle = scores[len(scores) // 4 : 1 + 3 * len(scores) // 4]
+    place = (middle[1:] / middle[:-1]).argmax()
+    assert middle[place + 1] > 1.01 * middle[place]  # rounding does not cross it
+    return float(np.sqrt(middle[place] * middle[place + 1]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "options"),
+    [
+        ({"attention": True}, {"recall_bias": 2.0}),
+        ({"attention": True}, {"num_beams": 5}),
+        ({"attention": True}, {"overlap": 0, "merge": "paper"}),
+        (TAGS, {"recall_bias": 2.0}),
+    ],
+    ids=str,
+)
+def test_a_threshold_that_some_spans_reach(tmp_path: Path, fields: dict[str, Any], options: dict[str, Any]) -> None:
+    """Given with a call, or by the configuration."""
+    shape = {"encoder": "bidirectional", **fields}
+    folder = make_byte_tagger(tmp_path / "free", **shape)
+    found = check(folder, FEW, **options)
+    least = middle_score(found)
+    kept = check(folder, FEW, min_score=least, **options)
+    assert 0 < sum(map(len, kept)) < sum(map(len, found))
+    assert all(span["score"] >= least for spans in kept for span in spans)
+    chosen = make_byte_tagger(tmp_path / "chosen", **shape, min_score=least)
+    assert check(chosen, FEW, **options) == kept
 
 
 @pytest.mark.parametrize("grammar", [True, False], ids=["grammar", "free"])

@@ -40,7 +40,6 @@ def check_folder_to_save(model: str, options: Mapping[str, bool]) -> None:
 
 def score_reliability(
     pipeline: Any,
-    texts: Iterable[Any],
     model: str,
     head: str | None,
     file: Path,
@@ -48,12 +47,12 @@ def score_reliability(
     precision: float | None,
     picture: Path | None,
     overwrite: bool,
+    texts: Iterable[Any],
 ) -> dict[str, Any]:
     """What scores are worth, as `--json` has it; calibrated and with thresholds kept, if that is asked for.
 
     Args:
         pipeline: of the tagger; its configuration is changed.
-        texts: a stream of `tagged_texts`, which has not begun.
         model: its folder.
         head: of the tagger.
         file: of the texts.
@@ -61,6 +60,7 @@ def score_reliability(
         precision: that spans above the thresholds are to have.
         picture: a reliability diagram to draw, of the scores as they are in the end.
         overwrite: the picture may be there.
+        texts: a stream of `tagged_texts`, which has not begun.
     """
     from tagsmith.modeling.score_calibration import ScoreCalibration
     from tagsmith.training.evaluation.calibration import ScoredSpans, calibrate, settings, thresholds

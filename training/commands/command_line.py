@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,12 +22,8 @@ from tagsmith.training.commands.command_options import (
     Device,
     Threads,
     load_pipeline,
-    messages,
     named_file,
     prepare_torch,
-    print_scores,
-    report_reading,
-    report_shared,
     say,
 )
 from tagsmith.training.commands.convert_command import convert
@@ -54,7 +50,9 @@ from tagsmith.training.commands.training_options import (
     Seed,
     Settings,
     all_settings,
+    read_training_data,
     recipes_that_begin,
+    train_and_report,
 )
 from tagsmith.training.data.reading_options import ReadingOptions
 
@@ -111,8 +109,6 @@ def train(
     seed: Seed = None,
 ) -> None:
     """Train a tagger by a recipe."""
-    from tagsmith.training.cards.results import Results
-    from tagsmith.training.data.corpora import load_corpora
     from tagsmith.training.families import FAMILIES
     from tagsmith.training.runs.recipe import read_recipe
     from tagsmith.training.runs.run_folder import check_folder_is_free
@@ -124,20 +120,13 @@ def train(
     family = FAMILIES[chosen.model_type]
     family.check_names.load()(chosen, list(named))
     columns = _columns(tag_column or [], named)
-    chosen_columns = {name: replace(reading, tag_column=columns[name]) for name in named}
-    corpora = load_corpora({name: (files, chosen_columns[name]) for name, files in named.items()}, streaming=streaming)
-    for name, corpus in ({} if streaming else corpora).items():  # a stream has no report, and is not compared
-        report_reading(corpus, name)
-        report_shared(corpus, chosen_columns[name], name)
+    data = {name: (files, replace(reading, tag_column=columns[name])) for name, files in named.items()}
+    corpora = read_training_data(data, streaming)
     if folds is not None:
         cross_validate(chosen, corpora, output_dir, folds, resume)
         return
-    how: Any = {"resume": resume, "overwrite_output_dir": overwrite_output_dir, "console": messages}
-    results = Results.of(family.train.load()(chosen, corpora, output_dir, **how))
-    say(str(tuned), style="dim")
-    for name, score in results.dev.items():
-        print_scores(score, name)
-    say(f"{results.minutes:.1f} minutes; the tagger is in {output_dir}")
+    how = {"resume": resume, "overwrite_output_dir": overwrite_output_dir}
+    train_and_report(family.train.load(), chosen, corpora, output_dir, tuned, **how)
 
 
 @reads_annotated_files

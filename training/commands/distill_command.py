@@ -7,16 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tagsmith.training.commands.command_options import (
-    Device,
-    Threads,
-    messages,
-    prepare_torch,
-    print_scores,
-    report_reading,
-    report_shared,
-    say,
-)
+from tagsmith.training.commands.command_options import Device, Threads, prepare_torch
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.commands.training_options import (
     OverwriteOutputDir,
@@ -24,7 +15,9 @@ from tagsmith.training.commands.training_options import (
     Seed,
     Settings,
     all_settings,
+    read_training_data,
     recipes_that_begin,
+    train_and_report,
 )
 from tagsmith.training.data.reading_options import ReadingOptions
 
@@ -70,8 +63,6 @@ def distill(
     seed: Seed = None,
 ) -> None:
     """Teach a small tagger by others: what they find probable, beside the annotations, and on raw text."""
-    from tagsmith.training.cards.results import Results
-    from tagsmith.training.data.corpora import load_corpus
     from tagsmith.training.runs.hierarchical_run import train_tagger
     from tagsmith.training.runs.recipe import read_recipe
     from tagsmith.training.runs.run_folder import check_folder_is_free
@@ -82,12 +73,7 @@ def distill(
     chosen: Any = read_recipe(recipe, all_settings(set_, device, seed))
     teaching = Teaching(teachers, raw or [], head=head, weight=teacher_weight)
     teaching.check(chosen)
-    corpus = load_corpus({"train": train, **({} if dev is None else {"dev": dev})}, options=reading)
-    report_reading(corpus)
-    report_shared(corpus, reading)
-    how: Any = {"resume": resume, "overwrite_output_dir": overwrite_output_dir, "console": messages}
-    results = Results.of(train_tagger(chosen, corpus, output_dir, teaching=teaching, **how))
-    say(str(tuned), style="dim")
-    for name, score in results.dev.items():
-        print_scores(score, name)
-    say(f"{results.minutes:.1f} minutes; the student is in {output_dir}")
+    files = {"train": train, **({} if dev is None else {"dev": dev})}
+    corpus = read_training_data({"": (files, reading)})[""]
+    how = {"resume": resume, "overwrite_output_dir": overwrite_output_dir, "teaching": teaching}
+    train_and_report(train_tagger, chosen, corpus, output_dir, tuned, **how)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,10 +77,6 @@ def evaluate(
     device: Device = None,
 ) -> None:
     """Score a tagger on annotated data: exact spans, by label."""
-    from tagsmith.training.data.corpora import load_corpus
-    from tagsmith.training.evaluation.scoring import names_in, score_tagger
-    from tagsmith.training.evaluation.tagged_once import Recording, Replay
-    from tagsmith.training.evaluation.tagged_texts import tagged_texts
     from tagsmith.training.pictures.figures import check_output
 
     if save_best and curve is None:
@@ -89,24 +87,13 @@ def evaluate(
     pipeline = load_pipeline(model, threads, int8, device)
     if curve is not None and not reads_bytes(pipeline):
         raise InputError("the curve is drawn of byte-to-span taggers, and this is none", path=model)
-    corpus = load_corpus({"train": train, "test": file} if train else {"test": file}, options=reading)
-    report_reading(corpus)
-    check_head(pipeline, head, model)
-    check_kind(pipeline, corpus, "test", file, head)
-    known = worth = None
-    tagged: Any = pipeline
-    if train is not None:
-        check_kind(pipeline, corpus, "train", train, head)
-        known = names_in(corpus["train"], corpus.is_plain("train"))
+    corpus = _read(pipeline, model, {"train": train, "test": file} if train else {"test": file}, head, reading)
+    if corpus.is_plain("test") and precision is not None:
+        raise InputError("plain tags have no thresholds: each word has one", fix="Leave out --precision.")
+    worth = None
     if calibrate or precision is not None or reliability is not None:
-        if corpus.is_plain("test") and precision is not None:
-            raise InputError("plain tags have no thresholds: each word has one", fix="Leave out --precision.")
-        texts = tagged_texts(recording := Recording(pipeline), corpus["test"], batch_size, by_line, head)
-        worth = score_reliability(pipeline, texts, model, head, file, calibrate, precision, reliability, overwrite)
-        tagged = Replay(recording)
-    scores = score_tagger(tagged, corpus["test"], batch_size, by_line, head, known, bootstrap)
-    if worth is not None:
-        scores["calibration"] = worth
+        worth = partial(score_reliability, pipeline, model, head, file, calibrate, precision, reliability, overwrite)
+    scores = _scores(pipeline, corpus, worth, batch_size, by_line, head, bootstrap)
     if as_json:
         sys.stdout.write(json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
     else:
@@ -114,6 +101,43 @@ def evaluate(
         _print_more(scores)
     if curve is not None:
         _draw_curve(pipeline, corpus["test"], curve, overwrite, model if save_best else None)
+
+
+def _read(pipeline: Any, model: str, files: dict[str, Path], head: str | None, reading: ReadingOptions) -> Any:
+    """A corpus of what the head of a tagger gives."""
+    from tagsmith.training.data.corpora import load_corpus
+
+    corpus = load_corpus(files, options=reading)
+    report_reading(corpus)
+    check_head(pipeline, head, model)
+    for split, file in files.items():
+        check_kind(pipeline, corpus, split, file, head)
+    return corpus
+
+
+def _scores(
+    pipeline: Any,
+    corpus: Any,
+    worth: Callable[..., dict[str, Any]] | None,
+    batch_size: int | None,
+    by_line: bool,
+    head: str | None,
+    bootstrap: bool,
+) -> dict[str, Any]:
+    """The scores of the test data, with those of names in training data and of others where these were read.
+
+    With `worth`, what that says of the spans' scores is added; the data are tagged once.
+    """
+    from tagsmith.training.evaluation.scoring import names_in, score_tagger
+    from tagsmith.training.evaluation.tagged_once import Recording, Replay
+    from tagsmith.training.evaluation.tagged_texts import tagged_texts
+
+    known = names_in(corpus["train"], corpus.is_plain("train")) if "train" in corpus else None
+    how = (batch_size, by_line, head)
+    if worth is None:
+        return score_tagger(pipeline, corpus["test"], *how, known, bootstrap)
+    found = worth(tagged_texts(recording := Recording(pipeline), corpus["test"], *how))
+    return {**score_tagger(Replay(recording), corpus["test"], *how, known, bootstrap), "calibration": found}
 
 
 def _print_more(scores: dict[str, Any]) -> None:

@@ -11,23 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
-from huggingface_hub import HfApi
 from loopback_hub import LoopbackHub, Repository
 from safetensors.torch import load_file, save_file
 from toys import with_content, without
-from transformers import AutoConfig, TrainingArguments
-from transformers.pipelines import pipeline
 
-from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.training.batches.collator import TaggerCollator
-from tagsmith.training.cards.model_card import BEGIN
 from tagsmith.training.cards.publish import publish_tagger
-from tagsmith.training.commands.card_command import card
 from tagsmith.training.commands.push_command import push
 from tagsmith.training.tagging.load_tagger import load_tagger
-from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
 
 TEXT = "Ada Lovelace lived in London . Grace went to New York City ."
 ID = "ada/tagger"
@@ -92,11 +83,10 @@ HUBS = {".gitattributes"}
 KINDS = ("public", "private")
 
 
-@pytest.fixture
-def folder(tiny_folder: Path, tmp_path: Path) -> Path:
+def folder_of_a_run(tagger: Path, tmp_path: Path) -> Path:
     """A tagger's folder as a training run leaves it, and what should never leave this machine."""
     folder = tmp_path / "tagger"
-    shutil.copytree(tiny_folder, folder)
+    shutil.copytree(tagger, folder)
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Tagger\n", encoding="utf-8")
     (folder / "curve.png").write_bytes(b"\x89PNG")
     (folder / "holiday.png").write_bytes(b"\x89PNG, a person's own")
@@ -114,6 +104,11 @@ def folder(tiny_folder: Path, tmp_path: Path) -> Path:
     for name in ("checkpoints/checkpoint-1/optimizer.pt", "training_args.bin", "notes.txt", "own.py", "model.bin"):
         (folder / name).write_bytes(b"hf_ada")
     return folder
+
+
+@pytest.fixture
+def folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    return folder_of_a_run(tiny_folder, tmp_path)
 
 
 def pushed(hub: LoopbackHub) -> set[str]:
@@ -268,304 +263,3 @@ class TestWhatCannotBePushed:
         publish_tagger(tiny_folder, ID)
         with pytest.raises(InputError, match="everybody can see it"):
             publish_tagger(tiny_folder, ID, private=True)
-
-
-class TestLoading:
-    """What `load_tagger` says of a name on the Hub."""
-
-    @pytest.mark.parametrize(
-        "token, name, words",
-        [
-            ("hf_ada", "ada/none", "no such repository on the Hub, or it is private"),
-            (None, "ada/none", "no such repository on the Hub, or it is private"),
-            (None, "ada/private", "no such repository on the Hub, or it is private"),
-            ("hf_eve", "ada/private", "no such repository on the Hub, or it is private"),
-            ("hf_wrong", "ada/private", r"does not accept the token \(401"),
-            ("hf_ada", "ada/empty", r"config\.json is missing"),
-            ("hf_ada", "ada/half", r"model\.safetensors is missing"),
-            ("hf_ada", "ada--x/y..z", "no name of a repository"),
-        ],
-    )
-    def test_a_repository(self, tiny_folder: Path, tmp_path: Path, token: str | None, name: str, words: str) -> None:
-        with LoopbackHub() as hub:
-            hub.repositories["ada/private"] = Repository.of(tiny_folder, private=True)
-            for new, missing in (("ada/empty", "config.json"), ("ada/half", "model.safetensors")):
-                hub.repositories[new] = Repository.of(tiny_folder)
-                hub.repositories[new].tree().pop(missing)
-            with (
-                hub.client(tmp_path / "other", token),
-                pytest.raises(InputError, match=f"{name}: .*{words}") as caught,
-            ):
-                load_tagger(name)
-            assert "\n" not in str(caught.value)
-
-    def test_offline(self, hub: LoopbackHub, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        publish_tagger(tiny_folder, ID)
-        expected = load_tagger(ID)(TEXT)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-        assert load_tagger(ID)(TEXT) == expected  # out of the cache
-        with pytest.raises(
-            InputError,
-            match="ada/other: there is no such folder here, and this is not in the cache, and HF_HUB_OFFLINE",
-        ):
-            load_tagger("ada/other")
-
-    def test_without_a_network(self, hub: LoopbackHub, tiny_folder: Path) -> None:
-        publish_tagger(tiny_folder, ID)
-        expected = load_tagger(ID)(TEXT)
-        hub.__exit__()
-        assert load_tagger(ID)(TEXT) == expected
-        with pytest.raises(InputError, match=r"ada/other: .*the Hub cannot be reached"):
-            load_tagger("ada/other")
-
-    @pytest.mark.parametrize(
-        "change, words",
-        [
-            (
-                {"model_type": "bert"},
-                "no tagger, but a model of type 'bert'. If a newer tagsmith has made it, upgrade",
-            ),
-            ({"teleport": True}, r"config\.json has what tagsmith \S+ does not know: teleport\. If a newer"),
-            ({"output": "teleport"}, "cannot be loaded"),
-        ],
-    )
-    def test_a_tagger_of_another_version(self, folder: Path, change: dict[str, Any], words: str) -> None:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | change
-        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-        with pytest.raises(InputError, match=words) as caught:
-            load_tagger(str(folder))
-        assert "\n" not in str(caught.value)
-
-
-def check_card(hub: LoopbackHub) -> str:
-    """The card is ours, with what the Hub's page and its readers want."""
-    card = hub.repositories[ID].tree()["README.md"].decode()
-    for part in ("library_name: tagsmith", "pipeline_tag: token-classification", "widget:\n- text: ", BEGIN):
-        assert part in card, part
-    for part in ("pip install", f'tagsmith.pipeline("{ID}")'):
-        assert part in card, part
-    return card
-
-
-class TestTransformers:
-    """The ways of transformers to push."""
-
-    def test_model_tokenizer_and_configuration(
-        self,
-        hub: LoopbackHub,
-        tiny_model: HierarchicalTaggerForTokenClassification,
-        tiny_tokenizer: HierarchicalTaggerTokenizer,
-    ) -> None:
-        tiny_model.config.push_to_hub(ID)
-        assert pushed(hub) == {"config.json"} | MODEL_CODE
-        tiny_model.push_to_hub(ID)
-        check_card(hub)
-        tiny_tokenizer.push_to_hub(ID)
-        assert pushed(hub) == TAGGER | {"README.md"}
-        check_card(hub)
-        config = json.loads(hub.repositories[ID].tree()["config.json"])
-        assert set(config["auto_map"]) == {"AutoConfig", "AutoModel", "AutoModelForTokenClassification"}
-        assert config["custom_pipelines"]["span-tagging"]["impl"] == "pipeline_span_tagging.SpanTaggingPipeline"
-        assert not hasattr(tiny_model.config, "auto_map") and not hasattr(AutoConfig.from_pretrained(ID), "auto_map")
-        assert pipeline("span-tagging", model=ID)(TEXT) == load_tagger(ID)(TEXT)  # the installed code
-
-    def test_pipeline(self, hub: LoopbackHub, tiny_folder: Path, byte_folder: Path) -> None:
-        for folder in (tiny_folder, byte_folder):
-            tagger = load_tagger(str(folder))
-            tagger.push_to_hub(ID)
-            assert load_tagger(ID)(TEXT) == tagger(TEXT)
-            check_card(hub)
-
-    def test_a_card_that_is_there_stays(self, hub: LoopbackHub, tiny_folder: Path) -> None:
-        tagger = load_tagger(str(tiny_folder))
-        tagger.push_to_hub(ID, tags=["names"])
-        assert "- names" in check_card(hub)
-        HfApi().upload_file(path_or_fileobj=b"mine", path_in_repo="README.md", repo_id=ID)
-        tagger.model.push_to_hub(ID)
-        assert b"mine" in hub.repositories[ID].tree()["README.md"]
-
-    def test_trainer(
-        self,
-        hub: LoopbackHub,
-        tiny_model: HierarchicalTaggerForTokenClassification,
-        tiny_tokenizer: HierarchicalTaggerTokenizer,
-        tmp_path: Path,
-    ) -> None:
-        row = {**tiny_tokenizer.encode_words(["Ada", "lived"]), "labels": [4, 0]}
-        arguments = TrainingArguments(
-            output_dir=str(tmp_path / "run"),
-            max_steps=1,
-            push_to_hub=True,
-            hub_model_id=ID,
-            hub_strategy="end",
-            disable_tqdm=True,
-            report_to=[],
-        )
-        trainer = TaggerTrainer(
-            model=HierarchicalTaggerForTokenClassification(tiny_model.config),
-            args=arguments,
-            train_dataset=[row, row],
-            data_collator=TaggerCollator(tiny_tokenizer),
-            processing_class=tiny_tokenizer,
-        )
-        trainer.train()
-        trainer.push_to_hub()
-        assert pushed(hub) >= TAGGER
-        check_card(hub)
-        assert isinstance(load_tagger(ID)(TEXT), list)
-
-
-def trained(folder: Path, tokenizer: HierarchicalTaggerTokenizer, config: Any, **arguments: Any) -> TaggerTrainer:
-    """A trainer that has trained for two steps, and pushed what its strategy says."""
-    row = {**tokenizer.encode_words(["Ada", "lived"]), "labels": [4, 0]}
-    settings = {"max_steps": 2, "save_strategy": "steps", "save_steps": 1, "hub_model_id": ID, "hub_token": "hf_ada"}
-    trainer = TaggerTrainer(
-        model=HierarchicalTaggerForTokenClassification(config),
-        args=TrainingArguments(
-            str(folder), push_to_hub=True, report_to=[], disable_tqdm=True, **settings, **arguments
-        ),
-        train_dataset=[row, row],
-        data_collator=TaggerCollator(tokenizer),
-        processing_class=tokenizer,
-    )
-    trainer.train()
-    return trainer
-
-
-class TestSecrets:
-    """Whatever the way of pushing, nothing goes up but what `tagsmith push` would send."""
-
-    @pytest.mark.parametrize("strategy", ["end", "every_save"])
-    @pytest.mark.parametrize("by_hand", [False, True])
-    def test_a_trainer(
-        self, hub: LoopbackHub, tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path, strategy: str, by_hand: bool
-    ) -> None:
-        folder = tmp_path / "private run"
-        folder.mkdir()
-        (folder / "diary.txt").write_text("dear diary", encoding="utf-8")
-        trainer = trained(folder, tiny_tokenizer, tiny_model.config, hub_strategy=strategy, hub_always_push=True)
-        if by_hand:
-            trainer.push_to_hub(language="en", license="apache-2.0", tags="names")
-        trainer._finish_current_push()
-        found = pushed(hub) if ID in hub.repositories else set()
-        assert found - {"README.md"} == (TAGGER if by_hand or strategy == "every_save" else set())
-        assert ("README.md" in found) == by_hand
-        for commit in hub.repositories[ID].branches["main"]:
-            for name, data in hub.repositories[ID].tree(commit).items():
-                secrets = (b"hf_ada", str(tmp_path).encode(), str(Path.home()).encode() + b"/", b"dear diary")
-                assert not any(secret in data for secret in secrets), name
-        if by_hand:
-            card = hub.repositories[ID].tree()["README.md"].decode()
-            assert "library_name: tagsmith" in card and "- names" in card and "license: apache-2.0" in card
-
-    @pytest.mark.parametrize("strategy", ["checkpoint", "all_checkpoints"])
-    def test_checkpoints_are_not_published(
-        self, hub: LoopbackHub, tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path, strategy: str
-    ) -> None:
-        with pytest.raises(ValueError, match=r"would publish the training arguments.*Use 'every_save' or 'end'"):
-            trained(tmp_path, tiny_tokenizer, tiny_model.config, hub_strategy=strategy)
-
-    def test_models_tokenizers_and_pipelines_of_a_folder(self, hub: LoopbackHub, folder: Path) -> None:
-        tagger = load_tagger(str(folder))
-        for part in (tagger.model.config, tagger.model, tagger.tokenizer, tagger):
-            part.push_to_hub(ID)
-        assert not any(str(folder).encode() in data for data in hub.repositories[ID].tree().values())
-
-    def test_spans_of_the_training_data_on_request(self, hub: LoopbackHub, folder: Path) -> None:
-        card(folder, examples=True)
-        publish_tagger(folder, ID)
-        tree = hub.repositories[ID].tree()
-        assert b"Ada Private" in tree["results.json"] and b"Ada Private" in tree["README.md"]
-        card(folder, examples=False)
-        publish_tagger(folder, ID)
-        assert not any(b"Ada Private" in data for data in hub.repositories[ID].tree().values())
-
-    def test_strings_that_somebody_put_into_a_configuration(
-        self, hub: LoopbackHub, folder: Path, byte_folder: Path, tmp_path: Path
-    ) -> None:
-        secrets = ["hunter22", "hf_abcdefghijk", str(tmp_path), str(Path.home()) + "/", "pa55", "AKIAABCDEFGHIJKLMNOP"]
-        bytes_folder = tmp_path / "bytes"
-        shutil.copytree(byte_folder, bytes_folder)
-        for own in (folder, bytes_folder):
-            for name in ("config.json", "tokenizer_config.json", "generation_config.json"):
-                content = json.loads((own / name).read_text()) if (own / name).exists() else {}
-                content["x_token_id" if name == "config.json" else "task"] = {
-                    "data": f"{own}/private/train.conll",
-                    "home": f"made in {Path.home()}/x with hf_abcdefghijk",
-                    "source": "https://ada:pa55@example.org/x.git",
-                    "api_key": "hunter22",
-                    "deep": [{"password": "hunter22", "note": "AWS_ACCESS_KEY_ID=AKIAABCDEFGHIJKLMNOP"}],
-                }
-                (own / name).write_text(json.dumps(content), encoding="utf-8")
-            recipe = {"training": {"hub_token": "hunter22", "passwd": "hunter22", "seed": 1}}
-            (own / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
-            results = {"command": "tagsmith train x --set training.hub_token=hunter22", "secret": "hunter22"}
-            (own / "results.json").write_text(json.dumps(results), encoding="utf-8")
-            private = publish_tagger(own, ID).private_values
-            assert {"api_key", "password", "hub_token", "passwd", "secret", "a token or password"} <= {*private}
-            for name, data in hub.repositories[ID].tree().items():
-                assert not [secret for secret in secrets if secret.encode() in data], name
-            kept = json.loads(hub.repositories[ID].tree()["config.json"])["id2label"]
-            assert kept == json.loads((own / "config.json").read_text())["id2label"]
-            assert load_tagger(ID)(TEXT) == load_tagger(str(own))(TEXT)
-
-    @pytest.mark.parametrize("part", ["model", "config", "tokenizer", "pipeline"])
-    @pytest.mark.parametrize("family", ["words", "bytes"])
-    def test_nor_are_they_by_other_ways(
-        self, hub: LoopbackHub, folder: Path, byte_folder: Path, part: str, family: str
-    ) -> None:
-        pipe = load_tagger(str(folder if family == "words" else byte_folder))
-        note = {"data": f"{folder}/private/train.conll", "api_key": "hunter22", "note": "with hf_abcdefghijk"}
-        pipe.model.config.note = note
-        pipe.tokenizer.init_kwargs["note"] = note
-        pushed_by = {"model": pipe.model, "config": pipe.model.config, "tokenizer": pipe.tokenizer, "pipeline": pipe}
-        pushed_by[part].push_to_hub(ID)
-        assert pipe.model.config.note == note
-        tree = hub.repositories[ID].tree()
-        assert ("README.md" in tree) == (part in ("model", "pipeline"))
-        for name, data in tree.items():
-            for secret in ("hunter22", "hf_abcdefghijk", str(folder), str(Path.home()) + "/"):
-                assert secret.encode() not in data, name
-        kept = json.loads(tree.get("config.json") or tree["tokenizer_config.json"])
-        assert kept["note"]["data"] == "train.conll"
-
-    def test_a_persons_own_text_is_not_rewritten(self, hub: LoopbackHub, folder: Path, capsys: Any) -> None:
-        text = (
-            "# Mine\n<details><summary>See [here](docs/a.md)</summary></details>\n"
-            f"Trained on data/private/train.conll\nand {folder}/notes.txt.\nMy hub_token=hf_abcdefghijk\n"
-            "and https://ada:pa55@example.org/x. See https://a.b/c.html, and/or model_cards/x.\n"
-        )
-        path = folder / "README.md"
-        path.write_text(text, encoding="utf-8")
-        with pytest.raises(InputError, match="--keep-readme") as caught:
-            push(folder, ID)
-        for said in (
-            "line 3 (data/private",
-            f"line 4 ({folder}/notes.txt)",
-            "line 5 (a token or",
-            "line 6 (a token",
-        ):
-            assert said in str(caught.value).replace("README.md:", ""), str(caught.value)
-        assert "hf_abcdefghijk" not in str(caught.value) and "summary" not in str(caught.value)
-        assert ID not in hub.repositories and path.read_text(encoding="utf-8") == text
-        push(folder, ID, keep_readme=True)
-        assert text.strip() in hub.repositories[ID].tree()["README.md"].decode()
-        path.write_text("# Mine\nSee [here](docs/a.md), PER/LOC and 1/2/2020.\n", encoding="utf-8")
-        publish_tagger(folder, ID)
-
-    def test_what_a_trainer_left_is_removed_and_said(
-        self, hub: LoopbackHub, folder: Path, tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path, capsys: Any
-    ) -> None:
-        left = ["runs/May_1/events.out.tfevents.1", "trainer_state.json", "training_args.bin"]
-        publish_tagger(folder, ID)
-        repository = hub.repositories[ID]
-        repository.commit("main", repository.tree() | dict.fromkeys([*left, "notes.md"], b"hf_ada"))
-        push(folder, ID)
-        assert (
-            "revoke that token" in capsys.readouterr().err and not pushed(hub) & {*left} and "notes.md" in pushed(hub)
-        )
-        repository.commit("main", repository.tree() | dict.fromkeys([*left, "notes.md"], b"hf_ada"))
-        with pytest.warns(UserWarning, match=r"training_args.bin.*history.*revoke that token"):
-            trainer = trained(tmp_path / "run", tiny_tokenizer, tiny_model.config, hub_strategy="end")
-        trainer.push_to_hub()
-        assert not pushed(hub) & {*left} and "notes.md" in pushed(hub)

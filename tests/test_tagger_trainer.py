@@ -1,7 +1,8 @@
+"""Training a tagger: the stock Trainer and a loop of one's own, optimizers, rates, averages and what is refused."""
+
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,9 @@ import pytest
 import torch
 from accelerate import Accelerator
 from datasets import Dataset, DatasetDict
-from safetensors.torch import load_file
 from torch.utils.data import DataLoader
-from toys import DROPOUT, WORD_MODEL, assert_same, weights_of
+from toys import WORD_MODEL, assert_same, weights_of
 from transformers import (
-    EarlyStoppingCallback,
     EvalPrediction,
     Trainer,
     TrainerCallback,
@@ -27,11 +26,10 @@ from transformers.trainer_callback import PrinterCallback
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
-from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.batches.collator import TaggerCollator
-from tagsmith.training.trainers.tagger_trainer import RAW_WEIGHTS_FILE, TaggerTrainer, span_scores
+from tagsmith.training.trainers.tagger_trainer import TaggerTrainer, span_scores
 
 TAGS = tag_names(["LOC", "PER"], "BIOES")
 
@@ -63,8 +61,7 @@ def sentences(count: int, seed: int) -> Iterator[tuple[list[str], list[str]]]:
         yield words, tags
 
 
-@pytest.fixture(scope="module")
-def toy() -> Toy:
+def make_toy() -> Toy:
     train, dev = list(sentences(40, 1)), list(sentences(19, 2))
     tokenizer = HierarchicalTaggerTokenizer.train(words for words, _ in train)
 
@@ -76,6 +73,11 @@ def toy() -> Toy:
         return Dataset.from_list(rows)
 
     return Toy(tokenizer, DatasetDict({"train": encode(train), "dev": encode(dev)}))
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    return make_toy()
 
 
 def make_model(toy: Toy, **options: Any) -> HierarchicalTaggerForTokenClassification:
@@ -190,21 +192,6 @@ def test_accelerate_loop(toy: Toy) -> None:
     assert scores["f1"] > 0.5
 
 
-def test_scores_are_there_by_default(toy: Toy, tmp_path: Path) -> None:
-    trainer = make_trainer(toy, tmp_path, eval_strategy="epoch")
-    trainer.train()
-    for entry in (trainer.evaluate(), next(e for e in trainer.state.log_history if "eval_f1" in e)):
-        assert {"eval_loss", "eval_precision", "eval_recall", "eval_f1", "eval_accuracy"} <= entry.keys()
-
-
-def test_span_scores_of_known_tags() -> None:
-    compute = span_scores(["O", "B-X", "I-X", "E-X", "S-X"], "BIOES")
-    gold = np.array([[1, 3, 0, -100], [4, 0, 0, 4]])
-    predicted = np.array([[1, 3, 4, 2], [4, 0, 0, 0]])  # what stands at padding counts for nothing
-    scores = compute(EvalPrediction(predictions=predicted, label_ids=gold))
-    assert scores == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "accuracy": 5 / 7})
-
-
 def test_accumulated_gradients_are_a_larger_batch(toy: Toy, tmp_path: Path) -> None:
     # Trainer counts labels and hands their number to a forward that takes it; the loss here is a mean over sentences.
     def train(batch: int, steps: int) -> dict[str, torch.Tensor]:
@@ -226,37 +213,6 @@ def test_accumulated_gradients_are_a_larger_batch(toy: Toy, tmp_path: Path) -> N
     assert any(not torch.allclose(start[name], whole[name], atol=1e-3) for name in whole)
 
 
-@pytest.mark.parametrize(
-    "workers, replacement, strategy",
-    [(0, 0.0, "group_by_length"), (1, 0.0, "group_by_length"), (1, 0.5, "group_by_length"), (0, 0.5, "random")],
-)
-def test_a_resumed_run_is_bit_exact(toy: Toy, tmp_path: Path, workers: int, replacement: float, strategy: str) -> None:
-    def start() -> TaggerTrainer:
-        return make_trainer(
-            toy,
-            tmp_path,
-            model=make_model(toy, **DROPOUT),
-            trainer={"average_decay": 0.9, "mention_replacement": replacement},
-            num_train_epochs=3,
-            lr_scheduler_type="cosine",
-            train_sampling_strategy=strategy,
-            save_strategy="steps",
-            save_steps=5,
-            eval_strategy="epoch",
-            dataloader_num_workers=workers,
-        )
-
-    whole = start()
-    whole.train()
-    assert whole.state.global_step == 30
-    # Ten steps an epoch: the fifteenth ends in the middle of one, the twentieth at its end.
-    for step in (15, 20):
-        resumed = start()
-        resumed.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
-        assert resumed.state.global_step == 30
-        assert_same(weights_of(resumed.model), weights_of(whole.model))
-
-
 def test_replaced_mentions_are_learnt_from(toy: Toy, tmp_path: Path) -> None:
     weights = []
     for replacement in (0.0, 0.5):
@@ -266,71 +222,6 @@ def test_replaced_mentions_are_learnt_from(toy: Toy, tmp_path: Path) -> None:
     assert any(not torch.equal(weights[0][name], weight) for name, weight in weights[1].items())
     with pytest.raises(ValueError, match="mention_replacement does not go with train_sampling_strategy 'sequential'"):
         make_trainer(toy, tmp_path, trainer={"mention_replacement": 0.5}, train_sampling_strategy="sequential")
-
-
-def test_evaluation_leaves_no_trace_in_the_training(toy: Toy, tmp_path: Path) -> None:
-    weights = []
-    for strategy in ("no", "epoch"):
-        trainer = make_trainer(toy, tmp_path, model=make_model(toy, **DROPOUT), eval_strategy=strategy)
-        trainer.train()
-        weights.append(weights_of(trainer.model))
-    assert_same(*weights)
-
-
-def test_the_last_checkpoint_is_found(toy: Toy, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"trainer": {"average_decay": 0.9}, "dev": False}
-    make_trainer(toy, tmp_path, save_strategy="epoch", num_train_epochs=1, **options).train()
-    trainer = make_trainer(toy, tmp_path, num_train_epochs=2, **options)
-    trainer.train(resume_from_checkpoint=True)
-    assert trainer.state.global_step == 20
-    shutil.copytree(tmp_path / "checkpoint-10", tmp_path / "checkpoint-15")
-    trainer = make_trainer(toy, tmp_path, num_train_epochs=2, **options)
-    with pytest.warns(UserWarning, match=r"checkpoint-15 cannot be read \(trainer_state.json is of step 10\)"):
-        trainer.train(resume_from_checkpoint=True)
-    assert trainer.state.global_step == 20
-    with pytest.raises(ValueError, match="No valid checkpoint"):
-        make_trainer(toy, tmp_path / "elsewhere", **options).train(resume_from_checkpoint=True)
-
-
-def test_checkpoints_of_earlier_versions_are_continued(toy: Toy, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"trainer": {"average_decay": 0.9}, "dev": False, "save_strategy": "epoch"}
-    whole = make_trainer(toy, tmp_path, **options)
-    whole.train()
-    checkpoint = tmp_path / "checkpoint-10"
-    (checkpoint / RAW_WEIGHTS_FILE).rename(checkpoint / "weight_average.safetensors")
-    again = make_trainer(toy, tmp_path, **options)
-    again.train(resume_from_checkpoint=str(checkpoint))
-    assert_same(weights_of(again.model), weights_of(whole.model))
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_nothing_is_trained_past_the_end(toy: Toy, tmp_path: Path, stream: bool) -> None:
-    def start() -> TaggerTrainer:
-        trainer = make_trainer(toy, tmp_path, dev=False, max_steps=6, save_strategy="steps", save_steps=3)
-        if stream:
-            trainer.train_dataset = toy.data["train"].to_iterable_dataset()
-        return trainer
-
-    whole, again = start(), start()
-    whole.train()
-    data = again.train_dataset
-    steps: list[int] = []
-    again.training_step = lambda *args, **kwargs: steps.append(1)
-    again.train(resume_from_checkpoint=True)
-    assert again.state.global_step == 6 and not steps
-    assert again.train_dataset is data and again.args.max_steps == 6
-    assert_same(weights_of(again.model), weights_of(whole.model))
-
-
-def test_resuming_with_another_choice_of_average_is_an_error(toy: Toy, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"dev": False, "save_strategy": "epoch", "num_train_epochs": 1}
-    make_trainer(toy, tmp_path / "with", trainer={"average_decay": 0.9}, **options).train()
-    make_trainer(toy, tmp_path / "without", **options).train()
-    for name, decay in (("with", 0.0), ("without", 0.9)):
-        trainer = make_trainer(toy, tmp_path / name, trainer={"average_decay": decay}, **options)
-        with pytest.raises(InputError, match="average") as caught:
-            trainer.train(resume_from_checkpoint=str(tmp_path / name / "checkpoint-10"))
-        assert caught.value.path == tmp_path / name / "checkpoint-10"
 
 
 @pytest.mark.parametrize(
@@ -381,72 +272,6 @@ def test_the_learning_rate_falls_by_epochs(toy: Toy, tmp_path: Path, length: dic
     assert rates == pytest.approx([0.02 / (1 + 0.5 * (step // 5)) for step in range(len(rates))])
 
 
-def test_the_best_checkpoint_is_loaded(toy: Toy, tmp_path: Path) -> None:
-    trainer = make_trainer(
-        toy,
-        tmp_path,
-        num_train_epochs=5,
-        learning_rate=0.2,  # too high: scores go up and down
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=1,
-        load_best_model_at_end=True,
-        metric_for_best_model="f1",
-        trainer={"average_decay": 0.5},
-    )
-    trainer.train()
-    scores = [entry["eval_f1"] for entry in trainer.state.log_history if "eval_f1" in entry]
-    assert len(scores) == 5
-    assert trainer.evaluate()["eval_f1"] == trainer.state.best_metric == max(scores)
-
-
-def given_scores(*scores: float) -> Callable[[EvalPrediction], dict[str, float]]:
-    coming = iter(scores)
-    return lambda prediction: {"f1": next(coming)}
-
-
-@pytest.mark.parametrize("decay", [0.0, 0.9])
-def test_the_model_ends_as_the_best_checkpoint_has_it(toy: Toy, tmp_path: Path, decay: float) -> None:
-    trainer = make_trainer(
-        toy,
-        tmp_path,
-        num_train_epochs=3,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        load_best_model_at_end=True,
-        metric_for_best_model="f1",
-        trainer={"average_decay": decay, "compute_metrics": given_scores(0.2, 0.9, 0.4)},
-    )
-    trainer.train()
-    best, last = (load_file(tmp_path / f"checkpoint-{step}" / "model.safetensors") for step in (20, 30))
-    final = weights_of(trainer.model)
-    assert_same({name: final[name] for name in best}, best)
-    assert any(not torch.equal(final[name], last[name]) for name in last)
-    trainer.compute_metrics = span_scores(TAGS, "BIOES")
-    first = trainer.evaluate()
-    assert trainer.evaluate()["eval_f1"] == first["eval_f1"]
-    assert_same(weights_of(trainer.model), final)
-
-
-def test_training_stops_early(toy: Toy, tmp_path: Path) -> None:
-    trainer = make_trainer(
-        toy,
-        tmp_path,
-        num_train_epochs=9,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        load_best_model_at_end=True,
-        metric_for_best_model="f1",
-        trainer={
-            "compute_metrics": given_scores(0.2, 0.9, 0.4, 0.9),
-            "callbacks": [EarlyStoppingCallback(early_stopping_patience=2)],
-        },
-    )
-    trainer.train()
-    assert trainer.state.epoch == 4
-    assert trainer.state.best_global_step == 20
-
-
 def test_without_dev_data_the_averaged_weights_are_the_final_ones(toy: Toy, tmp_path: Path) -> None:
     trainer = make_trainer(toy, tmp_path, trainer={"average_decay": 0.9}, dev=False)
     seen: list[dict[str, torch.Tensor]] = []
@@ -471,19 +296,6 @@ def test_without_dev_data_the_averaged_weights_are_the_final_ones(toy: Toy, tmp_
     assert any(not torch.equal(final[name], seen[-1][name]) for name in trained)
 
 
-def test_while_training_the_averaged_weights_are_evaluated(toy: Toy, tmp_path: Path) -> None:
-    # With a decay next to 1 and ten steps only, the average is nearly the start, and tags nearly as badly.
-    trainer = make_trainer(toy, tmp_path, trainer={"average_decay": 0.9}, eval_strategy="epoch", save_strategy="epoch")
-    trainer.train()
-    noted = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
-    for step, loss in zip((10, 20), noted, strict=True):
-        folder = tmp_path / f"checkpoint-{step}"
-        model = HierarchicalTaggerForTokenClassification.from_pretrained(folder)
-        saved = make_trainer(toy, tmp_path, model=model)
-        assert saved.evaluate()["eval_loss"] == pytest.approx(loss, rel=1e-5)
-        assert (folder / RAW_WEIGHTS_FILE).is_file()
-
-
 def test_the_average_follows_a_model_that_the_trainer_makes(toy: Toy, tmp_path: Path) -> None:
     trainer = TaggerTrainer(
         model_init=lambda: make_model(toy),
@@ -499,16 +311,6 @@ def test_the_average_follows_a_model_that_the_trainer_makes(toy: Toy, tmp_path: 
     )
     expected.train()
     assert_same(weights_of(trainer.model), weights_of(expected.model))
-
-
-@pytest.mark.parametrize("strategy", ["group_by_length", "random"])
-def test_predictions_come_in_the_order_of_the_data(toy: Toy, tmp_path: Path, strategy: str) -> None:
-    trainer = make_trainer(toy, tmp_path, train_sampling_strategy=strategy)
-    result = trainer.predict(toy.data["dev"])
-    labels = [[tag for tag in row if tag != -100] for row in result.label_ids.tolist()]
-    assert labels == list(toy.data["dev"]["labels"])
-    lengths = [sum(tag != -100 for tag in row) for row in result.predictions.tolist()]
-    assert lengths == list(toy.data["dev"]["length"])
 
 
 def test_lengths_come_from_a_column_or_from_the_words(toy: Toy, tmp_path: Path) -> None:
@@ -549,58 +351,3 @@ def test_without_a_tokenizer_there_is_no_collator(toy: Toy, tmp_path: Path) -> N
         trainer.train()
     with pytest.raises(ValueError, match="processing_class"):
         trainer.predict(toy.data["dev"])
-
-
-def test_predict_is_as_evaluate(toy: Toy, tmp_path: Path) -> None:
-    trainer = make_trainer(toy, tmp_path)
-    scores, result = trainer.evaluate(), trainer.predict(toy.data["dev"])
-    for name in ("loss", "precision", "recall", "f1", "accuracy"):
-        assert scores[f"eval_{name}"] == result.metrics[f"test_{name}"]
-    without_labels = trainer.predict(toy.data["dev"].remove_columns("labels"))
-    found = np.where(result.label_ids == -100, -100, result.predictions)
-    assert without_labels.label_ids is None and without_labels.predictions.tolist() == found.tolist()
-
-
-@pytest.mark.parametrize("options", [{"batch_eval_metrics": True}, {"eval_do_concat_batches": False}])
-def test_metrics_of_batches(toy: Toy, tmp_path: Path, options: dict[str, bool]) -> None:
-    whole, other = make_trainer(toy, tmp_path), make_trainer(toy, tmp_path, **options)
-    for _ in range(2):
-        first, second = whole.evaluate(), other.evaluate()
-        for name in ("loss", "precision", "recall", "f1", "accuracy"):
-            assert first[f"eval_{name}"] == pytest.approx(second[f"eval_{name}"])
-
-
-def test_an_evaluation_that_was_interrupted_counts_for_nothing(toy: Toy, tmp_path: Path) -> None:
-    class Stop(TrainerCallback):
-        def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            raise KeyboardInterrupt
-
-    trainer = make_trainer(toy, tmp_path, batch_eval_metrics=True)
-    expected, stop = trainer.evaluate()["eval_f1"], Stop()
-    trainer.add_callback(stop)
-    for _ in range(3):
-        with pytest.raises(KeyboardInterrupt):
-            trainer.evaluate()
-    trainer.remove_callback(stop)
-    assert trainer.evaluate()["eval_f1"] == expected
-
-
-def test_several_data_sets_are_scored_with_the_averaged_weights(toy: Toy, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"trainer": {"average_decay": 0.9}, "eval_strategy": "epoch"}
-    one, several = make_trainer(toy, tmp_path, **options), make_trainer(toy, tmp_path, **options)
-    several.eval_dataset = {"a": toy.data["dev"]}
-    for trainer in (one, several):
-        trainer.train()
-    noted = [entry["eval_loss"] for entry in one.state.log_history if "eval_loss" in entry]
-    assert noted == [entry["eval_a_loss"] for entry in several.state.log_history if "eval_a_loss" in entry]
-
-
-@pytest.mark.parametrize("wanted", ["f1", "b_f1", "bleu"])
-def test_the_best_of_several_data_sets_is_chosen_by_one(toy: Toy, tmp_path: Path, wanted: str) -> None:
-    with pytest.raises(ValueError, match=f"metric_for_best_model is '{wanted}', and the scores are a_loss, a_prec"):
-        TaggerTrainer(
-            make_model(toy),
-            make_arguments(tmp_path, metric_for_best_model=wanted),
-            eval_dataset={"a": toy.data["dev"]},
-            processing_class=toy.tokenizer,
-        )

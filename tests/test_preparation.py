@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from datasets import Dataset, DatasetDict
 
+from tagsmith.tokenization.gazetteers import Gazetteer
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
@@ -152,6 +154,18 @@ def test_encoded_columns(corpus: DatasetDict) -> None:
         assert row["length"] == len(sentence.words) == len(row["character_ids"])
         assert [len(word) for word in row["character_ids"]] == [len(word) for word in sentence.words]
     assert altered == {"train": Altered(misaligned=1, shortened=0), "dev": Altered(misaligned=0, shortened=0)}
+
+
+def test_sentences_are_encoded_as_each_by_itself(corpus: DatasetDict, tmp_path: Path) -> None:
+    entries = tmp_path / "places.txt"
+    entries.write_text("U.S.-based Acme\n", encoding="utf-8")
+    encoded, _, tokenizer = encode(corpus, gazetteer=Gazetteer({"ORG": entries}), max_word_characters=6)
+    for row, source in zip(encoded["train"], [RAW, TOKENS, WIDE], strict=True):
+        own = tokenizer.encode_words(prepare_sentence(source, "words", "BIOES").words)
+        assert row["gazetteer_features"] == own.pop("gazetteer_features").tolist()
+        assert {name: row[name] for name in own} == own
+    features = encoded["train"].features
+    assert [features["input_ids"].feature.dtype, features["character_ids"].feature.feature.dtype] == ["int32", "int64"]
 
 
 def test_long_words_are_counted_and_their_ends_encoded(corpus: DatasetDict) -> None:

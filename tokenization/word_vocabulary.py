@@ -63,9 +63,10 @@ def count_words(
     kept = earlier.vocabularies if earlier and (None in earlier.vocabularies) == (None in sentences) else ()
     words, rare_word_id, frozen = {}, {}, {}
     for language in dict.fromkeys([*kept, *sentences]):
-        shortened = (shorten_words(list(own), max_word_characters)[0] for own in sentences.get(language, ()))
+        found = Counter(chain.from_iterable(sentences.get(language, ())))
+        shortened, _ = shorten_words(list(found), max_word_characters)
         counts: Counter[str] = Counter()
-        for word, count in Counter(chain.from_iterable(shortened)).items():
+        for word, count in zip(shortened, found.values(), strict=True):
             counts[normalize(word)] += count
             for character in spell(word):
                 characters[character] += count

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict, IterableDataset
 from datasets.fingerprint import Hasher
 
@@ -14,10 +17,12 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.tokenization.words import project_spans, split_words
+from tagsmith.tokenization.words import check_words, project_spans, split_words
 from tagsmith.training.data.corpus_cache import private_cache
 
 _SAMPLE = 2_000  # sentences that the splitter is chosen on
+_COLUMNS = ["raw", "tokens", "tags", "text", "spans"]  # of a row; the last two where the text is split anew
+_BATCH = 1_000  # sentences that are read at a time
 
 
 class Altered(NamedTuple):
@@ -90,10 +95,14 @@ def choose_splitter(corpora: Iterable[tuple[Iterable[Mapping[str, Any]], bool]])
     return min(costs, key=lambda splitter: costs[splitter])
 
 
-def training_words(dataset: Dataset, splitter: str, scheme: str) -> Iterator[list[str]]:
+def training_words(dataset: Dataset | IterableDataset, splitter: str, scheme: str) -> Iterator[list[str]]:
     """The words of each sentence, as the tagger will be trained on them."""
-    for row in dataset:
-        yield prepare_sentence(row, splitter, scheme).words
+    for batch in dataset.select_columns(["raw", "text", "tokens"]).iter(batch_size=_BATCH):
+        for raw, text, tokens in zip(batch["raw"], batch["text"], batch["tokens"], strict=True):
+            if raw and scheme != "plain":
+                yield [word.text for word in split_words(text, splitter)]
+            else:
+                yield tokens
 
 
 def encode_corpus(
@@ -120,21 +129,26 @@ def encode_corpus(
     """
     tag_ids = {tag: index for index, tag in enumerate(tags)}
 
-    def encode(row: dict[str, Any]) -> dict[str, Any]:
+    def prepare(row: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
         sentence = prepare_sentence(row, tokenizer.splitter, scheme)
         if unknown := set(sentence.tags) - tag_ids.keys():
             raise InputError(f"the corpus has the tag {min(unknown)!r}, which the tagger does not know")
-        return {
-            **tokenizer.encode_words(sentence.words, language),
+        return sentence.words, {
             "labels": [tag_ids[tag] for tag in sentence.tags],
             "length": len(sentence.words),
             "misaligned": sentence.misaligned,
             "shortened": tokenizer.shorten(sentence.words)[1],
         }
 
-    def encode_batch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        rows = [encode(dict(zip(batch, row, strict=True))) for row in zip(*batch.values(), strict=True)]
-        return {name: [row[name] for row in rows] for name in rows[0]}
+    def encode(row: dict[str, Any]) -> dict[str, Any]:
+        words, others = prepare(row)
+        return {**tokenizer.encode_words(words, language), **others}
+
+    def encode_batch(table: pa.Table) -> pa.Table:
+        needed = _COLUMNS if scheme != "plain" and pc.any(table["raw"]).as_py() else _COLUMNS[:3]
+        sentences, others = zip(*map(prepare, table.select(needed).to_pylist()), strict=True)
+        columns = {name: [row[name] for row in others] for name in others[0]}
+        return pa.table({**_encode_sentences(sentences, tokenizer, language), **columns})
 
     # All that the result depends on.
     options = [tokenizer.vocabularies, tokenizer.characters, tokenizer.init_kwargs, tokenizer.gazetteer]
@@ -149,15 +163,46 @@ def encode_corpus(
                 continue
             fingerprint = Hasher.hash([split._fingerprint, "encode_corpus", 1, options])
             # Not from the cache: nothing in the fingerprint tells whether the code that encodes has changed.
-            rows = split.map(
+            rows = split.with_format("arrow").map(
                 encode_batch,
                 batched=True,  # several times as fast as row by row
+                batch_size=_BATCH,
                 remove_columns=split.column_names,
                 new_fingerprint=fingerprint,
                 load_from_cache_file=False,
                 desc=f"Encoding {name}",
             )
-            altered[name] = Altered(*(sum(rows[count]) for count in Altered._fields))
+            rows = rows.with_format(None)
+            altered[name] = Altered(*(pc.sum(rows.data[count]).as_py() or 0 for count in Altered._fields))
             rows = rows.remove_columns(list(Altered._fields))
-            encoded[name] = rows.filter(lambda length: length > 0, input_columns="length", desc=f"Reading {name}")
+            if pc.min(rows.data["length"]).as_py() == 0:
+                rows = rows.filter(lambda length: length > 0, input_columns="length", desc=f"Reading {name}")
+            encoded[name] = rows
     return encoded, altered
+
+
+def _encode_sentences(
+    sentences: Sequence[Sequence[str]], tokenizer: HierarchicalTaggerTokenizer, language: str | None
+) -> dict[str, pa.Array]:
+    """What `encode_words` gives of each sentence; a word is looked up once, however often it occurs in them."""
+    places = {word: place for place, word in enumerate(dict.fromkeys(chain.from_iterable(sentences)))}
+    words = list(places)
+    check_words(words)
+    where = np.fromiter(map(places.__getitem__, chain.from_iterable(sentences)), dtype=np.int64)
+    borders = _borders(np.fromiter(map(len, sentences), dtype=np.int32))
+    word_ids = np.array(tokenizer.look_up(tokenizer.shorten(words)[0], language), dtype=np.int32)
+    character_ids, lengths = tokenizer.spell_out(words)
+    spelled = pa.ListArray.from_arrays(_borders(lengths), pa.array(character_ids))
+    encoded = {
+        "input_ids": pa.ListArray.from_arrays(borders, pa.array(word_ids[where])),
+        "character_ids": pa.ListArray.from_arrays(borders, spelled.take(pa.array(where))),
+    }
+    if (gazetteer := tokenizer.gazetteer) is not None:
+        matches = (gazetteer.match(tokenizer.shorten(own)[0]) for own in sentences)
+        encoded["gazetteer_features"] = pa.array([list(match) for match in matches])
+    return encoded
+
+
+def _borders(lengths: np.ndarray) -> pa.Array:
+    """Where each of several lists begins and ends, laid end to end."""
+    return pa.array(np.concatenate([[0], np.cumsum(lengths)]), type=pa.int32())

@@ -19,6 +19,8 @@ CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "depre
 
 DOCUMENT_MARK = "-DOCSTART-"
 
+_SPECIAL = frozenset(["", " ", "\t", "#", "-"])  # what a line begins with that may be no row
+
 # Comments that a file without an id column may hold; any other line with `#` may be a row whose word is `#`.
 _KNOWN_COMMENT = re.compile(
     r"#\s*(text|sent_id|newdoc|newpar|newdoc id|newpar id|global\.columns)\s*=|# new(doc|par)\s*$|# id "
@@ -124,7 +126,7 @@ def _survey_lines(path: Path, encoding: str) -> _Lines:
             fix = "End lines with a line feed."
             at = line.index("\r") + 1
             raise InputError("a carriage return inside a line", path=path, line=number, column=at, fix=fix)
-        if not line or line[0] == "#" or line.startswith(DOCUMENT_MARK) or not line.strip(" \t"):
+        if line[:1] in _SPECIAL and (line[:1] == "#" or line.startswith(DOCUMENT_MARK) or not line.strip(" \t")):
             if line.startswith("#") and len(comments) < _FEW_ROWS:
                 comments.append(line)
             continue
@@ -289,37 +291,40 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
     width, tab, quoted = layout.width, layout.separator == "tab", layout.quoted
     blank, blanks = layout.delimiter, " \t" if tab else " \t" + layout.delimiter
     marks, header_line = layout.sentence_column, layout.header_line
-    named = header_line > 0
+    special = _SPECIAL.union(blanks)
     block, sentence = Block(), ""
     for number, line in enumerate(read_lines(layout.path, layout.encoding), 1):
-        if not line or not line.strip(blanks):
-            if block.rows:
-                yield block
-                block = Block()
-            continue
-        if line[0] == "#" and _is_comment(line, layout, block, number):
-            block.comments.append((number, line))
-            block.new_document = block.new_document or line[1:].lstrip().startswith("newdoc")
-            continue
-        if line[0] == "-" and line.startswith(DOCUMENT_MARK) and line[len(DOCUMENT_MARK) :][:1] in ("", " ", "\t"):
-            if block.rows:
-                yield block
-                block = Block()
-            block.new_document = True
-            continue
-        if named and number == header_line:
+        first = line[:1]
+        if first in special:
+            if not line.strip(blanks):
+                if block.rows:
+                    yield block
+                    block = Block()
+                continue
+            if first == "#" and _is_comment(line, layout, block, number):
+                block.comments.append((number, line))
+                block.new_document = block.new_document or line[1:].lstrip().startswith("newdoc")
+                continue
+            if line.startswith(DOCUMENT_MARK) and line[len(DOCUMENT_MARK) :][:1] in ("", " ", "\t"):
+                if block.rows:
+                    yield block
+                    block = Block()
+                block.new_document = True
+                continue
+        if number == header_line:
             continue
         fields = line.split(blank)
         if len(fields) != width or quoted or (not tab and ("" in fields or "\t" in line)):
             fields = split_row(line, layout.separator, quoted)
             if len(fields) != width:
                 raise _ragged(layout, number, fields)
-        if named and marks is not None and block.rows and fields[marks] not in ("", sentence):
-            yield block
-            block = Block()
         if not block.rows:
             block.first_line = number
             sentence = "" if marks is None else fields[marks]
+        elif marks is not None and fields[marks] not in ("", sentence):
+            yield block
+            block = Block(first_line=number)
+            sentence = fields[marks]
         block.rows.append(fields)
     if block.rows or block.comments:
         yield block

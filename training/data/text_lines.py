@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from operator import methodcaller
 from pathlib import Path
+from typing import TextIO
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.reading_options import option
@@ -16,7 +19,8 @@ def read_text(path: Path, encoding: str) -> str:
     Raises:
         InputError: as `read_lines` does.
     """
-    return "".join(_lines_with_ends(path, encoding))
+    with _opened(path, encoding) as file:
+        return file.read()
 
 
 def read_lines(path: Path, encoding: str) -> Iterator[str]:
@@ -25,15 +29,17 @@ def read_lines(path: Path, encoding: str) -> Iterator[str]:
     Raises:
         InputError: no such file, no such encoding, or bytes that the encoding does not know.
     """
-    for line in _lines_with_ends(path, encoding):
-        yield line.rstrip("\r\n")
+    with _opened(path, encoding) as file:
+        yield from map(methodcaller("rstrip", "\r\n"), file)
 
 
-def _lines_with_ends(path: Path, encoding: str) -> Iterator[str]:
+@contextmanager
+def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
+    """A text file whose lines end at LF alone; what reading it raises inside becomes an `InputError`."""
     codec = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     try:
         with rereadable(path).open(encoding=codec, newline="\n") as file:
-            yield from file
+            yield file
     except UnicodeError as error:
         raise _encoding_error(path, codec, error) from None
     except LookupError:

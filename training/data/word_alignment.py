@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
+from operator import sub
 from typing import NamedTuple
 
 
@@ -44,16 +46,16 @@ def align_units(text: str, words: Sequence[str], units: Sequence[Unit] | None) -
 
 def join_units(words: Sequence[str], units: Sequence[Unit] | None) -> tuple[str, list[int], list[int]]:
     """A text of surface tokens, joined by one space save where a unit says otherwise, and the words' offsets."""
-    forms = words if units is None else [unit.form for unit in units]
-    gaps = [1] * len(words) if units is None else [int(unit.space_after) for unit in units]
-    starts, ends, here = [], [], 0
-    for form, gap in zip(forms, gaps, strict=True):
-        starts.append(here)
-        here += len(form)
-        ends.append(here)
-        here += gap
     if units is None:
-        return " ".join(words), starts, ends
+        lengths = list(map(len, words))
+        ends = list(accumulate(lengths, lambda end, length: end + 1 + length))
+        return " ".join(words), list(map(sub, ends, lengths)), ends
+    starts, ends, here = [], [], 0
+    for unit in units:
+        starts.append(here)
+        here += len(unit.form)
+        ends.append(here)
+        here += unit.space_after
     text = "".join(unit.form + " " * unit.space_after for unit in units).removesuffix(" ")
     return text, *_spread(words, units, starts, ends)
 

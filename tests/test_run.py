@@ -102,7 +102,7 @@ def test_what_the_folder_holds(trained: tuple[Path, dict[str, Any], str]) -> Non
     }
     assert json.loads((folder / "results.json").read_text(encoding="utf-8")) == results
     facts = {"minutes", "seed", "parameters", "train_sentences", "best_epoch", "dev"}
-    facts |= {"data", "versions", "machine", "course", "intervals"}
+    facts |= {"data", "versions", "machine", "course", "intervals", "evaluation_minutes"}
     assert facts == results.keys() - {"version", "words_per_second"}, "a speed only where there was much to tag"
     assert {"precision", "recall", "f1", "accuracy", "labels"} == results["dev"].keys()
     assert results["train_sentences"] == 40

@@ -27,6 +27,7 @@ class Results:
         command: that trained it, without folders.
         base_model: the name on the Hub of the tagger that it was trained from.
         minutes: of the training.
+        evaluation_minutes: of these, what scoring on dev data took.
         seed: of the training.
         parameters: their number.
         best_epoch: whose checkpoint was kept; None where there were no dev data.
@@ -55,6 +56,7 @@ class Results:
     command: str = ""
     base_model: str = ""
     minutes: float | None = None
+    evaluation_minutes: float | None = None
     seed: int | None = None
     parameters: int | None = None
     best_epoch: float | None = None

@@ -154,6 +154,7 @@ class TrainingRun:
             command=command_said(sys.argv),
             base_model=hub_name(recipe.start_from) or "",
             minutes=round((time.monotonic() - started) / 60, 2),
+            evaluation_minutes=round(trainer.evaluation_seconds / 60, 4) or None,
             seed=trainer.args.seed,
             parameters=trainer.model.num_parameters(),
             best_epoch=next((entry["epoch"] for entry in trainer.state.log_history if entry["step"] == best), None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -57,6 +58,9 @@ class TaggerTrainer(PublishingTrainer):
         mention_replacement: how likely a span of a training sentence is replaced (see `ReplacedMentions`); 0: never.
         **kwargs: what `Trainer` takes. `processing_class` is the tokenizer; `data_collator` defaults to a
             `TaggerCollator` of it, and `compute_metrics` to `span_scores` of the model's tags.
+
+    Attributes:
+        evaluation_seconds: that evaluations and predictions have taken so far.
     """
 
     train_dataset: Any
@@ -84,6 +88,7 @@ class TaggerTrainer(PublishingTrainer):
         self.average_decay, self.epoch_decay, self.halving_from = average_decay, epoch_decay, halving_from
         self.average: WeightAverage | None = None
         self.saves_checkpoint = False
+        self.evaluation_seconds = 0.0
         super().__init__(*args, **kwargs)
         if given.get("data_collator") is None:
             self.data_collator = self._default_collator()
@@ -185,12 +190,14 @@ class TaggerTrainer(PublishingTrainer):
     @contextmanager
     def _scoring(self) -> Iterator[None]:
         """The averaged weights, fresh counts, and what is random in training left alone."""
+        started = time.monotonic()
         # A data loader draws a seed: a run that is resumed behind an evaluation would continue with other dropout.
         with self._averaged(), torch.random.fork_rng(devices=[]):
             if self._own_metrics is not None and self.compute_metrics is self._own_metrics:
                 # without what an evaluation that was interrupted had counted
                 self.compute_metrics = self._own_metrics = self._default_metrics()
             yield
+        self.evaluation_seconds += time.monotonic() - started
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """As `Trainer.evaluate`; while training, with the averaged weights, and without a trace in what follows."""

@@ -22,6 +22,7 @@ from tagsmith.training.runs.recipe import Recipe, read_recipe
         ("training:\n  seed: 1\ntraining:\n  seed: 2\n", r"r\.yaml:3:1: the key 'training' is given twice"),
         ("model_type: none\n", r"r\.yaml:1: model_type is 'none'"),
         ("average_decay: .inf\n", "not a finite number"),
+        ("tokenizer:\n  case_fallback: true\n", r"r\.yaml:2: tokenizer\.case_fallback has no effect"),
         ("tokenizer: 3\n", r"r\.yaml:1: tokenizer must be a mapping"),
     ],
 )

@@ -208,6 +208,10 @@ def _recipe(content: dict[str, Any], places: Places) -> RunRecipe:
     recipe: RunRecipe = _fill(FAMILIES[family].recipe.load(), content, places, "")
     _known(recipe.model, set(model_fields(FAMILIES[family].config.load())), places, "model.")
     _check_kinds(recipe.training, places)
+    if isinstance(recipe, Recipe) and recipe.tokenizer.lowercase and recipe.tokenizer.case_fallback:
+        fix = "Set tokenizer.lowercase=false, or leave out case_fallback."
+        found = "tokenizer.case_fallback has no effect where tokenizer.lowercase is true"
+        raise InputError(found, **places.of("tokenizer.case_fallback"), fix=fix)
     return recipe
 
 

@@ -116,7 +116,7 @@ def test_the_manifest(tmp_path: Path, decode: str) -> None:
     choices = {"attention": True, "tag_loss": 1.0, "decode": decode, **NGRAMS}
     pipeline = export(make_byte_tagger(tmp_path / "own", **choices), tmp_path / "out")
     content = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
-    assert (content["family"], content["version"], content["decode"]) == ("byte-to-span", 1, decode)
+    assert (content["family"], content["version"], content["decode"]) == ("byte-to-span", 2, decode)
     assert content["bytes"] == {"window_size": 16, "overlap": 8, "pad_id": 258}
     assert content["labels"] == ["PER", "LOC"] and content["calibration"] is None
     assert content["ngrams"]["hashes"] == pipeline.model.model.ngrams.hashes.tolist()

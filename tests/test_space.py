@@ -16,7 +16,7 @@ from test_runtime_bytes import TAGS, make_byte_tagger
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.cards.publish import publish_tagger
-from tagsmith.training.cards.space import stage_page
+from tagsmith.training.cards.space import CHOICES, stage_page
 from tagsmith.training.commands.push_command import push
 from tagsmith.training.data.strict_parsing import parse_yaml
 
@@ -91,8 +91,9 @@ def test_a_private_one(hub: LoopbackHub, folder: Path) -> None:
 
 
 def test_what_the_page_does_not_have_is_refused_before_anything_is_sent(
-    hub: LoopbackHub, tmp_path: Path, byte_folder: Path
+    hub: LoopbackHub, tmp_path: Path, byte_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(CHOICES, "byte-to-span", {"decode": ["tags"], "input_order": ["forward"]})
     taggers = {byte_folder: 'decode: "spans"'}
     taggers[make_byte_tagger(tmp_path / "backwards", **TAGS, input_order="reversed")] = 'input_order: "reversed"'
     for tagger, reason in taggers.items():
@@ -106,7 +107,7 @@ def test_the_files_of_other_taggers(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "tagger"
     tagger = make_byte_tagger(folder, **TAGS) if kind == "bytes" else make_tagger(folder, gazetteer_size=9)
     stage_page(tagger, tmp_path / "page")
-    more = set() if kind == "bytes" else {"vocab.json", "gazetteer.json"}
+    more = {"generation_config.json"} if kind == "bytes" else {"vocab.json", "gazetteer.json"}
     found = {path.name for path in (tmp_path / "page" / "tagger").iterdir()}
     assert found == {"config.json", "tokenizer_config.json", "model.safetensors", *more}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -162,23 +162,30 @@ def encode_corpus(
                 encoded[name] = rows.remove_columns(own)
                 continue
             fingerprint = Hasher.hash([split._fingerprint, "encode_corpus", 1, options])
-            # Not from the cache: nothing in the fingerprint tells whether the code that encodes has changed.
-            rows = split.with_format("arrow").map(
-                encode_batch,
-                batched=True,  # several times as fast as row by row
-                batch_size=_BATCH,
-                remove_columns=split.column_names,
-                new_fingerprint=fingerprint,
-                load_from_cache_file=False,
-                desc=f"Encoding {name}",
-            )
-            rows = rows.with_format(None)
-            altered[name] = Altered(*(pc.sum(rows.data[count]).as_py() or 0 for count in Altered._fields))
-            rows = rows.remove_columns(list(Altered._fields))
-            if pc.min(rows.data["length"]).as_py() == 0:
-                rows = rows.filter(lambda length: length > 0, input_columns="length", desc=f"Reading {name}")
-            encoded[name] = rows
+            encoded[name], altered[name] = _encode_rows(split, encode_batch, fingerprint, name)
     return encoded, altered
+
+
+def _encode_rows(
+    split: Dataset, encode: Callable[[pa.Table], pa.Table], fingerprint: str, name: str
+) -> tuple[Dataset, Altered]:
+    """The encoded rows that have words, and what all of them tell otherwise than their data."""
+    # Not from the cache: nothing in the fingerprint tells whether the code that encodes has changed.
+    rows = split.with_format("arrow").map(
+        encode,
+        batched=True,  # several times as fast as row by row
+        batch_size=_BATCH,
+        remove_columns=split.column_names,
+        new_fingerprint=fingerprint,
+        load_from_cache_file=False,
+        desc=f"Encoding {name}",
+    )
+    rows = rows.with_format(None)
+    altered = Altered(*(pc.sum(rows.data[count]).as_py() or 0 for count in Altered._fields))
+    rows = rows.remove_columns(list(Altered._fields))
+    if pc.min(rows.data["length"]).as_py() == 0:
+        rows = rows.filter(lambda length: length > 0, input_columns="length", desc=f"Reading {name}")
+    return rows, altered
 
 
 def _encode_sentences(

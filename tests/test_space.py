@@ -102,6 +102,16 @@ def test_what_the_page_does_not_have_is_refused_before_anything_is_sent(
     assert not hub.requests
 
 
+def test_settings_of_generate_that_the_page_leaves_out(tmp_path: Path) -> None:
+    tagger = make_byte_tagger(tmp_path / "tagger")
+    stage_page(tagger, tmp_path / "page")
+    path = tagger / "generation_config.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, "repetition_penalty": 2.0}), encoding="utf-8")
+    with pytest.raises(InputError, match="repetition_penalty"):
+        stage_page(tagger, tmp_path / "other")
+
+
 @pytest.mark.parametrize("kind", ["bytes", "gazetteer"])
 def test_the_files_of_other_taggers(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "tagger"

@@ -10,7 +10,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, SpaceInfo, metadata_load
 
-from tagsmith.runtime.byte_config import BYTE_TRAINING, ByteConfig
+from tagsmith.runtime.byte_config import BYTE_TRAINING, BeamRules, ByteConfig
 from tagsmith.runtime.loading import check_fields
 from tagsmith.runtime.word_config import TRAINING, WordConfig
 from tagsmith.tokenization.input_error import InputError
@@ -38,7 +38,8 @@ def check_browser_has(folder: Path) -> None:
     """See that the page can tag with a tagger.
 
     Raises:
-        InputError: it cannot; the message names the field of config.json, and what the page has there.
+        InputError: it cannot; the message names the field of config.json, and what the page has there, or what of
+            generation_config.json it would leave out.
     """
     content = read_json(folder / "config.json")
     if (kind := content.get("model_type")) not in CHOICES:
@@ -47,6 +48,8 @@ def check_browser_has(folder: Path) -> None:
     if FAMILIES[kind].reads_bytes:
         check_fields(content, {field.name for field in fields(ByteConfig)} | BYTE_TRAINING, str(folder))
         config, schemes = ByteConfig.of(content), []
+        if config.decode == "spans":
+            BeamRules.of(str(folder))  # the page refuses what the runtime does
     else:
         check_fields(content, {field.name for field in fields(WordConfig)} | TRAINING, str(folder))
         config = WordConfig.of(content)

@@ -181,6 +181,7 @@ def ideas(text: str | None = None) -> list[Idea]:
     apart = partial(patched, recurrent, "scan", scan_apart)
     plain_loop = partial(patched, recurrent, "scan", scan_by_autograd)
     every_word = partial(patched, HierarchicalTaggerModel, "_spell_once", HierarchicalTaggerModel.spell)
+    by_steps = partial(patched, recurrent, "fits_fused", lambda like, packing, ends: False)
     tanh = partial(patched, recurrent_cells, "_tanh", lambda x, out: torch.tanh(x, out=out))
     logarithms = partial(patched, ConditionalRandomField, "_partition", partition_by_logarithms)
     one_batch = partial(patched, SpanTagging, "_BUFFERED", 1)
@@ -201,6 +202,9 @@ def ideas(text: str | None = None) -> list[Idea]:
         Idea("both directions in one product", learn, {}, apart),
         Idea("both directions in one product", read, {}, apart),
         Idea("both directions in one product", windows, {}, apart),
+        Idea("LSTM layers by PyTorch's own operator", learn, {}, by_steps),
+        Idea("LSTM layers by PyTorch's own operator", read, {}, by_steps),
+        Idea("LSTM layers by PyTorch's own operator", windows, {}, by_steps),
         Idea("the recurrence's gradient by hand", learn, {}, plain_loop),
         Idea("the recurrence's gradient by hand", windows, {}, plain_loop),
         Idea("tanh by the logistic function", learn, {}, tanh),

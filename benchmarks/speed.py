@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py [--family hierarchical|bytes|both] [--batch-sizes 8,32,128] [--threads 1,2]
                                [--output FOLDER] [--text FILE] [--model FOLDER]... [--set KEY=VALUE]...
-                               [--vary KEY=VALUE,VALUE]
+                               [--vary KEY=VALUE,VALUE] [--recipe NAME]...
 
 Taggers of the shapes of `ner`, `ner-paper` and `byte-ner` learn from the bundled sample, with the project's collators,
 orders and models and the recipe's optimizer, and tag raw lines through the pipeline. Each case runs in a process of
@@ -132,6 +132,16 @@ def cases_of(family: str, sizes: list[int], models: dict[str, str], base: Case) 
 def _tagging(base: Case, sizes: list[int], recipe: str, model: str | None = None) -> list[Case]:
     case = replace(base, recipe=recipe, mode="tag", model=model)
     return [replace(case, dtype=dtype, batch_size=size) for dtype in ("float32", "int8") for size in sizes]
+
+
+def only(cases: list[Case], recipes: list[str] | None) -> list[Case]:
+    """The cases of these recipes, or all."""
+    if recipes is None:
+        return cases
+    known = sorted({case.recipe for case in cases})
+    if wrong := [name for name in recipes if name not in known]:
+        raise typer.BadParameter(f"{wrong[0]!r} is not among the shapes measured: {', '.join(known)}")
+    return [case for case in cases if case.recipe in recipes]
 
 
 def varied(cases: list[Case], change: str | None) -> list[Case]:
@@ -291,6 +301,7 @@ def main(
     lines: Annotated[int, typer.Option(min=1, help="Tagged at a time.")] = 1024,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A change to all recipes, as of tagsmith.")] = None,
     vary: Annotated[str | None, typer.Option(help="A setting and its values, KEY=VALUE,VALUE.")] = None,
+    recipe: Annotated[list[str] | None, typer.Option(help="Only this shape; may be given again.")] = None,
 ) -> None:
     """Measure training and tagging, on the CPU."""
     sizes, models = numbers(batch_sizes), trained(model or [])
@@ -299,7 +310,8 @@ def main(
     words = None if text is None else str(text)
     base = Case(seconds=seconds, lines=lines, text=words, settings=tuple(set_ or []))
     chosen = list(SHAPES) if family is Family.both else [FAMILIES[family]]
-    cases = varied([case for name in chosen for case in cases_of(name, sizes, models, base)], vary)
+    cases = only([case for name in chosen for case in cases_of(name, sizes, models, base)], recipe)
+    cases = varied(cases, vary)
     cases = [replace(case, threads=count) for case in cases for count in numbers(threads)]
     report: dict[str, Any] = {"rounds": 0, "cases": [], "profiles": []}
 

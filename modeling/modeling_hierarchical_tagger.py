@@ -259,6 +259,7 @@ class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPre
         self.dropout = Dropout(config.hidden_dropout)
         width = self.encoder.output_size + config.gazetteer_size
         names = config.head_names[:1] if config.sharing == "all" else config.head_names
+        self._keys = {name: self._key(name) for name in config.head_names}
         self.heads = nn.ModuleDict({self._key(name): TaggerHead(config, config.head(name), width) for name in names})
         self.post_init()
 
@@ -271,8 +272,9 @@ class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPre
         Raises:
             ValueError: there is no such head; the message has those that are.
         """
-        self.config.head(name)
-        head: TaggerHead = self.heads[self._key(name)]  # type: ignore[assignment]
+        if name not in self._keys:
+            self.config.head(name)  # says why
+        head: TaggerHead = self.heads[self._keys[name]]  # type: ignore[assignment]
         return head
 
     @torch.compiler.disable  # one graph for each length would be slower than none: a compiled model runs as it is
@@ -306,7 +308,7 @@ class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPre
         chosen = self.head(head)
         mask = self.encoder.valid(input_ids, attention_mask)
         packing = Packing.of(mask)
-        states = self.encoder.encode(input_ids, character_ids, packing, self.config.head(head).language)
+        states = self.encoder.encode(input_ids, character_ids, packing, self.config.language(head))
         logits = packing.unpack(chosen(self._top(states, gazetteer_features, packing)))
         hidden: Any = packing.unpack(states)
         output = HierarchicalTaggerOutput(
@@ -370,7 +372,7 @@ class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPre
         if self.training:
             raise RuntimeError("The tagger is training, and dropout would blur its scores. Call eval() first.")
         chosen = {name: self.head(name) for name in heads}
-        languages = {self.config.head(name).language for name in heads}
+        languages = {self.config.language(name) for name in heads}
         if len(languages) > 1:
             raise ValueError(f"The heads {', '.join(map(str, heads))} are of several languages: predict them apart.")
         mask = self.encoder.valid(input_ids, attention_mask)

@@ -104,7 +104,7 @@ def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, versi
     names = config.head_names[:1] if config.sharing == "all" else config.head_names
     for name in names:
         key = "shared" if name is None or config.sharing == "all" else name
-        emissions = build.dense(f"heads.{key}.output", tops[config.head(name).language])
+        emissions = build.dense(f"heads.{key}.output", tops[config.language(name)])
         build.output(emissions, emissions_of(key), "batch", "time", stored[f"heads.{key}.output.bias"].shape[0])
     return build.model(version)
 

@@ -100,6 +100,11 @@ class SpanTaggingPipeline(Pushed, SpanTagging, Pipeline):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_words": {}}  # a copy makes its own
 
+    def forward(self, model_inputs: dict[str, Any], **forward_params: Any) -> dict[str, Any]:
+        """As of every pipeline; `_forward` puts tensors on the device itself."""
+        with self.device_placement(), self.get_inference_context()():
+            return self._forward(model_inputs, **forward_params)
+
     def _word_cache(self, language: str | None) -> WordCache:
         """That of the sentences before, unless another thread has it, or the model has learnt since."""
         kept = self._words.pop(language, None)
@@ -116,7 +121,7 @@ class SpanTaggingPipeline(Pushed, SpanTagging, Pipeline):
         sentences: list[Sentence] = input_tensors["sentences"]
         by_language: defaultdict[str | None, list[str | None]] = defaultdict(list)
         for name in self._names(head):
-            by_language[self.model.config.head(name).language].append(name)
+            by_language[self.model.config.language(name)].append(name)
         found: dict[str | None, tuple[Tensor, Tensor]] = {}
         for language, names in by_language.items():
             cache: WordCache = input_tensors["caches"][language]

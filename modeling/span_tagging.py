@@ -232,7 +232,7 @@ class SpanTagging:
         """Sentences, those of similar length together, when their words are in the cache of each language."""
         parts.sort(key=lambda part: len(part.words))
         for group in _groups(parts, batch_size):
-            for language in dict.fromkeys(self.model.config.head(name).language for name in self._names(head)):
+            for language in dict.fromkeys(self.model.config.language(name) for name in self._names(head)):
                 if language not in caches:
                     caches[language] = self._word_cache(language)
                 caches[language].read(word for sentence in group for word in sentence.words)
@@ -290,7 +290,7 @@ class SpanTagging:
         """Give each document the spans of its sentences, as characters, or their words."""
         sentences: list[Sentence] = model_outputs["sentences"]
         for name, (spans, scores) in model_outputs["found"].items():
-            labels, scheme = self.model.head(name).span_labels, self.model.config.head(name).tag_scheme
+            labels = self.model.head(name).span_labels
             calibration = ScoreCalibration.of(self.model.config, name)
             for (row, first, end, label), raw in zip(spans.tolist(), scores.tolist(), strict=True):
                 score = calibration(raw)
@@ -299,6 +299,7 @@ class SpanTagging:
                 sentence = sentences[row]
                 found = sentence.document.entities[name]
                 if aggregation_strategy == "none":
+                    scheme = self.model.config.head(name).tag_scheme
                     tags = written_tags(end - first, labels[label], scheme)
                     found += [sentence.word(first + place, tag, score) for place, tag in enumerate(tags)]
                 else:

@@ -102,15 +102,22 @@ class TagChain:
         self.kind, self.num_tags = kind, len(tags)
         self.rules = rules = chain_rules(tuple(tags), scheme)
         self.span_labels = rules.span_labels
+        self._weights = {name: weight.astype(np.float64) for name, weight in weights.items()}
         if kind == "static":
-            start, transitions = (weights[name].astype(np.float64) for name in ("start", "transitions"))
+            start, transitions = self._weights["start"], self._weights["transitions"]
             self.start = np.where(rules.start, start, ILLEGAL)
             self.transitions = np.where(rules.transitions, transitions, ILLEGAL)
-            self.start_mass = np.exp(start - start.max()) * rules.start
-            self.step_mass = np.exp(transitions - transitions.max()) * rules.transitions
-            self.both_ways = np.kron(np.diag([1, 0]), self.step_mass) + np.kron(np.diag([0, 1]), self.step_mass.T)
-            self.sum_of_each = np.kron(np.eye(2), np.ones_like(self.step_mass))
+            self.columns = np.ascontiguousarray(self.transitions.T)
+            self.tops = start.max(), transitions.max()
+            self.start_mass = np.exp(start - self.tops[0]) * rules.start
+            self.step_mass = np.exp(transitions - self.tops[1]) * rules.transitions
+            nothing = np.zeros_like(self.step_mass)
+            self.both_ways = np.block([[self.step_mass, nothing], [nothing, self.step_mass.T]])
         self.end = np.where(rules.end, 0.0, ILLEGAL)
+
+    def is_of(self, weights: Mapping[str, np.ndarray]) -> bool:
+        """Whether these weights are what it was made of."""
+        return all(np.array_equal(self._weights[name], weight) for name, weight in weights.items())
 
     def spans(self, scores: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The spans of the best tags and how probable each is.
@@ -123,6 +130,8 @@ class TagChain:
             int64 `(spans, 4)`: sentence, first word, end word (exclusive), index into the span labels; and `(spans,)`
             scores in [0, 1].
         """
+        if self.kind == "static" and len(lengths) == 1:
+            return self._spans_of_one(scores[: lengths[0], 0])
         tags = self.decode(scores, lengths)
         spans = self.read_spans(tags, lengths)
         if self.kind == "softmax":
@@ -140,7 +149,7 @@ class TagChain:
             best_tags: np.ndarray = scores.argmax(2)
             return best_tags
         if self.kind == "static" and scores.shape[1] == 1:
-            return self._decode_one(scores[:, 0])
+            return self._way_back(self._best_of_one(scores[:, 0]))[:, None]
         if self.kind == "state":
             allowed = np.concatenate([self.rules.start[None], self.rules.transitions])
             scores = np.where(allowed, scores, ILLEGAL)
@@ -157,32 +166,44 @@ class TagChain:
                 np.maximum.reduce(pairs, axis=0, out=best[step])
                 best[step] += scores[step]
         paths = (best + self.end).argmax(2)
-        columns = np.ascontiguousarray(self.transitions.T) if self.kind == "static" else None
         going_on = np.searchsorted(-lengths, -np.arange(1, len(scores))).tolist()  # that have a word after this one
         for step in range(len(scores) - 2, -1, -1):
             going = going_on[step]
             after = paths[step + 1, :going]
-            if columns is None:
+            if self.kind == "state":
                 scored = np.take_along_axis(scores[step + 1, :going, 1:], after[:, None, None], 2)[:, :, 0]
             else:
-                scored = columns[after]
+                scored = self.columns[after]
             paths[step, :going] = (scored + best[step, :going]).argmax(1)
         return paths
 
-    def _decode_one(self, scores: np.ndarray) -> np.ndarray:
-        """As `decode` of one row `(time, tags)` of a static CRF; the way back from every tag is found at once."""
+    def _spans_of_one(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `spans` of one sentence `(time, tags)` and a static CRF, by fewer operations."""
+        best = self._best_of_one(scores)
+        spans = self._spans_of_row(self._way_back(best))
+        if not len(spans):
+            return spans, np.zeros(0)
+        length = np.array([len(scores)])
+        chain = self._chain_of_one(scores, best) or self._chain(scores[:, None], length)
+        chances: np.ndarray = span_posteriors(chain, length[spans[:, 0]], spans, self.rules)
+        return spans, chances
+
+    def _best_of_one(self, scores: np.ndarray) -> np.ndarray:
+        """The highest sum of a legal path from the start to each tag of one row, `(time, tags)`."""
         best, pairs = np.empty_like(scores), np.empty_like(self.transitions)
         np.add(scores[0], self.start, out=best[0])
-        before = best[0]
-        for here, now in zip(scores[1:], best[1:], strict=True):
-            np.add(before[:, None], self.transitions, out=pairs)
+        for here, now, before in zip(scores[1:], best[1:], best[:-1, :, None], strict=True):
+            np.add(before, self.transitions, out=pairs)
             np.maximum.reduce(pairs, axis=0, out=now)
             now += here
-            before = now
-        path = [int((before + self.end).argmax())]
-        for way_back in reversed((best[:-1, :, None] + self.transitions).argmax(1).tolist()):
-            path.append(way_back[path[-1]])
-        return np.array(path[::-1])[:, None]
+        return best
+
+    def _way_back(self, best: np.ndarray) -> np.ndarray:
+        """The best tags `(time,)` of one row."""
+        path = [int((best[-1] + self.end).argmax())]
+        for before in best[-2::-1]:
+            path.append(int((before + self.columns[path[-1]]).argmax()))
+        return np.array(path[::-1])
 
     def read_spans(self, tags: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """The spans that tags `(time, batch)` write, as `spans` gives them, of rows in this order."""
@@ -193,6 +214,17 @@ class TagChain:
         row, first = np.nonzero(self.rules.opens[ids[:, :-2], here])
         _, last = np.nonzero(self.rules.closes[here, ids[:, 2:]])
         return np.stack([row, first, last + 1, self.rules.labels[here[row, first]]], axis=1)
+
+    def _spans_of_row(self, tags: np.ndarray) -> np.ndarray:
+        """As `read_spans` of one row `(time,)`."""
+        ids = np.full(len(tags) + 2, self.num_tags)
+        ids[1:-1] = tags
+        first = self.rules.opens[ids[:-2], tags].nonzero()[0]
+        spans = np.zeros((len(first), 4), dtype=np.int64)
+        if len(first):
+            spans[:, 1], spans[:, 3] = first, self.rules.labels[tags[first]]
+            np.add(self.rules.closes[tags, ids[2:]].nonzero()[0], 1, out=spans[:, 2])
+        return spans
 
     def posteriors(self, scores: np.ndarray, lengths: np.ndarray, spans: np.ndarray) -> np.ndarray:
         """P(the words [first, end) are exactly one span of a label) among the legal sequences, of spans of a CRF."""
@@ -210,8 +242,6 @@ class TagChain:
 
     def _chain(self, scores: np.ndarray, lengths: np.ndarray) -> _Posterior:
         potentials = np.exp(np.maximum(scores - scores.max(2, keepdims=True), _FLOOR))
-        if len(lengths) == 1 and (chain := self._chain_of_one(potentials[:, 0])):
-            return chain
         filtered, arrivals = np.empty_like(potentials), np.empty_like(potentials)
         arrivals[0] = self.start_mass
         for step in range(len(scores)):
@@ -231,26 +261,29 @@ class TagChain:
             marginals[step - 1] += message
         return _Posterior(filtered, arrivals, self.step_mass, marginals)
 
-    def _chain_of_one(self, potentials: np.ndarray) -> _Posterior | None:
-        """As `_chain` of one row `(time, tags)`, from both its ends at a time; None where that has not the range."""
-        tags, both = self.num_tags, np.concatenate([potentials, potentials[::-1]], axis=1)
-        both[0] *= np.concatenate([self.start_mass, self.rules.end])
-        total, before = np.empty(2 * tags), both[0]
-        before /= np.maximum(np.dot(before, self.sum_of_each), _SMALLEST)
-        for here in both[1:]:
-            here *= np.dot(before, self.both_ways, out=total)
-            np.dot(here, self.sum_of_each, out=total)
-            here /= np.maximum(total, _SMALLEST, out=total)
-            before = here
-        filtered, ahead = both[:, :tags], both[::-1, tags:]
-        arrivals, marginals = np.empty_like(potentials), filtered.copy()
-        arrivals[0] = self.start_mass
-        np.matmul(filtered[:-1], self.step_mass, out=arrivals[1:])
-        marginals[:-1] *= ahead[1:] @ self.step_mass.T
-        marginals[-1] *= self.rules.end
-        mass = marginals.sum(1, keepdims=True)
-        if mass.min() < _RANGE:
-            return None
+    def _chain_of_one(self, scores: np.ndarray, best: np.ndarray) -> _Posterior | None:
+        """As `_chain` of one row `(time, tags)`, from both its ends at a time; None where that has not the range.
+
+        Each word's scores lose what it adds to the best legal path, so that sums need no scaling on their way.
+        """
+        tags, added = self.num_tags, np.diff(best.max(1), prepend=0.0) - self.tops[1]
+        added[0] += self.tops[1] - self.tops[0]
+        with np.errstate(over="ignore", invalid="ignore"):
+            potentials = np.exp(scores - added[:, None])
+            both = np.concatenate([potentials, potentials[::-1]], axis=1)
+            both[0] *= np.concatenate([self.start_mass, self.rules.end])
+            total = np.empty(2 * tags)
+            for here, before in zip(both[1:], both[:-1], strict=True):
+                here *= np.dot(before, self.both_ways, out=total)
+            filtered, ahead = both[:, :tags], both[::-1, tags:]
+            arrivals, marginals = np.empty_like(potentials), filtered.copy()
+            arrivals[0] = self.start_mass
+            np.matmul(filtered[:-1], self.step_mass, out=arrivals[1:])
+            marginals[:-1] *= ahead[1:] @ self.step_mass.T
+            marginals[-1] *= self.rules.end
+            mass = marginals.sum(1, keepdims=True)
+            if not (mass.min() > _RANGE and mass.max() < 1 / _RANGE):
+                return None
         marginals /= mass
         return _Posterior(filtered[:, None], arrivals[:, None], self.step_mass, marginals[:, None])
 

@@ -38,6 +38,7 @@ class TaggerHead(nn.Module):
         self.word_shape = (len(self.tags),) if self.crf is None else self.crf.word_shape
         self.output = nn.Linear(input_size, math.prod(self.word_shape))
         self.span_labels = span_labels(self.tags, self.tag_scheme)  # what `spans` counts
+        self._chain: TagChain | None = None  # of the last sentence that was by itself
 
     def forward(self, states: Tensor) -> Tensor:
         """Packed states to emissions `(steps, tags)`, or scores of pairs `(steps, 1 + tags, tags)`."""
@@ -80,7 +81,9 @@ class TaggerHead(nn.Module):
         """The same of one sentence without padding, in numpy: its operations cost less."""
         of_crf = [] if self.crf is None else self.crf.named_parameters()
         weights = {name: weight.detach().double().numpy() for name, weight in of_crf}
-        chain = TagChain(self.chain_kind, self.tags, self.tag_scheme, weights)
+        chain = self._chain
+        if chain is None or not chain.is_of(weights):
+            chain = self._chain = TagChain(self.chain_kind, self.tags, self.tag_scheme, weights)
         scores = (logits.float() if self.crf is None else logits.double()).detach().transpose(0, 1).numpy()
         spans, chances = chain.spans(scores, np.array([len(scores)]))
         kind = torch.float64 if self.crf is None else torch.promote_types(logits.dtype, torch.float32)

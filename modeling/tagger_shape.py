@@ -40,8 +40,21 @@ class TaggerShape:
     @property
     def head_names(self) -> list[str | None]:
         """The names of the heads, in the order that config.json has them in; `[None]` for a tagger of one."""
-        own: Any = self
-        return [None] if own.heads is None else [*sorted(own.heads)]
+        heads = self._heads
+        return [None] if heads is None else [*sorted(heads)]
+
+    @property
+    def _heads(self) -> dict[str, dict[str, Any]] | None:
+        heads: dict[str, dict[str, Any]] | None = getattr(self, "heads")  # noqa: B009 - a field of those who add this
+        return heads
+
+    def language(self, name: str | None = None) -> str | None:
+        """The language whose words a head reads; None where all heads read the same.
+
+        Raises:
+            ValueError: there is no such head.
+        """
+        return None if name is None and self._heads is None else self.head(name).language
 
     def head(self, name: str | None = None) -> HeadShape:
         """What a head writes and reads; None for the head of a tagger that has but one.
@@ -50,11 +63,12 @@ class TaggerShape:
             ValueError: there is no such head; the message has those that are.
         """
         own: Any = self
-        if own.heads is None:
+        heads = self._heads
+        if heads is None:
             if name is not None:
                 raise ValueError(f"This tagger has one head, without a name, and none {name!r}. Leave the name out.")
             return HeadShape(own.tags, own.tag_scheme)
-        if name not in own.heads:
+        if name not in heads:
             found = "This tagger has several heads" if name is None else f"This tagger has no head {name!r}"
-            raise ValueError(f"{found}. Choose one of {', '.join(sorted(own.heads))}.")
-        return HeadShape(**own.heads[name])
+            raise ValueError(f"{found}. Choose one of {', '.join(sorted(heads))}.")
+        return HeadShape(**heads[name])

@@ -120,7 +120,8 @@ class Heads:
         self.config = config
         ngrams = beneath(weights, "encoder.ngrams")
         self.ngrams = Ngrams(config.ngram_sizes, ngrams) if config.ngram_sizes else None
-        heads = {config.head_key(name): name for name in config.head_names}
+        self._keys = {name: config.head_key(name) for name in config.head_names}
+        heads = {key: name for name, key in self._keys.items()}
         self.heads = {key: HeadNetwork(config, name, beneath(weights, f"heads.{key}")) for key, name in heads.items()}
 
     def head(self, name: str | None = None) -> HeadNetwork:
@@ -129,8 +130,9 @@ class Heads:
         Raises:
             ValueError: there is no such head; the message has those that are.
         """
-        self.config.head(name)
-        return self.heads[self.config.head_key(name)]
+        if name not in self._keys:
+            self.config.head(name)  # says why
+        return self.heads[self._keys[name]]
 
     @property
     def reads_characters(self) -> bool:

@@ -113,7 +113,7 @@ class WordTagger(SpanTagging):
         features = self._gazetteer_features(sentences, packed)
         by_language: defaultdict[str | None, list[str | None]] = defaultdict(list)
         for name in self._names(head):
-            by_language[self.network.config.head(name).language].append(name)
+            by_language[self.network.config.language(name)].append(name)
         found = {}
         for language, names in by_language.items():
             words: WordTable = batch["caches"][language]

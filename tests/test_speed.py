@@ -290,6 +290,13 @@ class TestTables:
         assert cells[:6] == ["byte-ner", "training", "8", "1", "bfloat16", "20 windows (10 to 40)"]
         assert cells[6:] == ["1,200", "1.50", "2.0", "10", "20%", "520", "20"]
 
+    def test_only_some_recipes(self, speed: Any) -> None:
+        cases = speed.cases_of("hierarchical-tagger", [8], {}, speed.Case())
+        assert speed.only(cases, None) == cases
+        assert {case.recipe for case in speed.only(cases, ["ner"])} == {"ner"}
+        with pytest.raises(speed.typer.BadParameter, match="'pos' is not among the shapes measured: ner, ner-paper"):
+            speed.only(cases, ["ner", "pos"])
+
     def test_every_value_of_a_setting(self, speed: Any) -> None:
         cases = speed.varied(
             [speed.Case(settings=("model.cost=0",)), speed.Case(mode="tag")], "model.word_encoder=a,b"

@@ -6,9 +6,12 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from test_runtime import SCHEMES
 
+from tagsmith import HierarchicalTaggerConfig
 from tagsmith.modeling.tag_chain import TagChain
+from tagsmith.modeling.tagger_head import TaggerHead
 
 
 def make(scheme: str, scale: float, words: int) -> tuple[TagChain, np.ndarray]:
@@ -45,3 +48,19 @@ def test_one_against_every_sequence(scheme: str) -> None:
     spans = np.array(sorted(mass))
     wanted = [mass[tuple(span)] / total for span in spans]
     np.testing.assert_allclose(chain.posteriors(scores, np.array([words]), spans), wanted, atol=1e-12)
+    found, chances = chain.spans(scores, np.array([words]))
+    assert found.tolist() == chain.read_spans(np.array(best[1])[:, None], np.array([words])).tolist()
+    np.testing.assert_allclose(chances, [mass[tuple(span)] / total for span in found.tolist()], atol=1e-12)
+
+
+def test_a_head_follows_its_weights() -> None:
+    config = HierarchicalTaggerConfig(id2label=dict(enumerate(SCHEMES["BIOES"])), tag_scheme="BIOES")
+    head, scores = TaggerHead(config, config.head(), 8), torch.randn(1, 9, len(SCHEMES["BIOES"]))
+    head.double().eval()
+    for _ in range(3):
+        found = head.spans(scores, torch.ones(1, 9, dtype=torch.bool))
+        both = head.spans(scores.repeat(2, 1, 1), torch.ones(2, 9, dtype=torch.bool))
+        first = both[0][:, 0] == 0
+        assert torch.equal(found[0], both[0][first])
+        torch.testing.assert_close(found[1], both[1][first])
+        torch.nn.init.normal_(head.crf.transitions, std=3)  # type: ignore[union-attr]

@@ -107,7 +107,7 @@ def _head(model: Any, name: str | None) -> dict[str, Any]:
     return {
         "name": name,
         "output": emissions_of("shared" if model.config.sharing in (None, "all") else str(name)),
-        "language": model.config.head(name).language,
+        "language": model.config.language(name),
         "tags": list(head.tags),
         "scheme": head.tag_scheme,
         "labels": list(head.span_labels),

@@ -1,6 +1,6 @@
 """How many planted errors an audit finds: `python benchmarks/audit.py train.iob2 --seed 1 --output audit.jsonl`.
 
-Errors of five kinds are planted into 3 % of a corpus's spans. The audit's ranking is compared with three others, each
+Errors of five kinds are planted into 3 % of a corpus's spans (`--share`). The audit's ranking is compared with three others, each
 of all spans that stand there and all that a tagger finds:
 
 - trial: the posterior of what one tagger of the folds says, less that of what stands there;
@@ -37,7 +37,6 @@ from tagsmith.training.doubts.strings import Strings, same_place
 from tagsmith.training.doubts.suspects import Witness
 from tagsmith.training.runs.recipe import RunRecipe, read_recipe
 
-SHARE = 0.03
 Place = tuple[int, int, int]  # sentence, first word, end
 
 
@@ -166,6 +165,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--seed", type=int, default=1, help="of the planted errors")
     parser.add_argument("--sentences", type=int, help="only so many of the first ones")
+    parser.add_argument("--share", type=float, default=0.03, help="of the spans, how many are planted")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--taggers", type=int, default=2)
     parser.add_argument("--processes", type=int, default=1)
@@ -185,7 +185,7 @@ def main() -> None:
     clean = read_audited(given.file, ReadingOptions())[: given.sentences]
     if given.relabel:
         clean = relabelled(clean, opinions_of(Job(recipe, clean, clean)))
-    sentences, planted = plant_errors(clean, SHARE, given.seed)
+    sentences, planted = plant_errors(clean, given.share, given.seed)
     plan = Plan(recipe, given.folds, given.taggers, given.processes)
     started = time.monotonic()
     opinions, copies = _opinions(sentences, plan, given.keep)
@@ -195,6 +195,7 @@ def main() -> None:
         "file": given.file.parent.name,
         "sentences": len(sentences),
         "seed": given.seed,
+        "share": given.share,
         "folds": given.folds,
         "taggers": given.taggers,
         "set": given.set,

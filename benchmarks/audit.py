@@ -1,7 +1,7 @@
 """How many planted errors an audit finds: `python benchmarks/audit.py train.iob2 --seed 1 --output audit.jsonl`.
 
-Errors of five kinds are planted into 3 % of a corpus's spans (`--share`). The audit's ranking is compared with three others, each
-of all spans that stand there and all that a tagger finds:
+Errors of five kinds are planted into 3 % of a corpus's spans, or another share. The audit's ranking is compared with
+three others, each of all spans that stand there and all that a tagger finds:
 
 - trial: the posterior of what one tagger of the folds says, less that of what stands there;
 - loss: of one tagger on its own training data, the corpus itself, the negative log posterior of what stands there;

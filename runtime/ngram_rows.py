@@ -53,7 +53,8 @@ class Ngrams:
     def _word_codes(self, character_ids: np.ndarray) -> np.ndarray:
         """The code points of words between their boundaries: int64 `(words, characters + 2)`, -1 elsewhere."""
         assert self.points is not None
-        codes = np.pad(self.points[character_ids], ((0, 0), (1, 1)), constant_values=-1)
+        codes = np.full((len(character_ids), character_ids.shape[1] + 2), -1)
+        codes[:, 1:-1] = self.points[character_ids]
         codes[:, 0] = BOUNDARY
         codes[np.arange(len(codes)), 1 + (character_ids > 0).sum(1)] = BOUNDARY
         return codes

@@ -55,16 +55,14 @@ class CharacterIds:
 
     def __init__(self, characters: Sequence[str]) -> None:
         points = sorted((ord(text), index) for index, text in enumerate(characters, FIRST_ID) if len(text) == 1)
-        self._points, self._ids = np.array(points, dtype=np.int64).reshape(-1, 2).T
+        self._points, self._ids = np.array([*points, (-1, UNK_ID)], dtype=np.int64).T
 
     def spell(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Words as they are read to their character ids: int64 `(characters,)`, and how many each has, `(words,)`."""
         text = "".join(words).encode("utf-32-le", errors="surrogatepass")
         points = np.frombuffer(text, dtype="<u4").astype(np.int64)
-        places = np.searchsorted(self._points, points)
-        ids = np.full(len(points), UNK_ID, dtype=np.int64)
-        known = np.append(self._points, -1)[places] == points
-        ids[known] = self._ids[places[known]]
+        places = np.searchsorted(self._points[:-1], points)
+        ids = np.where(self._points[places] == points, self._ids[places], UNK_ID)
         return ids, np.fromiter(map(len, words), dtype=np.int64, count=len(words))
 
 

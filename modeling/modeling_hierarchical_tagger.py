@@ -321,7 +321,7 @@ class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPre
 
     def _top(self, states: Tensor, gazetteer_features: Tensor | None, packing: Packing) -> Tensor:
         """What the heads see: packed states, and the gazetteer's features where there is one."""
-        top: Tensor = self.dropout(states)
+        top: Tensor = self.dropout(states) if self.training else states
         if not self.config.gazetteer_size:
             return top
         if gazetteer_features is None:

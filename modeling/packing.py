@@ -40,9 +40,9 @@ class Packing(NamedTuple):
             ValueError: a row has padding before a word.
         """
         batch, time = mask.shape
-        if batch == 1 and mask.all():
+        if batch == 1 and time and mask.all():
             steps = torch.arange(time, device=mask.device)
-            return cls(steps, steps.flip(0), steps.new_tensor([time - 1]), steps.new_zeros(1), [1] * time, (1, time))
+            return cls(steps, steps.flip(0), steps[-1:], steps[:1], [1] * time, (1, time))
         lengths = mask.sum(1)
         lengths_sorted, order = lengths.sort(descending=True, stable=True)
         steps = torch.arange(time, device=mask.device)

@@ -80,11 +80,18 @@ class TaggerHead(nn.Module):
     def _spans_of_one(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """The same of one sentence without padding, in numpy: its operations cost less."""
         of_crf = [] if self.crf is None else self.crf.named_parameters()
-        weights = {name: weight.detach().double().numpy() for name, weight in of_crf}
+        weights = {name: _as_array(weight) for name, weight in of_crf}
         chain = self._chain
         if chain is None or not chain.is_of(weights):
             chain = self._chain = TagChain(self.chain_kind, self.tags, self.tag_scheme, weights)
-        scores = (logits.float() if self.crf is None else logits.double()).detach().transpose(0, 1).numpy()
+        scores = _as_array(logits).swapaxes(0, 1).astype(np.float32 if self.crf is None else np.float64)
         spans, chances = chain.spans(scores, np.array([len(scores)]))
         kind = torch.float64 if self.crf is None else torch.promote_types(logits.dtype, torch.float32)
         return torch.from_numpy(spans), torch.from_numpy(chances).to(kind)
+
+
+def _as_array(tensor: Tensor) -> np.ndarray:
+    """A tensor on the CPU as numpy has it, of 32 bits or more."""
+    whole = tensor.detach().to(torch.promote_types(tensor.dtype, torch.float32))
+    array: np.ndarray = whole.numpy()
+    return array

@@ -27,11 +27,13 @@ class Unchanged:
         self._tensors = [value for _, _, value in self._places if isinstance(value, Tensor)]
         flat = [tensor.detach().flatten() for tensor in self._tensors]
         self._samples = [numbers[:: max(1, len(numbers) // _SAMPLES)] for numbers in flat]
+        self._on_cpu = all(tensor.device.type == "cpu" for tensor in self._tensors)
         self._seen = self._look()
 
     def _look(self) -> tuple[list[tuple[int, int]], Tensor]:
         marks = [(tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in self._tensors]
-        return marks, torch.cat([sample.cpu() for sample in self._samples])
+        samples = self._samples if self._on_cpu else [sample.cpu() for sample in self._samples]
+        return marks, torch.cat(samples)
 
     def __call__(self) -> bool:
         """Whether it is."""

@@ -209,6 +209,7 @@ class ByteToSpanForSpanTagging(Exportable, ByteToSpanPreTrainedModel, Generation
     """The tagger: the LSTMs, and the scores of the next symbol."""
 
     graphs_from = "onnx_bytes"
+    twin_from = "twin_bytes", "ByteTwin"
     _is_stateful = True  # its state cannot be wound back: no assisted decoding
 
     def __init__(self, config: ByteToSpanConfig) -> None:

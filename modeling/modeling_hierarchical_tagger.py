@@ -252,6 +252,7 @@ class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPre
     """The tagger: words in their sentence, and one head or several that tag them."""
 
     graphs_from = "onnx_graph"
+    twin_from = "twin_words", "WordTwin"
 
     def __init__(self, config: HierarchicalTaggerConfig) -> None:
         super().__init__(config)

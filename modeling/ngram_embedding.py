@@ -84,29 +84,38 @@ class NgramEmbedding(nn.Module):
         places = torch.searchsorted(self.hashes, hashes.to(self.hashes.dtype)).clamp(max=len(self.hashes) - 1)
         return torch.where(self.hashes[places] == hashes, places + 1, 0)
 
+    def word_rows(self, codes: Tensor) -> Tensor:
+        """The rows of all n-grams of words `(words, length)`, from `word_codes`: long `(words, n)`, 0 for none."""
+        return self.find(torch.cat([hashes for _, hashes in hash_ngrams(codes, self.sizes, torch.where)], dim=1))
+
     def of_words(self, codes: Tensor) -> Tensor:
         """Words `(words, length)`, from `word_codes`, to `(words, width)`: the sum of n rows divided by sqrt(n)."""
-        rows = self.find(torch.cat([hashes for _, hashes in hash_ngrams(codes, self.sizes, torch.where)], dim=1))
+        rows = self.word_rows(codes)
         if self.training and self.dropout:
             rows = rows.masked_fill(torch.rand(rows.shape, device=rows.device) < self.dropout, 0)
         summed = self._sum(rows)
         return summed / (rows > 0).sum(1, keepdim=True).clamp(min=1).sqrt().to(summed)
 
-    def of_bytes(self, codes: Tensor) -> Tensor:
-        """Windows `(windows, bytes)` to `(windows, bytes, width)`: of n-grams that begin and that end at each byte."""
-        rows, length = [], codes.shape[1]
-        for _, hashes in hash_ngrams(codes, self.sizes, torch.where):
-            found = self.find(hashes)
+    def byte_rows(self, codes: Tensor) -> Tensor:
+        """The rows of the n-grams of windows `(windows, bytes)`: long `(windows, bytes, n)`, 0 for none.
+
+        Of each size, the smallest first, the n-gram that begins at a byte, and the one that ends there.
+        """
+        rows, length, by_size = [], codes.shape[1], dict(hash_ngrams(codes, self.sizes, torch.where))
+        for size in self.sizes:
+            found = self.find(by_size[size]) if size in by_size else codes.new_zeros(len(codes), 0)
             beyond = length - found.shape[1]
             ending = torch.where(found > 0, found + len(self.hashes), 0)
             rows += [nn.functional.pad(found, (0, beyond)), nn.functional.pad(ending, (beyond, 0))]
-        if not rows:
-            return self.embedding.weight.new_zeros(*codes.shape, self.embedding.embedding_dim)
-        of_places = torch.stack(rows, dim=2)
+        return torch.stack(rows, dim=2)
+
+    def of_bytes(self, codes: Tensor) -> Tensor:
+        """Windows `(windows, bytes)` to `(windows, bytes, width)`: of n-grams that begin and that end at each byte."""
+        rows = self.byte_rows(codes)
         if self.training and self.dropout:
             dropped = torch.rand(len(codes), 1, 1, device=codes.device) < self.dropout
-            of_places = of_places.masked_fill(dropped, 0)
-        return self._sum(of_places.flatten(0, 1)).unflatten(0, codes.shape)
+            rows = rows.masked_fill(dropped, 0)
+        return self._sum(rows.flatten(0, 1)).unflatten(0, codes.shape)
 
     def _sum(self, rows: Tensor) -> Tensor:
         """Rows `(places, n)` to the sums of what stands in them, `(places, width)`."""

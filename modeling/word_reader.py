@@ -57,7 +57,12 @@ class CharacterEncoder(nn.Module):
         assert self.convolution is not None
         if not character_ids.numel():
             return self.convolution.weight.new_zeros(len(character_ids), self.output_size)
-        features = self.convolution(self.dropout(self.embedding(character_ids)).transpose(1, 2))
+        return self.filtered(self.dropout(self.embedding(character_ids)), mask)
+
+    def filtered(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """Embeddings `(words, characters, width)` to the most that each filter finds in a word, `(words, filters)`."""
+        assert self.convolution is not None
+        features = self.convolution(embedded.transpose(1, 2))
         highest = features.masked_fill(~mask[:, None], torch.finfo(features.dtype).min).amax(2)
         return highest * mask.any(1, keepdim=True)
 

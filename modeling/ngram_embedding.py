@@ -86,7 +86,8 @@ class NgramEmbedding(nn.Module):
 
     def word_rows(self, codes: Tensor) -> Tensor:
         """The rows of all n-grams of words `(words, length)`, from `word_codes`: long `(words, n)`, 0 for none."""
-        return self.find(torch.cat([hashes for _, hashes in hash_ngrams(codes, self.sizes, torch.where)], dim=1))
+        hashes = [found for _, found in hash_ngrams(codes, self.sizes, torch.where)]
+        return self.find(torch.cat(hashes or [codes.new_full((len(codes), 1), -1)], dim=1))
 
     def of_words(self, codes: Tensor) -> Tensor:
         """Words `(words, length)`, from `word_codes`, to `(words, width)`: the sum of n rows divided by sqrt(n)."""

@@ -128,6 +128,10 @@ class TestWords:
             expected = sum((made.embedding.weight[row] for row in rows), torch.zeros(4).double())
             torch.testing.assert_close(vector, expected / math.sqrt(max(len(rows), 1)))
 
+    def test_words_shorter_than_any(self) -> None:
+        made = NgramEmbedding([4, 6], 3, 5, 0.0)
+        assert torch.equal(made.of_words(padded(["a", ""])), torch.zeros(2, 5))
+
     def test_padding_changes_nothing(self) -> None:
         words = ["ab", "abba", "a", ""]
         made = table([number for word in words for _, number in set(grams(codes_of(word), SIZES))][:8])

@@ -40,13 +40,9 @@ class TaggerShape:
     @property
     def head_names(self) -> list[str | None]:
         """The names of the heads, in the order that config.json has them in; `[None]` for a tagger of one."""
-        heads = self._heads
+        own: Any = self
+        heads = own.heads  # once: a configuration takes its time over each field
         return [None] if heads is None else [*sorted(heads)]
-
-    @property
-    def _heads(self) -> dict[str, dict[str, Any]] | None:
-        heads: dict[str, dict[str, Any]] | None = getattr(self, "heads")  # noqa: B009 - a field of those who add this
-        return heads
 
     def language(self, name: str | None = None) -> str | None:
         """The language whose words a head reads; None where all heads read the same.
@@ -54,7 +50,8 @@ class TaggerShape:
         Raises:
             ValueError: there is no such head.
         """
-        return None if name is None and self._heads is None else self.head(name).language
+        own: Any = self
+        return None if name is None and own.heads is None else self.head(name).language
 
     def head(self, name: str | None = None) -> HeadShape:
         """What a head writes and reads; None for the head of a tagger that has but one.
@@ -63,7 +60,7 @@ class TaggerShape:
             ValueError: there is no such head; the message has those that are.
         """
         own: Any = self
-        heads = self._heads
+        heads = own.heads
         if heads is None:
             if name is not None:
                 raise ValueError(f"This tagger has one head, without a name, and none {name!r}. Leave the name out.")

@@ -4,7 +4,14 @@ import { TagRules } from "./tag_rules.js";
 
 export const ILLEGAL = -1e30; // outweighs any sum of scores, and stays finite however often it is added
 const SMALLEST = 2 ** -1012; // what divisors are held above
-const FLOOR = Math.log(2 ** -1022) / 2; // a tag far below the best keeps some mass
+const FLOOR = Math.log(2 ** -1022) / 2; // scores that are further below the highest are beyond such products
+
+/** Whether the exponentials of scores, divided by the highest, are within the range. */
+function narrow(scores) {
+  let most = -Infinity, least = Infinity;
+  for (const score of scores) [most, least] = [Math.max(most, score), Math.min(least, score)];
+  return least - most >= FLOOR;
+}
 
 /** @typedef {{first: number, end: number, label: string, score: number}} Found span of words, `end` exclusive */
 
@@ -117,6 +124,31 @@ class Chain {
         for (let tag = 0; tag < count; tag++)
           marginals[(word - 1) * count + previous] += marginals[word * count + tag] * before(word, previous, tag);
   }
+
+  /** Sums over all prefixes by their logarithms, and P(the tag before | the tag) of each pair. */
+  _logPosterior(scores) {
+    const { count } = this, words = scores.length / this.outputs, of = count * count;
+    const [prefixes, marginals] = [new Float64Array(words * count), new Float64Array(words * count)];
+    const backward = new Float64Array(words * of);
+    for (let tag = 0; tag < count; tag++) prefixes[tag] = this._first(scores, tag);
+    for (let word = 1; word < words; word++)
+      for (let tag = 0; tag < count; tag++) {
+        const pair = (before) => prefixes[(word - 1) * count + before] + this._step(scores, word, before, tag);
+        let most = ILLEGAL, sum = 0;
+        for (let before = 0; before < count; before++) most = Math.max(most, pair(before));
+        for (let before = 0; before < count; before++) sum += Math.exp(pair(before) - most);
+        prefixes[word * count + tag] = most + Math.log(sum);
+        for (let before = 0; before < count; before++)
+          backward[word * of + before * count + tag] = Math.exp(pair(before) - most) / sum;
+      }
+    const before = (word, previous, tag) => backward[word * of + previous * count + tag];
+    const posterior = { marginals, before }, end = (words - 1) * count;
+    const masses = prefixes.subarray(end), { legalEnd } = this.rules;
+    const most = masses.reduce((highest, mass, tag) => (legalEnd[tag] ? Math.max(highest, mass) : highest), ILLEGAL);
+    this._ends(masses.map((mass) => Math.exp(mass - most)), marginals, end);
+    this._backwards(posterior, words);
+    return posterior;
+  }
 }
 
 /** Of each pair of tags one score. */
@@ -133,6 +165,7 @@ export class StaticChain extends Chain {
     const { legalStart, legal } = this.rules;
     [this.start, this.startMass] = [scores(start, legalStart), mass(start, legalStart)];
     [this.transitions, this.stepMass] = [scores(transitions, legal), mass(transitions, legal)];
+    this.narrow = narrow(start) && narrow(transitions);
   }
 
   _first(emissions, tag) {
@@ -145,6 +178,8 @@ export class StaticChain extends Chain {
 
   _posterior(emissions) {
     const { count, stepMass } = this, words = emissions.length / count;
+    for (let at = 0; at < emissions.length; at += count)
+      if (!this.narrow || !narrow(emissions.subarray(at, at + count))) return this._logPosterior(emissions);
     const [filtered, arrivals, marginals] = Array.from({ length: 3 }, () => new Float64Array(emissions.length));
     for (let word = 0, at = 0; word < words; word++, at += count) {
       let most = -Infinity, total = 0;
@@ -154,7 +189,7 @@ export class StaticChain extends Chain {
           for (let before = 0; before < count; before++)
             arrivals[at + tag] += filtered[at - count + before] * stepMass[before * count + tag];
         else arrivals[tag] = this.startMass[tag];
-        filtered[at + tag] = arrivals[at + tag] * Math.exp(Math.max(emissions[at + tag] - most, FLOOR));
+        filtered[at + tag] = arrivals[at + tag] * Math.exp(emissions[at + tag] - most);
         total += filtered[at + tag];
       }
       for (let tag = 0; tag < count; tag++) filtered[at + tag] /= Math.max(total, SMALLEST);
@@ -184,28 +219,7 @@ export class StateChain extends Chain {
     return this.rules.legal[pair] ? scores[word * this.outputs + this.count + pair] : ILLEGAL;
   }
 
-  /** Sums over all prefixes by their logarithms, and P(the tag before | the tag) of each pair. */
   _posterior(scores) {
-    const { count } = this, words = scores.length / this.outputs, of = count * count;
-    const [prefixes, marginals] = [new Float64Array(words * count), new Float64Array(words * count)];
-    const backward = new Float64Array(words * of);
-    for (let tag = 0; tag < count; tag++) prefixes[tag] = this._first(scores, tag);
-    for (let word = 1; word < words; word++)
-      for (let tag = 0; tag < count; tag++) {
-        const pair = (before) => prefixes[(word - 1) * count + before] + this._step(scores, word, before, tag);
-        let most = ILLEGAL, sum = 0;
-        for (let before = 0; before < count; before++) most = Math.max(most, pair(before));
-        for (let before = 0; before < count; before++) sum += Math.exp(pair(before) - most);
-        prefixes[word * count + tag] = most + Math.log(sum);
-        for (let before = 0; before < count; before++)
-          backward[word * of + before * count + tag] = Math.exp(pair(before) - most) / sum;
-      }
-    const before = (word, previous, tag) => backward[word * of + previous * count + tag];
-    const posterior = { marginals, before }, end = (words - 1) * count;
-    const masses = prefixes.subarray(end), { legalEnd } = this.rules;
-    const most = masses.reduce((highest, mass, tag) => (legalEnd[tag] ? Math.max(highest, mass) : highest), ILLEGAL);
-    this._ends(masses.map((mass) => Math.exp(mass - most)), marginals, end);
-    this._backwards(posterior, words);
-    return posterior;
+    return this._logPosterior(scores);
   }
 }

@@ -81,10 +81,13 @@ def result_type(emissions: Tensor) -> torch.dtype:
 def potentials_of(emissions: Tensor) -> tuple[Tensor, Tensor]:
     """Exponentials of at most 1 `(time, batch, tags)`, and the highest emissions that they lack `(time, batch)`."""
     highest = emissions.amax(2, keepdim=True)
-    # A tag far below the best keeps some mass: the scheme may leave no other.
-    floor = math.log(torch.finfo(emissions.dtype).tiny) / 2
-    scores = (emissions - highest).clamp_(min=floor).exp_()
+    scores = (emissions - highest).clamp_(min=potential_floor(emissions.dtype)).exp_()
     return scores.transpose(0, 1).contiguous(), highest.squeeze(2).t()
+
+
+def potential_floor(dtype: torch.dtype) -> float:
+    """How far below a word's best a tag counts: it keeps some mass, as the scheme may leave no other."""
+    return math.log(torch.finfo(dtype).tiny) / 2
 
 
 def ends_of(mask: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ The model (Lafferty, McCallum and Pereira 2001) has the form that Yang, Salakhut
 vector and a transition matrix, no END vector. The loss is the softmax-margin of Gimpel and Smith (2010).
 
 All sums are in float64, as scaled probabilities (Rabiner 1989, section V.A): a step is then one small matrix product,
-and a sentence may have any length. The price is a bound: emissions of one word that lie more than some 350 apart count
-as 350 apart in sums. Viterbi decoding adds scores as they are, and has no such bound.
+and a sentence may have any length. The price is a bound: emissions of one word that lie more than some 350 apart (40
+in float32) count as that far apart in the loss. Posteriors go by logarithms then, and Viterbi adds scores as they are.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ from .chain_recursions import (
     backward_recursion,
     ends_of,
     forward_recursion,
+    potential_floor,
     potentials_of,
     result_type,
     smallest_divisor,
 )
+from .log_chain import ILLEGAL, LegalPairs
 from .tag_chain import chain_rules, span_posteriors
 from .tag_grammar import legal_transitions
 from .tag_rules import span_labels
 
 PADDING = -100
-ILLEGAL = -1e30  # for Viterbi: outweighs any sum of scores, and stays finite however often it is added
 REDUCTIONS = ("none", "sum", "mean", "token_mean")
 
 
@@ -60,7 +61,7 @@ def _best_path(emissions: Tensor, start: Tensor, transitions: Tensor, end: Tenso
     return paths.t()
 
 
-class _LegalChain(NamedTuple):
+class LegalChain(NamedTuple):
     """The distribution over legal tag sequences, as a chain from right to left."""
 
     filtered: Tensor  # these, except for the transitions, (time, batch, tags)
@@ -290,13 +291,20 @@ class ConditionalRandomField(nn.Module):
         steps = self.transitions.flatten()[tags[:, :-1] * self.num_tags + tags[:, 1:]] * mask[:, 1:]
         return (self.start[tags[:, :1]] * mask[:, :1]).sum(1) + words.sum(1) + steps.to(scores.dtype).sum(1)
 
-    def _legal_chain(self, scores: Tensor, mask: Tensor) -> _LegalChain:
-        potentials, _ = potentials_of(scores)
+    def _legal_chain(self, scores: Tensor, mask: Tensor) -> LegalChain | LegalPairs:
         start, transitions = self.start.to(scores.dtype), self.transitions.to(scores.dtype)
+        if scores.numel() and any(
+            (below.amin(-1) - below.amax(-1)).min() < potential_floor(scores.dtype)
+            for below in (start, transitions.flatten(), scores)
+        ):
+            legal = torch.cat([self.legal_start.unsqueeze(0), self.legal_transitions])
+            steps = torch.cat([start.unsqueeze(0), transitions]).masked_fill(~legal, -math.inf)
+            return LegalPairs.of(scores.unsqueeze(2) + steps, ends_of(mask) & self.legal_end)
+        potentials, _ = potentials_of(scores)
         start = (start - start.max()).exp() * self.legal_start
         transitions = (transitions - transitions.max()).exp() * self.legal_transitions
         filtered, arrivals, _ = forward_recursion(potentials, start, transitions)
         final = filtered * ends_of(mask) * self.legal_end
         final /= final.sum(2, keepdim=True).clamp(min=smallest_divisor(final.dtype))
         marginals, _ = backward_recursion(filtered, arrivals, transitions, final)
-        return _LegalChain(filtered, arrivals, transitions, marginals)
+        return LegalChain(filtered, arrivals, transitions, marginals)

@@ -9,50 +9,15 @@ in float64, without a bound.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .chain_recursions import ends_of
-from .crf import ILLEGAL, PADDING, ConditionalRandomField
-
-
-class _Chain(NamedTuple):
-    """The distribution over tag sequences, as a chain from right to left, time-major.
-
-    Attributes:
-        prefixes: `(time, batch, tags)`, log of the sum over all prefixes that end in a tag.
-        backward: `(time, batch, tags, tags)`, P(tag before | tag), 0 at the first word.
-    """
-
-    prefixes: Tensor
-    backward: Tensor
-
-    @classmethod
-    def of(cls, scores: Tensor) -> _Chain:
-        """From scores `(batch, time, 1 + tags, tags)`; -inf is no mass at all."""
-        steps = scores.transpose(0, 1)
-        prefixes = steps[:, :, 0].clone()
-        backward = torch.zeros_like(steps[:, :, 1:])
-        for step in range(1, len(steps)):
-            pairs = prefixes[step - 1].unsqueeze(2) + steps[step, :, 1:]
-            torch.logsumexp(pairs, 1, out=prefixes[step])
-            torch.exp(pairs - prefixes[step].clamp(min=ILLEGAL).unsqueeze(1), out=backward[step])
-        return cls(prefixes, backward)
-
-    def marginals(self, final: Tensor) -> tuple[Tensor, Tensor]:
-        """Of tags `(time, batch, tags)`, and of pairs `(time, batch, tags, tags)`, 0 at the first word.
-
-        Args:
-            final: `(time, batch, tags)`, at each row's last word the distribution of its tag, elsewhere 0.
-        """
-        tags, pairs = final.clone(), torch.zeros_like(self.backward)
-        for step in range(len(final) - 1, 0, -1):
-            torch.mul(self.backward[step], tags[step].unsqueeze(1), out=pairs[step])
-            tags[step - 1] += pairs[step].sum(2)
-        return tags, pairs
+from .crf import PADDING, ConditionalRandomField
+from .log_chain import ILLEGAL, LegalPairs, LogChain
 
 
 class _LogPartition(torch.autograd.Function):
@@ -60,7 +25,7 @@ class _LogPartition(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, mask: Tensor) -> Tensor:
-        chain = _Chain.of(scores)
+        chain = LogChain.of(scores)
         ctx.save_for_backward(*chain, mask)
         totals = chain.prefixes.logsumexp(2, keepdim=True)
         return (totals * ends_of(mask)).sum((0, 2))
@@ -69,27 +34,12 @@ class _LogPartition(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         prefixes, backward, mask = ctx.saved_tensors
-        tags, pairs = _Chain(prefixes, backward).marginals(
+        tags, pairs = LogChain(prefixes, backward).marginals(
             prefixes.softmax(2) * (ends_of(mask) * gradient.unsqueeze(1))
         )
         by_word = torch.cat([torch.zeros_like(tags).unsqueeze(2), pairs], 2)
         by_word[:1, :, 0] = tags[:1]
         return by_word.transpose(0, 1), None
-
-
-class _LegalChain(NamedTuple):
-    """The distribution over legal sequences; the interface of `_LegalChain` in `crf.py`."""
-
-    backward: Tensor
-    marginals: Tensor
-
-    def before(self, word: Tensor, row: Tensor, previous: Tensor, tag: Tensor) -> Tensor:
-        """P(word - 1 has the tag `previous` | word has `tag`); the arguments broadcast."""
-        return self.backward[word, row, previous, tag]
-
-    def pairs(self) -> Tensor:
-        """Expected number of each pair of neighbouring tags in each row: `(batch, tags, tags)`, [from, to]."""
-        return torch.einsum("tbij,tbj->bij", self.backward, self.marginals)
 
 
 class StateConditionalRandomField(ConditionalRandomField):
@@ -142,7 +92,5 @@ class StateConditionalRandomField(ConditionalRandomField):
         cells = scores.flatten(2).gather(2, (before * self.num_tags + tags).unsqueeze(2)).squeeze(2)
         return (cells * mask).sum(1)
 
-    def _legal_chain(self, scores: Tensor, mask: Tensor) -> _LegalChain:  # type: ignore[override]
-        chain = _Chain.of(self._legal(scores, -math.inf))
-        final = chain.prefixes.masked_fill(~(ends_of(mask) & self.legal_end), -math.inf).softmax(2).nan_to_num(0.0)
-        return _LegalChain(chain.backward, chain.marginals(final)[0])
+    def _legal_chain(self, scores: Tensor, mask: Tensor) -> LegalPairs:
+        return LegalPairs.of(self._legal(scores, -math.inf), ends_of(mask) & self.legal_end)

@@ -19,7 +19,7 @@ from .tag_rules import Spelling, legal_steps, span_edges, span_labels, span_spel
 ILLEGAL = -1e30  # for Viterbi: outweighs any sum of scores, and stays finite however often it is added
 _SMALLEST = np.finfo(np.float64).tiny * 1024  # what divisors are held above
 _RANGE = 1e-100  # products of tiny numbers that are above it have not lost digits
-_FLOOR = math.log(np.finfo(np.float64).tiny) / 2  # a tag far below the best keeps some mass
+_FLOOR = math.log(np.finfo(np.float64).tiny) / 2  # tags that are further below the best are beyond such products
 
 
 class _Posterior(NamedTuple):
@@ -109,6 +109,7 @@ class TagChain:
             self.transitions = np.where(rules.transitions, transitions, ILLEGAL)
             self.columns = np.ascontiguousarray(self.transitions.T)
             self.tops = start.max(), transitions.max()
+            self._narrow = min(start.min() - self.tops[0], transitions.min() - self.tops[1]) >= _FLOOR
             self.start_mass = np.exp(start - self.tops[0]) * rules.start
             self.step_mass = np.exp(transitions - self.tops[1]) * rules.transitions
             nothing = np.zeros_like(self.step_mass)
@@ -241,7 +242,11 @@ class TagChain:
         return total
 
     def _chain(self, scores: np.ndarray, lengths: np.ndarray) -> _Posterior:
-        potentials = np.exp(np.maximum(scores - scores.max(2, keepdims=True), _FLOOR))
+        below = scores - scores.max(2, keepdims=True)
+        if not self._narrow or below.min() < _FLOOR:
+            steps = np.concatenate([self.start[None], self.transitions])
+            return self._state_chain(scores[:, :, None] + steps, lengths)
+        potentials = np.exp(below)
         filtered, arrivals = np.empty_like(potentials), np.empty_like(potentials)
         arrivals[0] = self.start_mass
         for step in range(len(scores)):
@@ -266,6 +271,8 @@ class TagChain:
 
         Each word's scores lose what it adds to the best legal path, so that sums need no scaling on their way.
         """
+        if not self._narrow:
+            return None
         tags, added = self.num_tags, np.diff(best.max(1), prepend=0.0) - self.tops[1]
         added[0] += self.tops[1] - self.tops[0]
         with np.errstate(over="ignore", invalid="ignore"):

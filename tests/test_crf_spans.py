@@ -18,10 +18,11 @@ def _seed() -> None:
 
 
 class TestMarginals:
+    @pytest.mark.parametrize(("spread", "scale"), [(1.0, 2.0), (1.0, 500.0), (500.0, 2.0)])
     @pytest.mark.parametrize("scheme", SCHEMES)
-    def test_equal_enumeration_of_the_legal_sequences(self, scheme: str) -> None:
-        crf = make(scheme)
-        emissions, _, mask = batch(crf.num_tags)
+    def test_equal_enumeration_of_the_legal_sequences(self, scheme: str, spread: float, scale: float) -> None:
+        crf = make(scheme, spread=spread)
+        emissions, _, mask = batch(crf.num_tags, scale=scale)
         expected = torch.zeros_like(emissions)
         for row, length in enumerate(LENGTHS):
             for ids, chance in legal_distribution(crf, emissions[row], length).items():
@@ -59,9 +60,10 @@ class TestSpanPosteriors:
             ("BILOU", ["O", "U-P", "B-Q", "I-Q"]),
         ],
     )
-    def test_equal_enumeration_of_the_legal_sequences(self, scheme: str, tags: list[str]) -> None:
+    @pytest.mark.parametrize("scale", [2.0, 500.0])  # the second beyond what products of probabilities hold
+    def test_equal_enumeration_of_the_legal_sequences(self, scheme: str, tags: list[str], scale: float) -> None:
         crf = make(scheme, tags)
-        emissions, _, mask = batch(crf.num_tags)
+        emissions, _, mask = batch(crf.num_tags, scale=scale)
         spans, posteriors = all_posteriors(crf, emissions, mask)
         expected: dict[tuple[int, int, int, str], float] = {}
         for row, length in enumerate(LENGTHS):

@@ -421,6 +421,7 @@ class TestLoading:
                 "forked",
                 "one_sequence",
                 "int8",
+                "log_chain",
                 "packing",
                 "recurrent",
                 "recurrent_cells",

@@ -38,6 +38,7 @@ MODEL_CODE = {
     "label_smoothing.py",
     "linear_recurrence.py",
     "linear_scans.py",
+    "log_chain.py",
     "modeling_hierarchical_tagger.py",
     "ngram_embedding.py",
     "ngram_hashes.py",

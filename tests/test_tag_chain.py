@@ -33,17 +33,23 @@ def test_one_is_what_it_is_among_others(scheme: str, scale: float, words: int) -
     np.testing.assert_allclose(both_chances, np.concatenate([chances, chances]), atol=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1.0, 500.0])
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_one_against_every_sequence(scheme: str) -> None:
+def test_one_against_every_sequence(scheme: str, scale: float) -> None:
     words = 3 if scheme == "BIOES" else 4
-    chain, scores = make(scheme, 1.0, words)
-    best, total, mass = (-np.inf, ()), 0.0, {}
-    for tags in product(range(chain.num_tags), repeat=words):
-        score = chain.start[tags[0]] + chain.end[tags[-1]] + sum(scores[range(words), 0, tags])
-        score += sum(chain.transitions[tags[:-1], tags[1:]])
-        best, total = max(best, (score, tags)), total + np.exp(score)
+    chain, scores = make(scheme, scale, words)
+
+    def score_of(tags: tuple[int, ...]) -> float:
+        steps = chain.start[tags[0]] + chain.end[tags[-1]] + sum(chain.transitions[tags[:-1], tags[1:]])
+        return float(steps + sum(scores[range(words), 0, tags]))
+
+    sequences = {tags: score_of(tags) for tags in product(range(chain.num_tags), repeat=words)}
+    best = max((score, tags) for tags, score in sequences.items())
+    total, mass = 0.0, {}
+    for tags, score in sequences.items():
+        total += np.exp(score - best[0])
         for span in chain.read_spans(np.array(tags)[:, None], np.array([words])).tolist():
-            mass[tuple(span)] = mass.get(tuple(span), 0.0) + np.exp(score)
+            mass[tuple(span)] = mass.get(tuple(span), 0.0) + np.exp(score - best[0])
     assert tuple(chain.decode(scores, np.array([words]))[:, 0]) == best[1]
     spans = np.array(sorted(mass))
     wanted = [mass[tuple(span)] / total for span in spans]

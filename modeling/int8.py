@@ -7,8 +7,10 @@ has its own scale, what else is in its batch changes nothing. States lie between
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +34,7 @@ class Int8Product:
         self.weights = list((weight.detach() / scale).round().to(torch.int8))
         self.scale, self.bound = scale / 127, bound
         self.bias = torch.zeros_like(scale) if bias is None else bias.detach().clone()
+        self._of_one: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def __call__(self, x: Tensor, onto: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """`(directions, rows, in_features)` to `(directions, rows, out_features)`; see `Product` of the cells.
@@ -56,6 +59,30 @@ class Int8Product:
                 share.copy_(torch._int_mm(row, weight))
             torch.addcmul(added, shares, self.scale * largest, out=shares)
         return out
+
+    def of_one(self, direction: int) -> Callable[[np.ndarray, np.ndarray], None]:
+        """The product of one direction and one row at a time, without the bias, for `one_sequence`.
+
+        It multiplies whole numbers in float32, whose sums are exact below 2²⁴: for up to 1,040 features.
+
+        Raises:
+            ValueError: no bound was given.
+        """
+        if self.bound is None:
+            raise ValueError("The product of one row has a fixed scale. Give the product a bound.")
+        if direction not in self._of_one:
+            scales = self.scale[direction] * self.bound
+            self._of_one[direction] = self.weights[direction].float().numpy(), scales.numpy()
+        weight, scale = self._of_one[direction]
+        whole, to_whole = np.empty((1, len(weight)), np.float32), np.float32(127 / self.bound)
+
+        def multiply(row: np.ndarray, out: np.ndarray) -> None:
+            np.multiply(row, to_whole, out=whole)
+            np.rint(whole, out=whole)
+            np.matmul(whole, weight, out=out)
+            out *= scale
+
+        return multiply
 
 
 def quantize(model: nn.Module) -> nn.Module:

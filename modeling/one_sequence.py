@@ -10,15 +10,19 @@ The logistic function is `0.5 + 0.5 tanh(x / 2)`, so that one call of tanh serve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-# From the inputs' share of the gates `(steps, 1, gates * size)`, of one direction in its own order, and the weight
-# `(size, gates * size)` and bias of the states' share, to states `(steps, 1, size)`.
-_Loop = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
+# From a state `(1, size)` to its share of some gates, written into `out`; `int8.py` has another.
+StateProduct = Callable[[np.ndarray, np.ndarray], None]
+
+# From the inputs' share of the gates `(steps, 1, gates * size)`, of one direction in its own order, the products of
+# the states, one for each block of the cell, the bias of these and the states' size, to states `(steps, 1, size)`.
+_Loop = Callable[[np.ndarray, list[StateProduct], np.ndarray | None, int], np.ndarray]
 
 
 def _start(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -26,8 +30,8 @@ def _start(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.empty((*x.shape[:2], size), x.dtype), np.zeros((x.shape[1], size), x.dtype)
 
 
-def _lstm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    size = weight.shape[0]
+def _lstm(x: np.ndarray, products: list[StateProduct], bias: np.ndarray | None, size: int) -> np.ndarray:
+    (multiply,) = products
     out, state = _start(x, size)
     cell = state.copy()
     gates = np.empty_like(x[0])
@@ -35,7 +39,7 @@ def _lstm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndar
     halves = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], x.dtype), size)
     rest = 1 - halves
     for entering, now in zip(x, out, strict=True):
-        np.matmul(state, weight, out=gates)
+        multiply(state, gates)
         gates += entering
         gates *= halves
         np.tanh(gates, out=gates)
@@ -50,14 +54,14 @@ def _lstm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndar
     return out
 
 
-def _gru(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    size = weight.shape[0]
+def _gru(x: np.ndarray, products: list[StateProduct], bias: np.ndarray | None, size: int) -> np.ndarray:
+    (multiply,) = products
     out, state = _start(x, size)
     share, both = np.empty_like(x[0]), 2 * size
     gates, candidate = share[..., :both], share[..., both:]
     reset, update = gates[..., :size], gates[..., size:]
     for entering, now in zip(x, out, strict=True):
-        np.matmul(state, weight, out=share)
+        multiply(state, share)
         share += bias
         gates += entering[..., :both]
         _logistic(gates)
@@ -68,28 +72,28 @@ def _gru(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarr
     return out
 
 
-def _gru_reset_before(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    size = weight.shape[0]
+def _gru_reset_before(x: np.ndarray, products: list[StateProduct], bias: np.ndarray | None, size: int) -> np.ndarray:
+    of_gates, of_candidate = products
     out, state = _start(x, size)
     gates, candidate = np.empty_like(x[0, ..., : 2 * size]), np.empty_like(out[0])
-    of_gates, of_candidate = weight[..., : 2 * size], weight[..., 2 * size :]
     reset, update = gates[..., :size], gates[..., size:]
     for entering, now in zip(x, out, strict=True):
-        np.matmul(state, of_gates, out=gates)
+        of_gates(state, gates)
         gates += entering[..., : 2 * size]
         _logistic(gates)
         reset *= state
-        np.matmul(reset, of_candidate, out=candidate)
+        of_candidate(reset, candidate)
         candidate += entering[..., 2 * size :]
         _step_towards(candidate, state, update, now)
         state = now
     return out
 
 
-def _rnn(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    out, state = _start(x, weight.shape[0])
+def _rnn(x: np.ndarray, products: list[StateProduct], bias: np.ndarray | None, size: int) -> np.ndarray:
+    (multiply,) = products
+    out, state = _start(x, size)
     for entering, now in zip(x, out, strict=True):
-        np.matmul(state, weight, out=now)
+        multiply(state, now)
         now += entering
         np.tanh(now, out=now)
         state = now
@@ -139,9 +143,21 @@ def run_one(layer: Any, packed: Tensor, table: Tensor | None) -> Tensor:
     else:
         rows = packed.numpy()
         entering = [way[rows[::-1] if number else rows] for number, way in enumerate(table.numpy())]
-    bias = layer.state_bias
+    bias, size = layer.state_bias, layer.recurrent_weight.shape[1]
     of_states = [None] * layer.directions if bias is None else bias.detach().numpy()
-    weights, loop = layer.recurrent_weight.detach().numpy(), _LOOPS[layer.cell]
+    loop = _LOOPS[layer.cell]
     # One way after another: a core's own cache then holds its weights from step to step.
-    states = [loop(way[:, None], *own) for way, *own in zip(entering, weights, of_states, strict=True)]
+    states = [
+        loop(way[:, None], _products(layer, number), of_states[number], size) for number, way in enumerate(entering)
+    ]
     return torch.from_numpy(np.concatenate([way[:: -1 if n else 1, 0] for n, way in enumerate(states)], axis=1))
+
+
+def _products(layer: Any, direction: int) -> list[StateProduct]:
+    if layer.products is not None:
+        return [product.of_one(direction) for product in layer.products[1]]
+    return [partial(_multiply, weight[direction].detach().numpy()) for weight in layer.state_weights]
+
+
+def _multiply(weight: np.ndarray, state: np.ndarray, out: np.ndarray) -> None:
+    np.matmul(state, weight, out=out)

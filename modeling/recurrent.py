@@ -377,7 +377,7 @@ class RecurrentStack(nn.Module):
     def outputs(self, packed: Tensor, packing: Packing, table: Tensor | None = None) -> Tensor:
         """As `forward`, without the last states: what is read faster where they are not wanted."""
         like = packed if table is None else table
-        if fits_one(like, packing.sizes) and all(layer.products is None for layer in self.layers):
+        if fits_one(like, packing.sizes):
             for index, layer in enumerate(self.layers):
                 packed = run_one(layer, packed, None if index else table)
             return packed

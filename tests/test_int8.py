@@ -73,6 +73,17 @@ class TestLayers:
         for expected, found in zip(plain(x, packing, initial), quantized(x, packing, initial), strict=True):
             torch.testing.assert_close(found, expected, rtol=0, atol=0.05)
 
+    @pytest.mark.parametrize("lengths", [[7], [0, 1]])
+    @torch.no_grad()
+    def test_one_sequence_has_the_states_of_the_loop(
+        self, cell: str, lengths: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _, quantized = stacks(cell)
+        packing, x = packing_of(lengths), torch.randn(sum(lengths), 12)
+        expected = quantized(x, packing)[0]
+        monkeypatch.setattr("tagsmith.modeling.recurrent.scan", None)
+        torch.testing.assert_close(quantized.outputs(x, packing), expected, rtol=0, atol=1e-6)
+
     @torch.no_grad()
     def test_are_quantised(self, cell: str) -> None:
         plain, quantized = stacks(cell)

@@ -31,7 +31,7 @@ from workloads import Case
 
 import tagsmith
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.runs.byte_run import multiplies_bfloat16
+from tagsmith.training.machine.processor import processor_flags
 
 console = Console(stderr=True)
 
@@ -115,8 +115,8 @@ def cases_of(family: str, sizes: list[int], models: dict[str, str], base: Case) 
     cases = []
     for recipe in SHAPES[family]:
         types = ["float32"]
-        if family == "byte-to-span" and multiplies_bfloat16():
-            types.append("bfloat16")  # as the Trainer then does
+        if family == "byte-to-span" and processor_flags() & {"avx512_bf16", "amx_bf16"}:
+            types.append("bfloat16")
         cases += [
             replace(base, recipe=recipe, mode="train", dtype=dtype, batch_size=size)
             for dtype in types

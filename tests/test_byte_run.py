@@ -26,7 +26,7 @@ from tagsmith.training.batches.window_dataset import WindowCollator, WindowDatas
 from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.evaluation.scoring import score_tagger
 from tagsmith.training.runs import training_run
-from tagsmith.training.runs.byte_run import multiplies_bfloat16, train_byte_tagger
+from tagsmith.training.runs.byte_run import train_byte_tagger, trains_in_bfloat16
 from tagsmith.training.runs.recipe import ByteRecipe, read_recipe
 from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
 
@@ -85,10 +85,16 @@ def test_the_resolved_recipe_repeats_the_run(make: Make, tmp_path: Path) -> None
     assert (tmp_path / "one" / "recipe.yaml").read_text() == (tmp_path / "two" / "recipe.yaml").read_text()
 
 
+@pytest.mark.parametrize("tiles", [False, True])
+def test_bfloat16_is_for_cpus_with_tiles(tiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert trains_in_bfloat16() is tiles
+
+
 @pytest.mark.parametrize("bf16", [False, True])
 def test_a_resumed_run_is_bit_exact(make: Make, tmp_path: Path, bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if bf16 and not multiplies_bfloat16():
-        pytest.skip("this processor has no bfloat16")
     recipe = with_training(bf16=bf16)
     corpora = make(("en", "de"))
     recipe = dataclasses.replace(recipe, balance=True)

@@ -96,7 +96,7 @@ def _train(
         recipe, given = for_a_stream(recipe), all_streamed(given)
     dev = {name: corpus["dev"] for name, corpus in given.items() if "dev" in corpus}
     defaults: dict[str, Any] = {"per_device_eval_batch_size": 256, "remove_unused_columns": False}
-    defaults.update(bf16=multiplies_bfloat16(), **(STREAM_DEFAULTS if streamed else {}))
+    defaults.update(bf16=trains_in_bfloat16(), **(STREAM_DEFAULTS if streamed else {}))
     run = TrainingRun(recipe, defaults, bool(dev), output_dir, resume, console, callbacks)
     labels = _labels(given)
     encoded = _encode(given, labels, run.console)
@@ -152,12 +152,14 @@ def check_corpora(recipe: ByteRecipe, names: Collection[str]) -> None:
     check_names(names)
 
 
-def multiplies_bfloat16() -> bool:
-    """Whether this machine multiplies matrices of bfloat16, and then about twice as fast as those of float32."""
+def trains_in_bfloat16() -> bool:
+    """Whether that is faster here: on a GPU that has bfloat16, and on a CPU that multiplies it in tiles (AMX).
+
+    On other CPUs one kernel of float32 reads all steps of an LSTM, and is faster than steps in bfloat16.
+    """
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, bool)() for name in checks)
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 
 def _labels(corpora: Mapping[str, Corpus]) -> list[str]:

@@ -25,7 +25,7 @@ from tagsmith.training.batches.byte_corpus import ByteCorpus
 from tagsmith.training.batches.window_dataset import WindowCollator, WindowDataset
 from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.evaluation.scoring import score_tagger
-from tagsmith.training.runs import training_run
+from tagsmith.training.runs import byte_run, training_run
 from tagsmith.training.runs.byte_run import train_byte_tagger, trains_in_bfloat16
 from tagsmith.training.runs.recipe import ByteRecipe, read_recipe
 from tagsmith.training.trainers.byte_trainer import ByteTaggerTrainer
@@ -88,8 +88,8 @@ def test_the_resolved_recipe_repeats_the_run(make: Make, tmp_path: Path) -> None
 @pytest.mark.parametrize("tiles", [False, True])
 def test_bfloat16_is_for_cpus_with_tiles(tiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    flags = {"avx512_bf16", "amx_bf16"} if tiles else {"avx512_bf16"}
+    monkeypatch.setattr(byte_run, "processor_flags", lambda: frozenset(flags))
     assert trains_in_bfloat16() is tiles
 
 

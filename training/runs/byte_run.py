@@ -31,6 +31,7 @@ from tagsmith.training.cards.run_facts import data_facts, words_per_second
 from tagsmith.training.data.corpora import by_name, check_kinds, check_names, said
 from tagsmith.training.data.corpus import Corpus, label_names
 from tagsmith.training.evaluation.scoring import score_corpora
+from tagsmith.training.machine.processor import processor_flags
 from tagsmith.training.runs.recipe import ByteRecipe
 from tagsmith.training.runs.run_folder import claimed_folder
 from tagsmith.training.runs.streamed_run import STREAM_DEFAULTS, all_streamed, for_a_stream, is_streamed
@@ -159,7 +160,7 @@ def trains_in_bfloat16() -> bool:
     """
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+    return "amx_bf16" in processor_flags()
 
 
 def _labels(corpora: Mapping[str, Corpus]) -> list[str]:

@@ -54,6 +54,18 @@ def test_numbers_in_files_and_settings(tmp_path: Path) -> None:
         read_recipe(path, ["epoch_decay=soon"])
 
 
+def test_a_recipe_can_leave_text_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("tokenizer:\n  normalization: null\n")
+    recipe = read_recipe(path)
+    assert isinstance(recipe, Recipe) and recipe.tokenizer.normalization is None
+    path.write_text(recipe.to_yaml())
+    assert read_recipe(path) == recipe
+    with pytest.raises(InputError, match=r"r\.yaml:1: tokenizer\.normalization is 3, and must be text in quotes"):
+        path.write_text("tokenizer: {normalization: 3}\n")
+        read_recipe(path)
+
+
 def test_the_papers_recipes_follow_their_papers() -> None:
     names, pos = (read_recipe(name) for name in ("byte-ner-paper", "byte-pos-paper"))
     rates = ("embedding_dropout", "output_dropout", "hidden_dropout", "byte_dropout")

@@ -45,7 +45,7 @@ class TokenizerOptions:
     case_fallback: bool = False
     zero_digits: bool = True
     zero_character_digits: bool = False
-    normalization: str | None = "nfc"
+    normalization: str | None = field(default="nfc", metadata={"kinds": (str, type(None))})
     max_word_characters: int = 128
     min_count: int = 1
     rare_count: int = 1

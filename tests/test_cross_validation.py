@@ -26,11 +26,18 @@ def test_folds(tmp_path: Path) -> None:
     assert (folder / "fold-2" / "config.json").exists()
     assert_last_line(tagsmith(*arguments), "earlier cross-validation", "--resume")
     assert tagsmith(*arguments, "--resume").out == outcome.out
+    assert_last_line(tagsmith(*arguments, "--resume", "--folds", 3), "has 2 folds, and this one 3", "--output-dir")
+    assert_last_line(tagsmith(*arguments, "--resume", "--set", "model.hidden_size=13"), "is of another recipe")
+    assert_last_line(tagsmith(*arguments, "--resume", "--map", "PER=LOC"), "is of another corpus")
     few = tmp_path / "few.conll"
     few.write_text("Ada B-PER\n\nLund B-LOC\n", encoding="utf-8")
     assert_last_line(
         tagsmith("train", "ner", "--train", few, "--output-dir", tmp_path / "x", "--folds", 5), "2 sentences"
     )
     several = ["train", "ner", "--train", f"a={data}", "--train", f"b={data}", "--output-dir", tmp_path / "y"]
-    assert_last_line(tagsmith(*several, "--folds", 2), "Give one --train")
+    assert_one_line(tagsmith(*several, "--folds", 2), "Give one --train")
+    one = ["train", "ner", "--train", data, "--output-dir", tmp_path / "y", "--folds", 2]
+    assert_one_line(tagsmith(*one, "--streaming", "--set", "training.max_steps=9"), "a stream is not known")
+    joint = ["train", "joint-tasks", "--train", f"ner={data}", "--output-dir", tmp_path / "y", "--folds", 2]
+    assert_one_line(tagsmith(*joint), "--folds is for a tagger of one head")
     assert_one_line(tagsmith("train", "ner", "--train", tmp_path / "no", "--output-dir", tmp_path / "z"), "no such")

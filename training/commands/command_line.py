@@ -32,7 +32,7 @@ from tagsmith.training.commands.errors_command import errors
 from tagsmith.training.commands.evaluate_command import evaluate
 from tagsmith.training.commands.every_command import for_every_command
 from tagsmith.training.commands.export_command import export
-from tagsmith.training.commands.fold_scores import cross_validate
+from tagsmith.training.commands.fold_scores import check_folds, cross_validate
 from tagsmith.training.commands.models_command import models
 from tagsmith.training.commands.plot_commands import plots
 from tagsmith.training.commands.push_command import push
@@ -119,6 +119,8 @@ def train(
     named = named_files(train, dev or [])
     family = FAMILIES[chosen.model_type]
     family.check_names.load()(chosen, list(named))
+    if folds is not None:
+        check_folds(chosen, named, streaming)
     columns = _columns(tag_column or [], named)
     data = {name: (files, replace(reading, tag_column=columns[name])) for name, files in named.items()}
     corpora = read_training_data(data, streaming)

@@ -209,6 +209,19 @@ def test_on_the_command_line(tiny_folder: Path, tmp_path: Path) -> None:
     assert_one_line(tagsmith("tag", "owner/name", "--runtime", "numpy", stdin=text), "owner/name", "--runtime torch")
 
 
+@pytest.mark.usefixtures("datasets_cache")
+def test_settings_of_an_exported_tagger(tiny_folder: Path, tmp_path: Path) -> None:
+    """What `evaluate` keeps in config.json stands in the manifest, too, which other languages read alone."""
+    out, dev = tmp_path / "out", tmp_path / "dev.conll"
+    dev.write_text("Ada B-PER\nLovelace I-PER\nlived O\nin O\nLondon B-PER\n", encoding="utf-8")
+    export(tiny_folder, out)
+    outcome = tagsmith("evaluate", out, dev, "--precision", 0.9)
+    assert outcome.code == 0, outcome.err
+    own, said = (json.loads((out / name).read_text(encoding="utf-8")) for name in ("config.json", "manifest.json"))
+    assert own["calibration"][""]["min_scores"]
+    assert said["calibration"] == own["calibration"]
+
+
 @pytest.mark.parametrize("count", [100, pytest.param(1600, marks=pytest.mark.slow)])
 def test_conformance_texts(count: int, tmp_path: Path) -> None:
     """The tagger that comes with the package, by its graph; its weights have 16 bits already."""

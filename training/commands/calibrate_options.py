@@ -158,11 +158,13 @@ def save_settings(
 
 
 def save_config(config: Any, folder: str) -> None:
-    """Write a configuration over a folder's own, whole."""
+    """Write a configuration over a folder's own, whole; what an exported tagger's manifest has of it, too."""
     from transformers.utils import CONFIG_NAME
 
     from tagsmith.training.machine.whole_files import PART, put_in_place
+    from tagsmith.training.tagging.manifest import renew_manifest
 
     with TemporaryDirectory(dir=folder, prefix=PART) as staged:  # a run that is cut short leaves the old one
         config.save_pretrained(staged)
         put_in_place(Path(staged, CONFIG_NAME), Path(folder, CONFIG_NAME))
+    renew_manifest(config, Path(folder))

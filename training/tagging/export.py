@@ -5,7 +5,6 @@ The runtime reads the folder on numpy or ONNX Runtime; the manifest says all tha
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +18,7 @@ from tagsmith.runtime.byte_config import BeamRules
 from tagsmith.runtime.loading import MANIFEST
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.machine.whole_files import staged_files
-from tagsmith.training.tagging.manifest import manifest
+from tagsmith.training.tagging.manifest import manifest, written
 
 
 def export_tagger(pipeline: Any, folder: Path, place: str, int8: bool = False) -> dict[str, int]:
@@ -54,8 +53,7 @@ def export_tagger(pipeline: Any, folder: Path, place: str, int8: bool = False) -
             graphs = {name: _with_int8(path) for name, path in graphs.items()}
         names = {name: path.name for name, path in graphs.items()}
         content = manifest(model, pipeline.tokenizer, names, int8)
-        text = json.dumps(content, ensure_ascii=False, indent=1)
-        (staged / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        (staged / MANIFEST).write_text(written(content), encoding="utf-8")
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import tagsmith
@@ -10,8 +12,12 @@ from tagsmith.modeling.ngram_hashes import BASE, BOUNDARY, PRIME
 from tagsmith.modeling.onnx_builder import OPSET
 from tagsmith.modeling.onnx_names import emissions_of, words_of
 from tagsmith.runtime.byte_config import BeamRules
-from tagsmith.runtime.loading import MANIFEST_VERSION
+from tagsmith.runtime.loading import MANIFEST, MANIFEST_VERSION
+from tagsmith.tokenization.strict_json import read_json
 from tagsmith.training.families import FAMILIES
+from tagsmith.training.machine.whole_files import write_whole
+
+_SETTINGS = ("calibration", "recall_bias", "min_score")  # what is set after training, as `tagsmith evaluate` does
 
 
 def manifest(model: Any, tokenizer: Any, graphs: dict[str, str], int8: bool) -> dict[str, Any]:
@@ -36,6 +42,20 @@ def manifest(model: Any, tokenizer: Any, graphs: dict[str, str], int8: bool) -> 
         **own(model, tokenizer),
         "calibration": model.config.calibration,
     }
+
+
+def written(content: Mapping[str, Any]) -> str:
+    """The text of manifest.json."""
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def renew_manifest(config: Any, folder: Path) -> None:
+    """Write a configuration's settings into the manifest of a folder, where this is an exported tagger's."""
+    path = folder / MANIFEST
+    if path.is_file():
+        content = read_json(path)
+        content.update({name: getattr(config, name) for name in _SETTINGS if name in content})
+        write_whole(path, written(content))
 
 
 def _of_words(model: Any, tokenizer: Any) -> dict[str, Any]:

@@ -195,6 +195,11 @@ def test_int8(tmp_path: Path, name: str, graph: str, count: int) -> None:
         assert 0 < np.abs(states[0] - states[1]).max() < 0.3 * max(1, np.abs(states[1]).max())
 
 
+def test_int8_is_quiet(tiny_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    export(tiny_folder, tmp_path / "out", int8=True)
+    assert not caplog.records
+
+
 def test_on_the_command_line(tiny_folder: Path, tmp_path: Path) -> None:
     text = b"Ada Lovelace lived in London .\n"
     out, tagged = tmp_path / "out", "[Ada Lovelace PER] lived in [London LOC] .\n"

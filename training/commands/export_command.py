@@ -14,7 +14,8 @@ def export(
     model: ModelArgument,
     output: Annotated[Path, typer.Option(help="A new folder, for graphs, weights, vocabulary and manifest.")],
     int8: Annotated[
-        bool, typer.Option("--int8", help="Have the graphs multiply by 8-bit weights; GRUs stay as they are.")
+        bool,
+        typer.Option("--int8", help="Have the graphs multiply by 8-bit weights; GRUs of characters stay as they are."),
     ] = False,
 ) -> None:
     """Write a tagger as graphs of ONNX, for `tagsmith tag --runtime onnx` and for other languages."""

@@ -5,7 +5,10 @@ The runtime reads the folder on numpy or ONNX Runtime; the manifest says all tha
 
 from __future__ import annotations
 
+import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +31,7 @@ def export_tagger(pipeline: Any, folder: Path, place: str, int8: bool = False) -
         pipeline: a `SpanTaggingPipeline`.
         folder: a new or an empty one.
         place: the tagger's folder or name, for errors.
-        int8: have the graph multiply by 8-bit weights where ONNX Runtime can: in LSTMs and products, not in GRUs.
+        int8: have the graphs multiply by 8-bit weights where ONNX Runtime can: not in GRUs and RNNs of characters.
 
     Returns:
         The files and their sizes in bytes.
@@ -88,7 +91,23 @@ def _with_int8(graph: Path) -> Path:
     onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     how: dict[str, Any] = {"weight_type": QuantType.QInt8, "per_channel": False}
     how["extra_options"] = {"EnableSubgraph": True}  # the steps of loops
-    quantize_dynamic(folded, target, op_types_to_quantize=["LSTM", "MatMul"], **how)
+    with _without_advice():
+        quantize_dynamic(folded, target, op_types_to_quantize=["LSTM", "MatMul"], **how)
     folded.unlink()
     graph.unlink()
     return target
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Inside, ONNX Runtime does not advise to prepare a graph, which has been done."""
+
+    def wanted(record: logging.LogRecord) -> bool:
+        return "pre-processing before quantization" not in record.getMessage()
+
+    root = logging.getLogger()
+    root.addFilter(wanted)
+    try:
+        yield
+    finally:
+        root.removeFilter(wanted)

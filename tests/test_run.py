@@ -195,6 +195,12 @@ def test_weights_in_sixteen_bits(
         train_tagger(dataclasses.replace(SPANS, stored_as="float8"), make_corpus(), tmp_path / "x", console=quiet())
 
 
+def test_patience_is_not_below_none(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(SPANS, early_stopping_patience=-1)
+    with pytest.raises(InputError, match=r"early_stopping_patience is -1.*Use 0"):
+        train_tagger(recipe, make_corpus(), tmp_path / "x", console=quiet())
+
+
 def test_corpora_that_do_not_go_together(make_corpus: MakeCorpus, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="give each a head"):
         train_tagger(SPANS, {"one": make_corpus(), "two": make_corpus(plain=True)}, tmp_path, console=quiet())

@@ -101,6 +101,9 @@ class TrainingRun:
         if recipe.stored_as not in _STORED_AS:
             found = f"stored_as is {recipe.stored_as!r}"
             raise InputError(found, fix=f"Use one of {', '.join(_STORED_AS)}.")
+        if recipe.early_stopping_patience < 0:
+            found = f"early_stopping_patience is {recipe.early_stopping_patience}, and counts evaluations"
+            raise InputError(found, fix="Use 0 to train to the end.")
         set_seed(self.arguments.seed)
 
     def _last_checkpoint(self) -> str | None:

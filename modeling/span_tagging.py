@@ -254,6 +254,8 @@ class SpanTagging:
     ) -> tuple[WordDocument, Iterator[Sentence]]:
         """A text, or its words, as a document, and the sentences of that."""
         document = _given_words(input_) if is_split_into_words else _given_text(input_)
+        if document.words is not None:
+            self.tokenizer.check(document.words)
         return document, self._sentences(document, max_words)
 
     def _sentences(self, document: WordDocument, max_words: int) -> Iterator[Sentence]:

@@ -211,6 +211,16 @@ def test_options_are_those_of_the_pipeline(tiny_folder: Path) -> None:
     assert tagger([]) == []
 
 
+@pytest.mark.parametrize("words", [["Ada", ""], ["a", "b\ud800"], ["\ud83d", "\ude00"]])
+def test_words_that_torch_refuses(tiny_folder: Path, words: list[str]) -> None:
+    said = []
+    for tagger in (tagsmith.pipeline(tiny_folder), load(tiny_folder)):
+        with pytest.raises(ValueError) as caught:
+            tagger([["It", "rains"], words], is_split_into_words=True)
+        said.append((type(caught.value), str(caught.value)))
+    assert said[0] == said[1]
+
+
 def test_words_that_are_kept_have_a_bound(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tagsmith.runtime.word_tagger._ROWS", 5)
     check(tiny_folder)

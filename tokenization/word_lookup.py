@@ -13,7 +13,7 @@ from .composed import check_normalization, composed
 from .gazetteers import Gazetteer
 from .input_error import InputError
 from .strict_json import read_json
-from .words import SPLITTERS, Word, cut_sentence, iterate_sentences, shorten_words, split_words
+from .words import SPLITTERS, Word, check_words, cut_sentence, iterate_sentences, shorten_words, split_words
 
 PAD_ID, UNK_ID = 0, 1
 FIRST_ID = 2  # of words, and of characters
@@ -131,6 +131,10 @@ class WordReading:
     def cut(self, words: Sequence[str], max_words: int) -> int:
         """Where to end a stretch of at most `max_words` of a sentence given as words."""
         return cut_sentence(words, max_words)
+
+    def check(self, words: Sequence[str]) -> None:
+        """See that the words of a sentence can be read: see `check_words`."""
+        check_words(words)
 
     def shorten(self, words: Sequence[str]) -> tuple[Sequence[str], int]:
         """Words as they are read, and how many of them have more than `max_word_characters`: see `shorten_words`."""

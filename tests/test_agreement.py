@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import assert_last_line, tagsmith
+from toys import assert_last_line, assert_one_line, tagsmith
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.reading_report import Sentence
@@ -107,6 +107,8 @@ def test_the_command(tmp_path: Path) -> None:
     ]
     html = page.read_text(encoding="utf-8")
     assert html.count("<article") == 4 and "anna.jsonl:2 ben" in html and "It rains" not in html
+    for option in ("--html", "--differences"):
+        assert_one_line(tagsmith("agree", one, two, option, two), "ben.jsonl", "such a file already")
     figures = json.loads(tagsmith("agree", one, two, "--json").out)
     assert figures["texts"] == 3 and figures["pairs"][0]["annotators"] == ["anna", "ben"]
     assert figures["pairs"][0]["labels"]["LOC"]["both"] == 1

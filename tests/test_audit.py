@@ -192,6 +192,10 @@ def test_page(audit: tuple[Any, Outcome], spoiled: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(audit_command, "_audit", lambda *arguments: audit[0][0])
     outcome = tagsmith("audit", spoiled, "--html", page, "--count", 5, *QUICK)
     assert outcome.code == 0 and len(outcome.out.splitlines()) == 5
+    assert_one_line(tagsmith("audit", spoiled, "--html", spoiled, *QUICK), "such a file already")
+    accepting = ("audit", spoiled, "--accept", page, "--output", tmp_path / "x")
+    for option in (["--json"], ["--html", tmp_path / "y.html"]):
+        assert_one_line(tagsmith(*accepting, *option), f"Leave out {option[0]}")
     html = page.read_text(encoding="utf-8")
     assert html.count("<input") == 5 and 'src="' not in html and "<link" not in html
     row = html.partition('data-row="')[2].partition('"')[0].replace("&#34;", '"').replace("&quot;", '"')

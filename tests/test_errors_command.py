@@ -49,7 +49,11 @@ def test_table_page_and_picture(tiny_folder: Path, dev: Path, tmp_path: Path) ->
     assert "<script" not in html and 'src="http' not in html and "<link" not in html
     assert picture.with_suffix(".csv").read_text(encoding="utf-8").splitlines()[1] == "LOC,1,0,0,0,1,0"
     assert_one_line(tagsmith(*arguments), "--overwrite")
+    assert_one_line(tagsmith(*arguments[:-2]), "errors.html", "such a file already", "--overwrite")
     assert tagsmith(*arguments, "--overwrite").code == 0
+    before = dev.read_bytes()
+    assert_one_line(tagsmith("errors", tiny_folder, dev, "--html", dev, "--overwrite"), "such a file already")
+    assert dev.read_bytes() == before
 
 
 def test_page_without_matplotlib(tiny_folder: Path, dev: Path, tmp_path: Path, monkeypatch: Any) -> None:

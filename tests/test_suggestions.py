@@ -75,6 +75,7 @@ def test_the_command(tiny_folder: Path, byte_folder: Path, pool: Path, tmp_path:
     assert "only 4 distinct sentences" in outcome.err
     assert {"text", "spans"} <= set(json.loads(tasks.read_text(encoding="utf-8").splitlines()[0]))
     assert page.read_text(encoding="utf-8").count("<article") == 4
+    assert_one_line(tagsmith("suggest", tiny_folder, pool, "--html", pool), "such a file already")
     listed = tagsmith("suggest", tiny_folder, pool, "--count", 1)
     assert listed.out.startswith(f"{pool}:")
 

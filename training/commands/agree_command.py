@@ -36,8 +36,10 @@ def agree(
     from tagsmith.training.data.label_map import check_map
     from tagsmith.training.data.reading_report import Report
     from tagsmith.training.evaluation.agreement import compare_annotators
-    from tagsmith.training.machine.whole_files import whole_file
+    from tagsmith.training.machine.whole_files import check_new, whole_file
 
+    for output in filter(None, (differences, html)):
+        check_new(output)
     reports = [Report() for _ in files]
     annotators = [list(open_sentences(path, reading, report)) for path, report in zip(files, reports, strict=True)]
     check_map(reports)

@@ -14,6 +14,7 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import Threads, messages, prepare_torch, say, warn
 from tagsmith.training.commands.reading_arguments import reads_annotated_files
 from tagsmith.training.data.reading_options import ReadingOptions
+from tagsmith.training.machine.whole_files import check_new
 
 if TYPE_CHECKING:
     from tagsmith.training.doubts.annotation_audit import Audit, Plan
@@ -57,8 +58,13 @@ def audit(
     if (accept is None) != (output is None):
         raise InputError("--accept and --output go together", fix="Give both, or neither.")
     if accept is not None and output is not None:
+        for name, given in (("--json", as_json), ("--html", html is not None)):
+            if given:
+                raise InputError(f"{name} is of an audit, and --accept makes none", fix=f"Leave out {name}.")
         _correct(files, accept, output, reading)
         return
+    if html is not None:
+        check_new(html)
     prepare_torch(threads)
     from tagsmith.training.doubts.annotation_audit import Plan
     from tagsmith.training.runs.recipe import read_recipe

@@ -67,7 +67,8 @@ BatchSize = Annotated[
 ]
 
 OverwritePicture = Annotated[
-    bool, typer.Option("--overwrite", help="Replace a picture, or a file of numbers, that is there by the same name.")
+    bool,
+    typer.Option("--overwrite", help="Replace a picture, page or file of numbers of the same name."),
 ]
 Int8 = Annotated[bool, typer.Option("--int8", help="Multiply with 8-bit weights, on the CPU: faster.")]
 Device = Annotated[

@@ -67,11 +67,14 @@ def errors(
     from tagsmith.training.data.corpora import load_corpus
     from tagsmith.training.evaluation.scoring import names_in
     from tagsmith.training.evaluation.tagged_texts import tagged_texts
+    from tagsmith.training.machine.whole_files import check_new
     from tagsmith.training.pictures.figures import check_output
 
     _check_choices(compare, train, picture)
     if picture is not None:
         check_output(picture, overwrite=overwrite, read=[file])
+    if html is not None and (not overwrite or (html.exists() and html.samefile(file))):
+        check_new(html, "Name another page, or replace one with --overwrite.")
     models = [model] if compare is None else [model, compare]
     pipelines = [load_pipeline(name, threads, int8, device) for name in models]
     corpus = load_corpus({"train": train, "test": file} if train else {"test": file}, options=reading)

@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import reads_bytes, say, warn
+from tagsmith.training.machine.whole_files import check_new
 
 if TYPE_CHECKING:
     from tagsmith.training.tagging.redaction import Redaction
@@ -61,10 +62,7 @@ def check_redaction(redact: str | None, numbered: bool, path: Path | None, outpu
         raise InputError(found, fix="Leave out --shards, or --redact-numbered and --redact-map.")
     if path is None:
         return
-    if path.exists() or path.is_symlink():
-        raise InputError("there is such a file already", path=path, fix="Name a new one for --redact-map.")
-    if not path.resolve().parent.is_dir():
-        raise InputError("there is no folder for this file", path=path)
+    check_new(path, "Name a new one for --redact-map.")
     if output is not None and output.resolve() == path.resolve():
         raise InputError("text and map would be one file", path=path, fix="Name another --redact-map.")
 

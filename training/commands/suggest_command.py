@@ -58,6 +58,7 @@ def suggest(
     """Choose the sentences whose annotation would teach a tagger most."""
     from tagsmith.training.data.conversion import check_output, write_sentences
     from tagsmith.training.doubts.suggestions import suggest as choose
+    from tagsmith.training.machine.whole_files import check_new
     from tagsmith.training.tagging.tag_files import check_file
 
     for name in files:
@@ -65,6 +66,8 @@ def suggest(
             check_file(name)
     if output is not None:
         check_output(output, to)
+    if html is not None:
+        check_new(html)
     pipeline = load_pipeline(model, threads, int8, device)
     check_head(pipeline, head, model)
     chosen = choose(pipeline, _pool(files), count, _known(annotated or [], reading), head)

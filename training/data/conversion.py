@@ -23,7 +23,7 @@ from tagsmith.training.data.formats.label_studio import write_label_studio
 from tagsmith.training.data.formats.prodigy import write_prodigy
 from tagsmith.training.data.reading_options import ReadingOptions
 from tagsmith.training.data.reading_report import Report, Sentence
-from tagsmith.training.machine.whole_files import whole_file
+from tagsmith.training.machine.whole_files import check_new, whole_file
 
 TARGETS = ("columns", "jsonl", "label-studio", "doccano", "prodigy", "brat")
 _BY_SUFFIX = {
@@ -105,10 +105,7 @@ def check_output(output: Path, target: str = "auto") -> str:
     Raises:
         InputError: it is there already, has no folder, or its format is not said.
     """
-    if output.exists() or output.is_symlink():
-        raise InputError("there is such a file already", path=output, fix="Remove it, or name another output.")
-    if not output.resolve().parent.is_dir():
-        raise InputError("there is no folder for this file", path=output)
+    check_new(output, "Remove it, or name another output.")
     return _target(output, target)
 
 

@@ -16,6 +16,18 @@ from tagsmith.training.machine.full_disks import writing
 PART = ".part-"  # how the names of folders begin that hold files until they are whole
 
 
+def check_new(path: Path, fix: str = "Remove it, or name another file.") -> None:
+    """See that a file can be written where there is none.
+
+    Raises:
+        InputError: something is there already, or there is no folder for it.
+    """
+    if path.exists() or path.is_symlink():
+        raise InputError("there is such a file already", path=path, fix=fix)
+    if not path.resolve().parent.is_dir():
+        raise InputError("there is no folder for this file", path=path)
+
+
 @contextmanager
 def whole_path(path: str | Path, mode: int | None = None) -> Iterator[Path]:
     """A path where a library writes a file, which has its own name only once it is whole.

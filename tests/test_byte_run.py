@@ -93,6 +93,11 @@ def test_bfloat16_is_for_cpus_with_tiles(tiles: bool, monkeypatch: pytest.Monkey
     assert trains_in_bfloat16() is tiles
 
 
+def test_checkpoints_are_scored(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"save_steps is 8, and no multiple of training\.eval_steps, 3.*save_steps=3"):
+        train_byte_tagger(with_training(eval_steps=3, save_steps=8), make(), tmp_path / "out", console=quiet())
+
+
 @pytest.mark.parametrize("bf16", [False, True])
 def test_a_resumed_run_is_bit_exact(make: Make, tmp_path: Path, bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = with_training(bf16=bf16)

@@ -523,6 +523,8 @@ def test_from_characters_alone(toys: Toys, tmp_path: Path) -> None:
     )
     outcome = tagsmith("train", "ner", *data, "--output-dir", tmp_path, *choices)
     assert outcome.code == 0, outcome.err
+    random = tagsmith("train", "ner", *data, "--output-dir", tmp_path / "x", *choices, *settings("freeze=[words]"))
+    assert_last_line(random, "freeze names words", "stay random")
     assert "no place" not in outcome.err
     assert (config_of(tmp_path)["sharing"], config_of(tmp_path)["hidden_size"]) == (None, 7)
     before, after = (load_file(folder / "model.safetensors") for folder in (toys.tasks, tmp_path))

@@ -189,8 +189,14 @@ def earlier_tagger(recipe: Recipe) -> EarlierTagger | None:
     """The tagger that a recipe continues from, if it does.
 
     Raises:
-        InputError: as `EarlierTagger` does; or a part is to be taken, and no tagger named that has it.
+        InputError: as `EarlierTagger` does; a part is to be taken, and no tagger named that has it; or one is to be
+            frozen that neither the tagger nor vectors give.
     """
+    if recipe.start_with == "characters":
+        new = {"word_encoder"} if recipe.vectors.path or recipe.vectors.paths else {"word_encoder", "words"}
+        if left := sorted(new & set(recipe.freeze)):
+            found = f"freeze names {left[0]}, of which start_with: characters takes nothing"
+            raise InputError(found, fix="Freeze characters alone: other parts would stay random.")
     if recipe.start_from is not None:
         return EarlierTagger(recipe.start_from, recipe.start_with)
     if recipe.start_with != "all":

@@ -268,6 +268,7 @@ def _training_arguments(training: Mapping[str, Any], folder: Path) -> TrainingAr
     if not torch.accelerator.is_available():
         choices["use_cpu"] = True  # else processes of torchrun train each for itself, and bfloat16 asks for a GPU
     try:
+        _check_rhythm(choices)
         arguments = TrainingArguments(output_dir=str(folder / CHECKPOINTS), **choices)
         check_reporting(arguments)
         return arguments
@@ -284,6 +285,17 @@ def _check_numbers(training: Mapping[str, Any]) -> None:
     for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
         if training.get(name, 1) < 1:
             raise InputError(f"training.{name} is {training[name]}, and must be at least 1")
+
+
+def _check_rhythm(training: Mapping[str, Any]) -> None:
+    """The best of the checkpoints can be kept only where each is scored."""
+    every, saved = training.get("eval_steps"), training.get("save_steps")
+    if not training.get("load_best_model_at_end") or training.get("save_strategy") != "steps":
+        return
+    if isinstance(every, int) and isinstance(saved, int) and every > 0 and saved % every:
+        found = f"training.save_steps is {saved}, and no multiple of training.eval_steps, {every}"
+        fix = f"Pass --set training.save_steps={every} too: the best checkpoint is one that was scored."
+        raise InputError(found, fix=fix)
 
 
 def _make_trainer(

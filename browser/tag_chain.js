@@ -126,7 +126,7 @@ class Chain {
   }
 
   /** Sums over all prefixes by their logarithms, and P(the tag before | the tag) of each pair. */
-  _logPosterior(scores) {
+  _posterior(scores) {
     const { count } = this, words = scores.length / this.outputs, of = count * count;
     const [prefixes, marginals] = [new Float64Array(words * count), new Float64Array(words * count)];
     const backward = new Float64Array(words * of);
@@ -178,8 +178,9 @@ export class StaticChain extends Chain {
 
   _posterior(emissions) {
     const { count, stepMass } = this, words = emissions.length / count;
+    if (!this.narrow) return super._posterior(emissions);
     for (let at = 0; at < emissions.length; at += count)
-      if (!this.narrow || !narrow(emissions.subarray(at, at + count))) return this._logPosterior(emissions);
+      if (!narrow(emissions.subarray(at, at + count))) return super._posterior(emissions);
     const [filtered, arrivals, marginals] = Array.from({ length: 3 }, () => new Float64Array(emissions.length));
     for (let word = 0, at = 0; word < words; word++, at += count) {
       let most = -Infinity, total = 0;
@@ -217,9 +218,5 @@ export class StateChain extends Chain {
   _step(scores, word, before, tag) {
     const pair = before * this.count + tag;
     return this.rules.legal[pair] ? scores[word * this.outputs + this.count + pair] : ILLEGAL;
-  }
-
-  _posterior(scores) {
-    return this._logPosterior(scores);
   }
 }

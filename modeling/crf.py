@@ -294,8 +294,8 @@ class ConditionalRandomField(nn.Module):
     def _legal_chain(self, scores: Tensor, mask: Tensor) -> LegalChain | LegalPairs:
         start, transitions = self.start.to(scores.dtype), self.transitions.to(scores.dtype)
         if scores.numel() and any(
-            (below.amin(-1) - below.amax(-1)).min() < potential_floor(scores.dtype)
-            for below in (start, transitions.flatten(), scores)
+            (part.amin(-1) - part.amax(-1)).min() < potential_floor(scores.dtype)
+            for part in (start, transitions.flatten(), scores)
         ):
             legal = torch.cat([self.legal_start.unsqueeze(0), self.legal_transitions])
             steps = torch.cat([start.unsqueeze(0), transitions]).masked_fill(~legal, -math.inf)

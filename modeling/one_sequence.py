@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .recurrent_cells import CELLS
+
 # From a state `(1, size)` to its share of some gates, written into `out`; `int8.py` has another.
 StateProduct = Callable[[np.ndarray, np.ndarray], None]
 
@@ -156,7 +158,9 @@ def run_one(layer: Any, packed: Tensor, table: Tensor | None) -> Tensor:
 def _products(layer: Any, direction: int) -> list[StateProduct]:
     if layer.products is not None:
         return [product.of_one(direction) for product in layer.products[1]]
-    return [partial(_multiply, weight[direction].detach().numpy()) for weight in layer.state_weights]
+    weight, blocks = layer.recurrent_weight.detach()[direction].numpy(), CELLS[layer.cell].blocks
+    parts = [weight] if len(blocks) == 1 else np.split(weight, np.cumsum(blocks[:-1]) * len(weight), axis=1)
+    return [partial(_multiply, part) for part in parts]  # views: the weights are not copied
 
 
 def _multiply(weight: np.ndarray, state: np.ndarray, out: np.ndarray) -> None:

@@ -35,6 +35,9 @@ class ByteToSpanConfig(Pushed, PreTrainedConfig):
             shape; "bidirectional", one that reads both ways, from whose end states the writing one starts.
         encoder_hidden_size: state of a bidirectional encoder, for each direction.
         encoder_num_layers: its layers.
+        patch_hidden_size: state, for each direction, of an LSTM above a bidirectional encoder, which reads patches of
+            bytes (runs of letters and digits, and other characters by themselves; see `byte_patches.py`) and whose
+            states join those of their bytes; 0 for none.
         attention: look back at the states of the bytes at each step; the scores also point at start positions.
         ngram_sizes: of the byte n-grams whose embeddings are added to those of the bytes that they begin and end at;
             None or an empty list for a model without.
@@ -75,6 +78,7 @@ class ByteToSpanConfig(Pushed, PreTrainedConfig):
     encoder: Literal["shared", "separate", "bidirectional"] = "shared"
     encoder_hidden_size: int = 128
     encoder_num_layers: int = 2
+    patch_hidden_size: int = 0
     attention: bool = False
     ngram_sizes: list[int] | None = None
     ngram_rows: int = 0
@@ -142,6 +146,13 @@ class ByteToSpanConfig(Pushed, PreTrainedConfig):
         for name in (*names, "encoder_hidden_size", "encoder_num_layers", "ngram_min_count"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.patch_hidden_size < 0:
+            raise ValueError(f"patch_hidden_size is {self.patch_hidden_size}; it cannot be negative.")
+        if self.patch_hidden_size and self.encoder != "bidirectional":
+            raise ValueError(
+                f"patch_hidden_size is {self.patch_hidden_size}, and the encoder is {self.encoder!r}; patches are read "
+                'above one that is "bidirectional".'
+            )
         check_ngrams(self.ngram_sizes, self.ngram_rows)
 
     def validate_rates(self) -> None:

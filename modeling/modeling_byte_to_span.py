@@ -9,7 +9,8 @@ shape one stack of LSTMs reads the bytes and GO and writes the symbols, so that 
 
 By its configuration the reader is an LSTM of its own, or one that reads both ways, and the writer looks back at the
 bytes' states: attention, whose scores also point at start positions. Embeddings of n-grams join those of the bytes,
-and a layer upon the bytes' states tags each byte by itself, as another loss and another way to tag.
+states of patches, which are about words, those of their bytes; and a layer upon these states tags each byte by itself,
+as another loss and another way to tag.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from .label_smoothing import summed_cross_entropy
 from .ngram_embedding import NgramEmbedding
 from .ngram_hashes import PRIME
 from .packing import Packing
+from .patch_layer import PatchLayer
 from .recurrent import RecurrentLayer, RecurrentStack
 from .remote_code import SavedModel
 from .span_grammar import SpanGrammar
@@ -90,14 +92,17 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
         self.ngrams = self._table(config.ngram_rows) if config.ngram_sizes else None
         width, size, layers = config.embedding_size, config.hidden_size, config.num_hidden_layers
         self.writer = RecurrentStack("lstm", width, size, layers, 1, config.hidden_dropout)
-        self.reader, self.bridge, self.memory_size = None, None, size
+        self.reader, self.patches, self.bridge, self.memory_size = None, None, None, size
         if config.encoder == "separate":
             self.reader = RecurrentStack("lstm", width, size, layers, 1, config.hidden_dropout)
         elif config.encoder == "bidirectional":
             depth = config.encoder_num_layers
             self.reader = RecurrentStack("lstm", width, config.encoder_hidden_size, depth, 2, config.hidden_dropout)
-            self.memory_size = self.reader.output_size
-            self.bridge = nn.Linear(self.memory_size, 2 * layers * size)
+            self.memory_size = ends = self.reader.output_size
+            if config.patch_hidden_size:
+                self.patches = PatchLayer(ends, config.patch_hidden_size, config.hidden_dropout)
+                self.memory_size, ends = self.patches.output_size, self.patches.stack.output_size
+            self.bridge = nn.Linear(ends, 2 * layers * size)
         self.post_init()
 
     def _table(self, rows: int) -> NgramEmbedding:
@@ -160,11 +165,14 @@ class ByteToSpanModel(ByteToSpanPreTrainedModel):
             ngrams = self.ngrams.of_bytes(codes.masked_fill(codes >= GO_ID, -1))  # nor of what is dropped
             ngrams = turned(ngrams, mask) if backwards else ngrams
             outputs, states = reader(self.dropout(self.embedding(ids) + packing.pack(ngrams)), packing)
+        memory = packing.unpack(outputs)
+        memory = turned(memory, mask) if backwards else memory
+        if self.patches is not None:
+            memory, states = self.patches(memory, input_ids.masked_fill(~mask, -1))
         if self.bridge is not None:
             layers, size = self.config.num_hidden_layers, self.config.hidden_size
             states = self.bridge(states[:, -1, 0]).tanh().unflatten(1, (layers, 2, size))
-        memory = packing.unpack(outputs)
-        return BytesRead(last_hidden_state=turned(memory, mask) if backwards else memory, mask=mask, states=states)
+        return BytesRead(last_hidden_state=memory, mask=mask, states=states)
 
     def write(
         self, symbols: Tensor, mask: Tensor, states: Tensor, table: Tensor | None = None

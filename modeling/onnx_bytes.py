@@ -3,6 +3,9 @@
 bytes (windows, bytes)               ids of bytes, PAD behind the end of a window
 lengths (windows,)                   bytes of each
 ngrams (windows, bytes, n)           rows of the table of n-grams, 0 for none
+patches (windows, bytes)             with patches: that of each byte
+edges (windows, patches, 2)          the first and the last byte of each
+patch_counts (windows,)              patches of each window
   -> tags (windows, bytes, tags)     log probabilities, with `decode: tags`
   -> states (windows, layers, 2, size)   with `decode: spans`: what the writer starts from, hidden state and cell
   -> memory (windows, bytes, width)      with attention: the states of the bytes
@@ -50,6 +53,8 @@ def _reader(build: GraphBuilder, config: Any) -> GraphBuilder:
     count = config.encoder_num_layers if both else layers
     found, ends = add_stack(build, place, "lstm", count, build.turned(x, lengths) if backwards else x, lengths)
     top = build.add("Transpose", build.turned(found, lengths) if backwards else found, perm=[1, 0, 2])
+    if config.patch_hidden_size:
+        top, ends = _with_patches(build, top)
     if config.decode == "tags":
         scores = build.add("LogSoftmax", build.dense("tag_scores", top), axis=-1)
         build.output(scores, "tags", "windows", "bytes", build.stored["tag_scores.bias"].shape[0])
@@ -74,6 +79,21 @@ def _with_ngrams(build: GraphBuilder, embedded: str, kinds: int) -> str:
         table = build.rows("model.ngrams.embedding.weight", build.add("Squeeze", own, build.constant(2)))
         embedded = build.add("Add", embedded, build.add("Mul", table, known))
     return embedded
+
+
+def _with_patches(build: GraphBuilder, states: str) -> tuple[str, list[list[str]]]:
+    """The states of bytes and, beside them, of their patches; and what the layer of these ends with."""
+    patches = build.input("patches", "INT64", "windows", "bytes")
+    edges, counts = build.input("edges", "INT64", "windows", "patches", 2), build.input("patch_counts", "INT32", "windows")
+    two = build.constant(2)
+    places = build.add("Unsqueeze", build.add("Reshape", edges, build.constant(0, -1)), two)
+    sides = build.add("GatherND", states, places, batch_dims=1)  # (windows, 2 * patches, width)
+    width = build.join([build.add("Shape", edges, start=0, end=2), build.constant(-1)], axis=0)
+    by_patch = build.add("Transpose", build.add("Reshape", sides, width), perm=[1, 0, 2])
+    found, ends = add_stack(build, "model.patches.stack", "lstm", 1, by_patch, counts)
+    above = build.add("Transpose", found, perm=[1, 0, 2])
+    at_bytes = build.add("GatherND", above, build.add("Unsqueeze", patches, two), batch_dims=1)
+    return build.join([states, at_bytes], axis=2), ends
 
 
 def _states(build: GraphBuilder, ends: list[list[str]]) -> str:

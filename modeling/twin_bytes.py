@@ -10,6 +10,7 @@ from torch.export import Dim
 
 from .configuration_byte_to_span import GO_ID, PAD_ID
 from .input_order import turned
+from .patch_layer import at_bytes, at_edges, patches_of
 from .twin_layers import check_inputs, mask_of, read_stack, sum_of_rows
 
 
@@ -38,8 +39,11 @@ class ByteTwin(nn.Module):
         self.reader = reader.writer if reader.reader is None else reader.reader
         self.ngrams = None if reader.ngrams is None else reader.ngrams.embedding
         self.tag_scores = model.tag_scores
+        self.patches = None if reader.patches is None else reader.patches.stack
         self._rows = None if reader.ngrams is None else reader.ngrams.byte_rows
-        self.names = ("bytes", "lengths") if self.ngrams is None else ("bytes", "lengths", "ngrams")
+        of_ngrams = () if self.ngrams is None else ("ngrams",)
+        of_patches = () if self.patches is None else ("patches", "edges", "patch_counts")
+        self.names = ("bytes", "lengths", *of_ngrams, *of_patches)
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Tags of windows.
@@ -50,6 +54,8 @@ class ByteTwin(nn.Module):
                 - `bytes`: ids `(windows, bytes)`, at most `window_size` of them
                 - `lengths`: of windows, `(windows,)`; what stands behind the end of one changes nothing
                 - `ngrams`: `(windows, bytes, n)`, rows of their table, 0 for none
+                - `patches`: `(windows, bytes)`, the patch of each byte; `edges`: `(windows, patches, 2)`, the first and
+                  the last byte of each patch; `patch_counts`: of windows, `(windows,)`
 
         Returns:
             `tags`, log probabilities `(windows, bytes, tags)`, in float32 at least; at padding they mean nothing.
@@ -64,7 +70,12 @@ class ByteTwin(nn.Module):
             x = x + sum_of_rows(self.ngrams, inputs["ngrams"])
         backwards = self.config.input_order == "reversed"
         states = read_stack(self.reader, turned(x, mask) if backwards else x, mask)
-        scores = self.tag_scores(turned(states, mask) if backwards else states)
+        states = turned(states, mask) if backwards else states
+        if self.patches is not None:
+            edges = inputs["edges"]
+            above = read_stack(self.patches, at_edges(states, edges), mask_of(inputs["patch_counts"], edges.shape[1]))
+            states = torch.cat([states, at_bytes(above, inputs["patches"])], -1)
+        scores = self.tag_scores(states)
         scores = scores.detach().to(torch.promote_types(scores.dtype, torch.float32))
         return {"tags": scores.log_softmax(-1)}
 
@@ -80,14 +91,19 @@ class ByteTwin(nn.Module):
         found = {"bytes": input_ids, "lengths": mask.sum(1)}
         if self._rows is not None:
             found["ngrams"] = self._rows(input_ids.masked_fill(~mask | (input_ids >= GO_ID), -1))
+        if self.patches is not None:
+            found.update(zip(self.names[-3:], patches_of(input_ids.masked_fill(~mask, -1)), strict=True))
         return found
 
     def example(self) -> dict[str, Tensor]:
         """Inputs to trace it with, small ones."""
-        ids = torch.ones((2, 3), dtype=torch.long, device=self.embedding.weight.device)
-        return self.inputs(ids, ids)
+        ids = torch.tensor([[65, 46, 65]] * 2, device=self.embedding.weight.device)
+        return self.inputs(ids)
 
     def dynamic_shapes(self) -> tuple[dict[str, dict[int, Any]]]:
         """The axes that may have any size, for `torch.export.export`."""
         windows, length = Dim("windows"), Dim("bytes", max=self.config.window_size)
-        return ({name: {0: windows} if name == "lengths" else {0: windows, 1: length} for name in self.names},)
+        axes: dict[str, dict[int, Any]] = {name: {0: windows, 1: length} for name in self.names}
+        axes["edges"] = {0: windows, 1: Dim("patches", max=self.config.window_size)}
+        axes["lengths"] = axes["patch_counts"] = {0: windows}
+        return ({name: axes[name] for name in self.names},)

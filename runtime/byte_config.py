@@ -33,6 +33,7 @@ class ByteConfig:
     encoder: str = "shared"
     encoder_hidden_size: int = 128
     encoder_num_layers: int = 2
+    patch_hidden_size: int = 0
     attention: bool = False
     ngram_sizes: list[int] | None = None
     ngram_rows: int = 0
@@ -81,8 +82,12 @@ class ByteConfig:
             shapes |= stack_shapes("model.reader", "lstm", width, size, layers, 1)
         elif self.encoder == "bidirectional":
             shapes |= stack_shapes("model.reader", "lstm", width, self.encoder_hidden_size, self.encoder_num_layers, 2)
-            memory = 2 * self.encoder_hidden_size
-            shapes |= {"model.bridge.weight": (2 * layers * size, memory), "model.bridge.bias": (2 * layers * size,)}
+            memory = ends = 2 * self.encoder_hidden_size
+            if self.patch_hidden_size:
+                shapes |= stack_shapes("model.patches.stack", "lstm", 2 * memory, self.patch_hidden_size, 1, 2)
+                ends = 2 * self.patch_hidden_size
+                memory += ends
+            shapes |= {"model.bridge.weight": (2 * layers * size, ends), "model.bridge.bias": (2 * layers * size,)}
         if self.attention:
             shapes["query.weight"] = (memory, size)
             size += memory

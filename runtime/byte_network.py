@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..modeling.byte_patches import patch_starts
 from ..tokenization.span_codec import GO_ID
 from .byte_config import ByteConfig
 from .ngram_rows import Ngrams
@@ -31,6 +32,8 @@ class ByteReader:
         place = "model.writer" if config.encoder == "shared" else "model.reader"
         self.stack = LSTMStack(beneath(weights, place), layers)
         self.directions = 2 if both else 1
+        patched = config.patch_hidden_size
+        self.patches = LSTMStack(beneath(weights, "model.patches.stack"), 1) if patched else None
 
     @cached_property
     def table(self) -> np.ndarray:
@@ -46,7 +49,7 @@ class ByteReader:
 
         Returns:
             The states of the bytes, packed, `(rows, width)`; how they are packed; and what each window ends with,
-            `(windows, layers, 2, width)`.
+            `(windows, layers, 2, width)`, with patches that of their layer alone.
         """
         packed = Packed.of(mask.sum(1))
         backwards = self.config.input_order == "reversed"
@@ -59,7 +62,43 @@ class ByteReader:
             inputs = self.embedding[flat] + around
             projected = self.stack.project(inputs[None] if self.directions == 1 else packed.ways(inputs))
         states, ends = self.stack.read(projected, packed)
-        return packed.side_by_side(states)[turn], packed, ends
+        rows = packed.side_by_side(states)[turn]
+        if self.patches is None:
+            return rows, packed, ends
+        above, ends = _read_patches(self.patches, rows, packed, patches_of(np.where(mask, ids, -1)), mask)
+        return np.concatenate([rows, above], axis=1), packed, ends
+
+
+def patches_of(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The patches of windows, as `patches_of` of the models gives them, from bytes, -1 behind the end of a window."""
+    starts = patch_starts(codes, np.where)
+    counts = starts.sum(1)
+    patches = np.where(codes < 0, 0, starts.cumsum(1) - 1)
+    windows, firsts = starts.nonzero()
+    lasts = np.append(firsts[1:], 0) - 1
+    lasts[np.append(windows[1:] != windows[:-1], True)[: len(windows)]] = (codes >= 0).sum(1)[counts > 0] - 1
+    edges = np.zeros((len(codes), int(counts.max(initial=0)), 2), dtype=np.int64)
+    edges[windows, patches[windows, firsts]] = np.stack([firsts, lasts[: len(firsts)]], axis=-1)
+    return patches, edges, counts
+
+
+def _read_patches(
+    stack: LSTMStack,
+    rows: np.ndarray,
+    packed: Packed,
+    patches: tuple[np.ndarray, np.ndarray, np.ndarray],
+    mask: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The states of patches at the packed bytes, `(rows, width)`, and what their layer ends with."""
+    of_bytes, edges, counts = patches
+    states = unpacked(rows, packed, mask)
+    inside = np.arange(edges.shape[1]) < counts[:, None]
+    windows = np.nonzero(inside)[0]
+    order = Packed.of(counts)
+    read = states[windows[:, None], edges[inside]].reshape(len(windows), -1)[order.gather]
+    found, ends = stack.read(stack.project(order.ways(read)), order)
+    above = unpacked(order.side_by_side(found), order, inside)
+    return above[np.nonzero(mask)[0], of_bytes[mask]][packed.gather], ends
 
 
 def unpacked(rows: np.ndarray, packed: Packed, mask: np.ndarray) -> np.ndarray:

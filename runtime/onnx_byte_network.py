@@ -8,6 +8,7 @@ import numpy as np
 
 from ..tokenization.span_codec import GO_ID
 from .byte_config import ByteConfig
+from .byte_network import patches_of
 from .byte_writer import Writing
 from .ngram_rows import Ngrams
 from .onnx_sessions import input_names, open_sessions
@@ -62,6 +63,9 @@ class OnnxByteNetwork:
         if self.ngrams is not None:
             codes = np.where(mask & (ids < GO_ID), ids, -1)
             feed["ngrams"] = np.stack(list(self.ngrams.rows_of_bytes(codes)), axis=2)
+        if self.config.patch_hidden_size:
+            feed["patches"], feed["edges"], counts = patches_of(np.where(mask, ids, -1))
+            feed["patch_counts"] = counts.astype(np.int32)
         return self._run("bytes", outputs, feed)
 
     def _run(self, graph: str, outputs: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:

@@ -28,6 +28,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "two layers": {"encoder": "shared", "num_hidden_layers": 2},
     "separate": {"encoder": "separate", "num_hidden_layers": 2},
     "bidirectional": {"encoder": "bidirectional", "encoder_num_layers": 2},
+    "patches": {"encoder": "bidirectional", "encoder_num_layers": 1, "patch_hidden_size": 4},
 }
 NGRAMS = {"ngram_sizes": [1, 2], "ngram_rows": 9}
 FEW = [*TEXTS[:5], "Ada in Lund. " * 9]

@@ -42,7 +42,7 @@ from tagsmith.training.trainers.trainer_arguments import order_seed
 
 # What a model's weights depend on, beside its labels.
 SHAPE = ["window_size", "embedding_size", "hidden_size", "num_hidden_layers", "encoder", "attention"]
-SHAPE += ["encoder_hidden_size", "encoder_num_layers", "ngram_sizes", "input_order"]
+SHAPE += ["encoder_hidden_size", "encoder_num_layers", "patch_hidden_size", "ngram_sizes", "input_order"]
 
 
 def train_byte_tagger(

@@ -1,5 +1,6 @@
 /** What reads windows of bytes: the states of these, and what each window ends with. */
 
+import { PatchReader } from "./byte_patches.js";
 import { ByteNgrams } from "./ngrams.js";
 import { Stack } from "./stack.js";
 
@@ -18,19 +19,26 @@ export class ByteReader {
       ? { width, size: config.encoder_hidden_size, layers: config.encoder_num_layers, directions: 2 }
       : { width, size, layers, directions: 1 };
     this.stack = new Stack(weights, config.encoder === "shared" ? "model.writer" : "model.reader", "lstm", shape);
+    const { patch_hidden_size: patched } = config;
+    this.patches = patched ? new PatchReader(weights, this.stack.width, patched) : null;
+    /** How wide the states of bytes are. */
+    this.stateWidth = (this.patches ?? this.stack).width;
+    /** How wide what the bridge reads is, of what the top layer ends with. */
+    this.endWidth = (this.patches?.stack ?? this.stack).width;
     /** What the first layer makes of each byte, where nothing is added to it. */
     this.projected = this.ngrams ? null : this.stack.project(this.embedding.subarray(0, 256 * width));
   }
 
   /**
    * @param {Uint8Array[]} windows
-   * @param {Float32Array[][]} [ends] to be filled, as `Stack.run` does
-   * @returns {Float32Array[]} the states of their bytes `(bytes, stack.width)`
+   * @param {Float32Array[][]} [ends] to be filled, as `Stack.run` does, with patches by their layer alone
+   * @returns {Float32Array[]} the states of their bytes `(bytes, stateWidth)`
    */
   read(windows, ends) {
     const turned = (steps) => (this.backwards ? steps.reverse() : steps);
-    const states = this.stack.run(windows.map((bytes) => turned(this._steps(bytes))), ends);
-    return this.backwards ? states.map((own) => this._turned(own)) : states;
+    const found = this.stack.run(windows.map((bytes) => turned(this._steps(bytes))), this.patches ? undefined : ends);
+    const states = this.backwards ? found.map((own) => this._turned(own)) : found;
+    return this.patches ? this.patches.read(windows, states, ends) : states;
   }
 
   _turned(states) {

@@ -27,7 +27,7 @@ export class ByteTagger {
       this.writing = new SpanWriting(new ByteWriter(weights, config, this.reader), config, beamRules(generation));
     } else {
       this.tags = byteTags(labels).length;
-      this.linear = new Linear(weights, "tag_scores", this.reader.stack.width, this.tags);
+      this.linear = new Linear(weights, "tag_scores", this.reader.stateWidth, this.tags);
       this.chain = new ByteTagChain(labels, config.recall_bias);
     }
     this.calibration = new Calibration(config.calibration?.[""], config.min_score);

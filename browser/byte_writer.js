@@ -19,12 +19,12 @@ export class ByteWriter {
   constructor(weights, config, reader) {
     const { embedding_size: width, hidden_size: size, num_hidden_layers: layers, window_size: window, labels } = config;
     Object.assign(this, { reader, size, layers, window });
-    const shape = { width, size, layers, directions: 1 }, { stack } = reader, read = stack.width;
+    const shape = { width, size, layers, directions: 1 }, { stack } = reader, read = reader.stateWidth;
     this.stack = config.encoder === "shared" ? stack : new Stack(weights, "model.writer", "lstm", shape);
     /** What the first layer makes of each id. */
     this.projected = this.stack.project(reader.embedding);
     this.bridge =
-      config.encoder === "bidirectional" ? new Linear(weights, "model.bridge", read, 2 * layers * size) : null;
+      config.encoder === "bidirectional" ? new Linear(weights, "model.bridge", reader.endWidth, 2 * layers * size) : null;
     this.query = config.attention ? new Linear(weights, "query", size, read, false) : null;
     const features = config.attention ? size + read : size;
     this.positions = new Linear(weights, "positions", features, 2 * window + 2);
@@ -40,7 +40,7 @@ export class ByteWriter {
         ends.forEach((layer, index) => states.set(layer[place], 2 * index * this.size));
         return { states, memory: read[place], length };
       }
-      const hidden = top[place].subarray(0, this.reader.stack.width);
+      const hidden = top[place].subarray(0, this.reader.endWidth);
       return { states: this.bridge.scores(hidden).map(Math.tanh), memory: read[place], length };
     });
   }

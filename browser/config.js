@@ -13,9 +13,9 @@ export const DEFAULTS = {
   },
   "byte-to-span": {
     window_size: 60, embedding_size: 320, hidden_size: 320, num_hidden_layers: 4, encoder: "shared",
-    encoder_hidden_size: 128, encoder_num_layers: 2, attention: false, ngram_sizes: null, ngram_rows: 0,
-    tag_loss: 0, decode: "spans", span_grammar: true, recall_bias: 0, min_score: 0, merge: "middle", input_order: "forward", calibration: null,
-    id2label: null,
+    encoder_hidden_size: 128, encoder_num_layers: 2, patch_hidden_size: 0, attention: false, ngram_sizes: null,
+    ngram_rows: 0, tag_loss: 0, decode: "spans", span_grammar: true, recall_bias: 0, min_score: 0, merge: "middle",
+    input_order: "forward", calibration: null, id2label: null,
   },
 };
 // Fields of training, and of transformers.

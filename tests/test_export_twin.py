@@ -184,6 +184,7 @@ BYTES: list[dict[str, Any]] = [
     {"encoder": "separate", "input_order": "reversed", "ngram_sizes": [1, 3], "ngram_rows": 12},
     {"encoder": "bidirectional", "ngram_sizes": [2], "ngram_rows": 12},
     {"encoder": "bidirectional", "input_order": "reversed"},
+    {"encoder": "bidirectional", "patch_hidden_size": 3, "ngram_sizes": [2], "ngram_rows": 12},
 ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import tagsmith
+from tagsmith.modeling.byte_patches import SIGNS
 from tagsmith.modeling.ngram_hashes import BASE, BOUNDARY, PRIME
 from tagsmith.modeling.onnx_builder import OPSET
 from tagsmith.modeling.onnx_names import emissions_of, words_of
@@ -96,6 +97,7 @@ def _of_bytes(model: Any, tokenizer: Any) -> dict[str, Any]:
             "pad_id": config.pad_token_id,
         },
         "ngrams": _hashing(model.model.ngrams) if config.ngram_sizes else None,
+        "patches": {"signs": SIGNS} if config.patch_hidden_size else None,
         "labels": config.span_labels,
         "decode": config.decode,
         "recall_bias": config.recall_bias,

@@ -15,6 +15,7 @@ FLAIR_SHAPE = [*(f"model.{choice}" for choice in _FLAIR_SHAPE), "tokenizer.min_c
 NER_THEN = ["model.ngram_sizes=[]"]
 PAPER_THEN = ["tokenizer.zero_character_digits=false", "model.gru_reset=after"]
 _BYTES_THEN = ["window_size=60", "ngram_sizes=[]", "tag_loss=0", "decode=spans", "encoder_hidden_size=128"]
+_BYTES_THEN += ["encoder_num_layers=2", "patch_hidden_size=0"]
 BYTES_THEN = [f"model.{choice}" for choice in (*_BYTES_THEN, "embedding_dropout=0", "hidden_dropout=0")]
 
 _NER, _PAPER = {"recipe": "ner"}, {"recipe": "ner-paper"}

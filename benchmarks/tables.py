@@ -223,7 +223,8 @@ _DROPOUT = ("model.embedding_dropout=0.2", "model.hidden_dropout=0.2")
 _NO_DROPOUT = ("model.embedding_dropout=0", "model.hidden_dropout=0")
 _BYTE_DROPOUT = ("model.byte_dropout=0.2",)
 # The source's model writes spans and has no more than bytes.
-_SPANS_OF_BYTES = ("model.decode=spans", "model.tag_loss=0", "model.ngram_sizes=[]")
+_SPANS_OF_BYTES = ("model.decode=spans", "model.tag_loss=0", "model.ngram_sizes=[]", "model.patch_hidden_size=0")
+_SPANS_OF_BYTES += ("model.encoder_num_layers=2",)
 _SIXTY = ("model.window_size=60",)
 _NO_ATTENTION = ("model.attention=false",)
 # What the source changes, and the mean of its test scores over four languages (names) and thirteen (parts of speech).

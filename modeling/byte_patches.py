@@ -1,9 +1,9 @@
 """Patches of a window's bytes, which are part of the file format, on tensors and arrays alike.
 
 A patch is a run of letters and digits, in whatever script, or one other character, with the spaces behind it. What a
-character is shows in its first byte: of those beyond ASCII, Latin-1's signs (C2), general punctuation (E2), Chinese and
-Japanese (E3 to E9), and what begins with EF or more are by themselves, and all others count as letters. A window that
-begins within a character, or with spaces, begins with a patch.
+character is shows in its first byte: of those beyond ASCII, Latin-1's signs (C2), general punctuation (E2), Chinese
+and Japanese (E3 to E9), and what begins with EF or more are by themselves, and all others count as letters. A window
+that begins within a character, or with spaces, begins with a patch.
 """
 
 from __future__ import annotations

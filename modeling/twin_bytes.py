@@ -54,8 +54,9 @@ class ByteTwin(nn.Module):
                 - `bytes`: ids `(windows, bytes)`, at most `window_size` of them
                 - `lengths`: of windows, `(windows,)`; what stands behind the end of one changes nothing
                 - `ngrams`: `(windows, bytes, n)`, rows of their table, 0 for none
-                - `patches`: `(windows, bytes)`, the patch of each byte; `edges`: `(windows, patches, 2)`, the first and
-                  the last byte of each patch; `patch_counts`: of windows, `(windows,)`
+                - `patches`: `(windows, bytes)`, the patch of each byte
+                - `edges`: `(windows, patches, 2)`, the first and the last byte of each patch
+                - `patch_counts`: of windows, `(windows,)`
 
         Returns:
             `tags`, log probabilities `(windows, bytes, tags)`, in float32 at least; at padding they mean nothing.

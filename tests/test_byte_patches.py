@@ -20,7 +20,9 @@ PATCHED: dict[str, Any] = {"encoder": "bidirectional", "patch_hidden_size": 3}
 
 
 def codes_of(*texts: bytes) -> torch.Tensor:
-    return nn.utils.rnn.pad_sequence([torch.tensor(list(text), dtype=torch.long) for text in texts], batch_first=True, padding_value=-1)
+    return nn.utils.rnn.pad_sequence(
+        [torch.tensor(list(text), dtype=torch.long) for text in texts], batch_first=True, padding_value=-1
+    )
 
 
 def joins(character: str) -> bool:
@@ -98,7 +100,12 @@ def test_the_layer_is_an_lstm_over_patches() -> None:
     lstm = nn.LSTM(4, 3, bidirectional=True, batch_first=True).double()
     own = layer.stack.layers[0]
     for way, suffix in enumerate(("", "_reverse")):
-        weights = own.input_weight[way].T, own.recurrent_weight[way].T, own.input_bias[way, 0], own.recurrent_bias[way, 0]
+        weights = (
+            own.input_weight[way].T,
+            own.recurrent_weight[way].T,
+            own.input_bias[way, 0],
+            own.recurrent_bias[way, 0],
+        )
         for name, weight in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights, strict=True):
             getattr(lstm, f"{name}_l0{suffix}").data = weight.data.contiguous()
     codes = codes_of(*texts)

@@ -129,6 +129,7 @@ class TestSpeed:
         assert recipe("ner-paper", known.PAPER_THEN).model["gru_reset"] == "after"
         shape = recipe("byte-ner", known.BYTES_THEN).model
         assert (shape["window_size"], shape["encoder_hidden_size"], shape["decode"]) == (60, 128, "spans")
+        assert (shape["patch_hidden_size"], shape["encoder_num_layers"]) == (0, 2)
 
     @pytest.mark.parametrize(
         ("measure", "ours", "theirs", "times"),

@@ -150,8 +150,8 @@ class ByteToSpanConfig(Pushed, PreTrainedConfig):
             raise ValueError(f"patch_hidden_size is {self.patch_hidden_size}; it cannot be negative.")
         if self.patch_hidden_size and self.encoder != "bidirectional":
             raise ValueError(
-                f"patch_hidden_size is {self.patch_hidden_size}, and the encoder {self.encoder!r}. Patches are read above "
-                'a bidirectional one: set patch_hidden_size to 0, or encoder to "bidirectional".'
+                f"patch_hidden_size is {self.patch_hidden_size}, and the encoder {self.encoder!r}. Patches are read "
+                'above a bidirectional one: set patch_hidden_size to 0, or encoder to "bidirectional".'
             )
         check_ngrams(self.ngram_sizes, self.ngram_rows)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tagsmith.modeling.crf import ConditionalRandomField
 from tagsmith.modeling.state_crf import StateConditionalRandomField
-from tagsmith.training.trainers.distilling_trainer import cross_entropy
+from tagsmith.training.trainers.divergence import cross_entropy
 
 LABELS = ["O", "B-X", "I-X", "B-Y"]
 LENGTHS = [4, 1, 3, 2]

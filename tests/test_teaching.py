@@ -290,6 +290,8 @@ def test_in_python(room: Path, tmp_path: Path) -> None:
         teaching.check(ByteRecipe())
     with pytest.raises(InputError, match="mention_replacement changes them"):
         teaching.check(dataclasses.replace(RECIPE, mention_replacement=0.5))
+    with pytest.raises(InputError, match="second draw of dropout"):
+        teaching.check(dataclasses.replace(RECIPE, consistency=0.5))
     streamed = load_corpus({"train": room / "train.conll"}, streaming=True)
     with pytest.raises(InputError, match="cannot be streamed"):
         train_tagger(RECIPE, streamed, tmp_path, teaching=teaching, console=quiet())

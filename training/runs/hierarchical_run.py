@@ -144,7 +144,7 @@ def _train(
     if teaching is not None:
         data["train"], collator = _taught(teaching, run, vocabularies, named[None], data["train"])
     results = run.train(
-        partial(trainer, mention_replacement=recipe.mention_replacement),
+        partial(trainer, mention_replacement=recipe.mention_replacement, consistency=recipe.consistency),
         vocabularies.recipe,
         model,
         train_dataset=data["train"] if joint else data["train"][None],

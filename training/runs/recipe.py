@@ -131,6 +131,7 @@ class Recipe(RunRecipe):
             and its encoder of characters, without its words and heads.
         mention_replacement: how likely each span of a training sentence is replaced by another one of its label, each
             time the sentence comes; 0 for never.
+        consistency: weight of how far two draws of dropout lie apart in what they say of a sentence; 0 for one draw.
         freeze: what is not trained: "characters" (and their n-grams), "words", "word_encoder".
     """
 
@@ -145,6 +146,7 @@ class Recipe(RunRecipe):
     head_batches: dict[str, int] = field(default_factory=dict)
     start_with: str = "all"
     mention_replacement: float = 0.0
+    consistency: float = 0.0
     freeze: list[str] = field(default_factory=list)
 
 

@@ -80,6 +80,9 @@ class Teaching:
             raise InputError(
                 "a student is taught its sentences as they stand, and mention_replacement changes them", fix=fix
             )
+        if recipe.consistency:
+            fix = "Pass --set consistency=0."
+            raise InputError("a student learns from its teachers, and not from a second draw of dropout", fix=fix)
         if streamed:
             raise InputError("a student's data cannot be streamed", fix="Load them without streaming.")
 

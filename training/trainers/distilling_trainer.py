@@ -5,31 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from tagsmith.modeling.crf import ConditionalRandomField
+from tagsmith.training.trainers.divergence import cross_entropy
 from tagsmith.training.trainers.tagger_trainer import TaggerTrainer
-
-
-def cross_entropy(crf: ConditionalRandomField, emissions: Tensor, tags: Tensor, pairs: Tensor, mask: Tensor) -> Tensor:
-    """Cross entropy of a distribution over tag sequences under a linear chain, exact from its marginals.
-
-    Scores of a sequence are sums over words and over pairs of neighbours, and so is what is expected of them.
-
-    Args:
-        crf: the chain.
-        emissions: its emissions, `(batch, words, tags)`.
-        tags: the distribution's marginals of each word, `(batch, words, tags)`, 0 at padding.
-        pairs: the expected number of each pair of neighbours in each sentence, `(batch, tags, tags)`, [from, to].
-        mask: `(batch, words)`, True at words.
-
-    Returns:
-        `(batch,)`, 0 for a sentence without words.
-    """
-    scores = (tags * emissions).sum((1, 2))
-    start = (tags[:, :1] * crf.start).sum((1, 2))
-    steps = (pairs * crf.transitions).sum((1, 2))
-    return crf.log_partition(emissions, mask) - scores - start - steps
 
 
 class DistillingTrainer(TaggerTrainer):

@@ -30,10 +30,12 @@ from tagsmith.training.trainers.checkpoints import (
     raw_weights,
     staged_checkpoint,
 )
+from tagsmith.training.trainers.divergence import disagreement
 from tagsmith.training.trainers.publishing_trainer import PublishingTrainer
 from tagsmith.training.trainers.span_scores import Scores, scores_of_each, span_scores
 from tagsmith.training.trainers.trainer_arguments import (
     check_arguments,
+    check_consistency,
     check_smoothing,
     given_arguments,
     order_seed,
@@ -56,6 +58,9 @@ class TaggerTrainer(PublishingTrainer):
         halving_from: if above 0, the learning rate is constant for so many epochs, and then halves every half epoch
             (Sutskever et al. 2014, section 3.4), in place of `lr_scheduler_type`.
         mention_replacement: how likely a span of a training sentence is replaced (see `ReplacedMentions`); 0: never.
+        consistency: if above 0, a batch is read twice, with two draws of dropout; the loss is the mean of both and, by
+            this weight, how far they lie apart (see `divergence.disagreement`). For hierarchical taggers with static
+            transitions.
         **kwargs: what `Trainer` takes. `processing_class` is the tokenizer; `data_collator` defaults to a
             `TaggerCollator` of it, and `compute_metrics` to `span_scores` of the model's tags.
 
@@ -74,11 +79,16 @@ class TaggerTrainer(PublishingTrainer):
         epoch_decay: float = 0.0,
         halving_from: float = 0.0,
         mention_replacement: float = 0.0,
+        consistency: float = 0.0,
         **kwargs: Any,
     ) -> None:
         if not 0 <= average_decay < 1:
             raise ValueError(f"average_decay is {average_decay}; it must be at least 0 and below 1.")
-        for name, value in (("epoch_decay", epoch_decay), ("halving_from", halving_from)):
+        for name, value in (
+            ("epoch_decay", epoch_decay),
+            ("halving_from", halving_from),
+            ("consistency", consistency),
+        ):
             if value < 0:
                 raise ValueError(f"{name} is {value}; it cannot be negative.")
         if epoch_decay and halving_from:
@@ -86,6 +96,7 @@ class TaggerTrainer(PublishingTrainer):
         given = given_arguments(args, kwargs)
         check_arguments(given)
         self.average_decay, self.epoch_decay, self.halving_from = average_decay, epoch_decay, halving_from
+        self.consistency = consistency
         self.average: WeightAverage | None = None
         self.saves_checkpoint = False
         self.evaluation_seconds = 0.0
@@ -94,6 +105,8 @@ class TaggerTrainer(PublishingTrainer):
             self.data_collator = self._default_collator()
         self._own_metrics: Scores | None = None
         check_smoothing(self.args, self.model)
+        if consistency:
+            check_consistency(self.model.config)
         self.label_smoother = None  # it would take the labels from the model, which smooths them itself
         if self.compute_metrics is None:
             self.compute_metrics = self._own_metrics = self._default_metrics()
@@ -182,7 +195,12 @@ class TaggerTrainer(PublishingTrainer):
         if self.args.label_smoothing_factor and self.compute_loss_func is None:
             # Not "label_smoothing": arguments of such a name are labels to transformers.
             inputs = {**inputs, "smoothing": self.args.label_smoothing_factor}
-        return super().compute_loss(model, inputs, *args, **kwargs)
+        if not self.consistency or not model.training:
+            return super().compute_loss(model, inputs, *args, **kwargs)
+        one, other = (super(TaggerTrainer, self).compute_loss(model, inputs, return_outputs=True) for _ in range(2))
+        head = self.accelerator.unwrap_model(model).head(inputs.get("head"))
+        apart = disagreement(head, one[1]["logits"], other[1]["logits"], inputs["attention_mask"].bool())
+        return (one[0] + other[0]) / 2 + self.consistency * apart
 
     def _averaged(self) -> AbstractContextManager[None]:
         return self.average.applied() if self.average is not None else nullcontext()

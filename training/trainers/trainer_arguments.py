@@ -10,6 +10,8 @@ from transformers import Trainer, TrainingArguments
 from transformers.integrations import get_available_reporting_integrations
 from transformers.trainer_utils import HubStrategy
 
+from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
+
 # Where the package to install has another name than `report_to` has for it.
 _PACKAGES = {"azure_ml": "azureml-sdk", "comet_ml": "comet_ml", "kubeflow": "kubeflow"}
 # What transformers does not count among those that it looks for.
@@ -62,6 +64,20 @@ def check_reporting(arguments: TrainingArguments) -> None:
                 f"report_to names {name!r}, which is not installed ({here}). Install it with "
                 f"`pip install {_PACKAGES.get(name, name)}`, or set report_to to 'none'."
             )
+
+
+def check_consistency(config: Any) -> None:
+    """Refuse `consistency` for what has no distribution over tags by words or by pairs of them.
+
+    Raises:
+        ValueError: the tagger is byte-to-span, or its transitions depend on the state.
+    """
+    if not isinstance(config, HierarchicalTaggerConfig):
+        raise ValueError(
+            f"consistency is for hierarchical taggers, and this one is {config.model_type}. Leave it out."
+        )
+    if config.output == "crf" and config.transitions == "state":
+        raise ValueError("consistency does not go with transitions that depend on the state. Take static ones.")
 
 
 def check_smoothing(arguments: TrainingArguments, model: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -102,9 +103,9 @@ class RunRecipe:
     model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     start_from: str | None = None
-    average_decay: float = 0.0
-    epoch_decay: float = 0.0
-    halving_from: float = 0.0
+    average_decay: float = field(default=0.0, metadata={"below": 1})
+    epoch_decay: float = field(default=0.0, metadata={"below": math.inf})
+    halving_from: float = field(default=0.0, metadata={"below": math.inf})
     early_stopping_patience: int = 0
     stored_as: str = "float32"
 
@@ -145,8 +146,8 @@ class Recipe(RunRecipe):
     epoch_head: str | None = None
     head_batches: dict[str, int] = field(default_factory=dict)
     start_with: str = "all"
-    mention_replacement: float = 0.0
-    consistency: float = 0.0
+    mention_replacement: float = field(default=0.0, metadata={"most": 1})
+    consistency: float = field(default=0.0, metadata={"below": math.inf})
     freeze: list[str] = field(default_factory=list)
 
 
@@ -161,7 +162,7 @@ class ByteRecipe(RunRecipe):
 
     model_type: str = ByteToSpanConfig.model_type
     balance: bool = False
-    line_share: float = 0.0
+    line_share: float = field(default=0.0, metadata={"most": 1})
 
 
 def read_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] = ()) -> RunRecipe:
@@ -247,8 +248,19 @@ def _fill(cls: Any, content: Any, places: Places, prefix: str) -> Any:
         if wrong_bool or not (isinstance(value, kinds) or (start is None and value is None)):
             found = f"{prefix}{name} is {value!r}, and must be {_KINDS.get(type(start), 'a number or a mapping')}"
             raise InputError(found, **places.of(f"{prefix}{name}"))
+        if outside := _outside(value, **{key: fields[name].metadata.get(key) for key in ("most", "below")}):
+            raise InputError(f"{prefix}{name} is {value}, and must be {outside}", **places.of(f"{prefix}{name}"))
         values[name] = value
     return cls(**values)
+
+
+def _outside(value: Any, most: float | None, below: float | None) -> str:
+    """What a number with bounds must be, where it is not; it must never be negative."""
+    if most is not None and not 0 <= value <= most:
+        return f"from 0 to {most}"
+    if below is not None and not 0 <= value < below:
+        return "a number that is not negative" if below == math.inf else f"at least 0, and below {below}"
+    return ""
 
 
 def _check_kinds(training: dict[str, Any], places: Places) -> None:

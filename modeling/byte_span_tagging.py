@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .score_calibration import ScoreCalibration
-from .span_tagging import ROWS, Document, Entity, SpanTagging
+from .span_tagging import ROWS, Document, Entity, SpanTagging, check_number, check_whole
 from .tag_average import TagAverage
 
 Bytes = bytes | bytearray | memoryview
@@ -59,8 +59,8 @@ class ByteSpanTagging(SpanTagging):
         if parameters.get("errors", "strict") not in ("strict", "replace"):
             raise ValueError(f"errors is {parameters['errors']!r}; it is 'strict' or 'replace'.")
         beams = parameters.get("num_beams", 1)
-        if isinstance(beams, bool) or not isinstance(beams, int) or beams < 1:
-            raise ValueError(f"num_beams is {beams!r}; it is a whole number of at least 1.")
+        check_whole("num_beams", beams)
+        check_number("recall_bias", parameters.get("recall_bias"))
         if beams > 1 and self.model.config.decode == "tags":
             raise ValueError(
                 f"num_beams is {beams}, and this tagger finds spans by the tags of bytes, which nothing writes. Leave "

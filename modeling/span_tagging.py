@@ -107,8 +107,8 @@ class SpanTagging:
             parameters["aggregation_strategy"] = self._strategy(parameters["aggregation_strategy"])
         if isinstance(parameters.get("ignore_labels"), str):
             raise ValueError(f"ignore_labels is {parameters['ignore_labels']!r}; it is a list of labels.")
-        if parameters.get("max_words", 1) < 1:
-            raise ValueError(f"max_words is {parameters['max_words']}; it must be at least 1.")
+        check_whole("max_words", parameters.get("max_words", 1))
+        check_number("min_score", parameters.get("min_score"))
         if parameters.get("head") is not None:
             self.model.config.head(parameters["head"])  # raises where there is none
         return tuple({name: parameters[name] for name in names if name in parameters} for names in self._PARAMETERS)
@@ -138,8 +138,7 @@ class SpanTagging:
         defaults = self._preprocess_params, self._forward_params, self._postprocess_params
         steps = [{**of_all, **own} for of_all, own in zip(defaults, self._sanitize_parameters(**kwargs), strict=True)]
         size = batch_size if batch_size is not None else self._batch_size or self._BATCH_SIZE
-        if size < 1:
-            raise ValueError(f"batch_size is {size}; it must be at least 1.")
+        check_whole("batch_size", size)
         if self._is_one_text(inputs, **steps[0]):
             return next(self._stream([inputs], size, *steps))
         texts = _texts(inputs)
@@ -337,6 +336,26 @@ def _given_words(words: Any) -> WordDocument:
             raise TypeError(f"A word is a str, and this one is {type(word).__name__}: {word!r}.")
     text = " ".join(words)
     return WordDocument(text, words, size=len(text))
+
+
+def check_whole(name: str, value: Any) -> None:
+    """See that a parameter is a whole number of at least 1.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number, at least 1.")
+
+
+def check_number(name: str, value: Any) -> None:
+    """See that a parameter that is given is a number, and not one that compares with none.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if value is not None and (not hasattr(value, "__float__") or isinstance(value, str) or value != value):
+        raise ValueError(f"{name} is {value!r}; it must be a number.")
 
 
 def _groups(sentences: list[Sentence], batch_size: int) -> Iterator[list[Sentence]]:

@@ -105,10 +105,11 @@ class TestParameters:
             ({"overlap": -1}, ValueError, "overlap is -1"),
             ({"merge": "first"}, ValueError, "merge is 'first'; it is 'middle' or 'paper'"),
             ({"errors": "ignore"}, ValueError, "errors is 'ignore'; it is 'strict' or 'replace'"),
-            ({"num_beams": 0}, ValueError, "num_beams is 0; it is a whole number of at least 1"),
+            ({"num_beams": 0}, ValueError, "num_beams is 0; it must be a whole number, at least 1"),
+            ({"recall_bias": "1"}, ValueError, "recall_bias is '1'; it must be a number"),
             ({"num_beams": 2.0}, ValueError, "num_beams is 2.0"),
             ({"num_beams": True}, ValueError, "num_beams is True"),
-            ({"batch_size": 0}, ValueError, "batch_size is 0; it must be at least 1"),
+            ({"batch_size": 0}, ValueError, "batch_size is 0; it must be a whole number, at least 1"),
             (
                 {"is_split_into_words": True},
                 TypeError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -308,6 +309,20 @@ class TestParameters:
         assert restless(TEXT, min_score=middle) == [e for e in entities if e["score"] >= middle]
         assert restless(TEXT, min_score=1.1) == []
 
+    @pytest.mark.parametrize(
+        ("name", "value", "found"),
+        [
+            ("min_score", math.nan, "min_score is nan; it must be a number"),
+            ("min_score", "0.5", "min_score is '0.5'; it must be a number"),
+            ("batch_size", "3", "batch_size is '3'; it must be a whole number, at least 1"),
+            ("batch_size", 2.0, r"batch_size is 2\.0; it must be a whole number"),
+            ("max_words", True, "max_words is True; it must be a whole number"),
+        ],
+    )
+    def test_of_the_wrong_kind(self, tagger: SpanTaggingPipeline, name: str, value: Any, found: str) -> None:
+        with pytest.raises(ValueError, match=found):
+            tagger("a", **{name: value})
+
     def test_unknown_ones_are_refused(self, tagger: SpanTaggingPipeline, tiny_folder: Path) -> None:
         message = (
             "has no parameter stride; it has batch_size, is_split_into_words, max_words, head, min_score, "
@@ -327,7 +342,7 @@ class TestParameters:
 
     @pytest.mark.parametrize(("name", "value"), [("max_words", 0), ("batch_size", 0), ("batch_size", -2)])
     def test_sizes_below_one_are_refused(self, name: str, value: int, tagger: SpanTaggingPipeline) -> None:
-        with pytest.raises(ValueError, match=f"{name} is {value}; it must be at least 1"):
+        with pytest.raises(ValueError, match=f"{name} is {value}; it must be a whole number, at least 1"):
             tagger("a", **{name: value})
 
 

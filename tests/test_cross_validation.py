@@ -38,6 +38,7 @@ def test_folds(tmp_path: Path) -> None:
     assert_one_line(tagsmith(*several, "--folds", 2), "Give one --train")
     one = ["train", "ner", "--train", data, "--output-dir", tmp_path / "y", "--folds", 2]
     assert_one_line(tagsmith(*one, "--streaming", "--set", "training.max_steps=9"), "a stream is not known")
+    assert_one_line(tagsmith(*one, "--overwrite-output-dir"), "overwrites no earlier folds", "--resume")
     joint = ["train", "joint-tasks", "--train", f"ner={data}", "--output-dir", tmp_path / "y", "--folds", 2]
     assert_one_line(tagsmith(*joint), "--folds is for a tagger of one head")
     assert_one_line(tagsmith("train", "ner", "--train", tmp_path / "no", "--output-dir", tmp_path / "z"), "no such")

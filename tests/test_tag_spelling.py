@@ -126,3 +126,9 @@ def test_options_of_the_command_line(tmp_path: Path) -> None:
     assert_one_line(refused, path, "--scheme IO")  # its commas are seen
     refused = tagsmith("train", "sample", "--train", path, "--output-dir", tmp_path / "out", *options[:2])
     assert_one_line(refused, path, "--scheme IO")
+
+
+def test_the_tag_of_a_span_is_not_outside() -> None:
+    with pytest.raises(InputError, match=r"--outside B-PER \(outside='B-PER'\) is the tag of a word in a span"):
+        ReadingOptions(outside="B-PER")
+    assert ReadingOptions(outside="B").outside == "B"

@@ -120,7 +120,7 @@ def train(
     family = FAMILIES[chosen.model_type]
     family.check_names.load()(chosen, list(named))
     if folds is not None:
-        check_folds(chosen, named, streaming)
+        check_folds(chosen, named, streaming, overwrite_output_dir)
     columns = _columns(tag_column or [], named)
     data = {name: (files, replace(reading, tag_column=columns[name])) for name, files in named.items()}
     corpora = read_training_data(data, streaming)

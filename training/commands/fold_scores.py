@@ -11,12 +11,16 @@ from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.commands.command_options import messages, say
 
 
-def check_folds(recipe: Any, names: Collection[str], streaming: bool) -> None:
+def check_folds(recipe: Any, names: Collection[str], streaming: bool, overwrite: bool) -> None:
     """See that a recipe can be cross-validated on the data that are named.
 
     Raises:
-        InputError: there are several corpora, or a stream; the recipe trains heads.
+        InputError: there are several corpora, or a stream; the recipe trains heads; an earlier cross-validation is to
+            be overwritten.
     """
+    if overwrite:
+        fix = "Leave --overwrite-output-dir out, and name a new --output-dir, or continue with --resume."
+        raise InputError("--folds overwrites no earlier folds", fix=fix)
     if len(names) > 1:
         raise InputError("--folds is for one corpus, and several are given", fix="Give one --train.")
     if streaming:

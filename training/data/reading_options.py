@@ -101,6 +101,9 @@ class ReadingOptions:
             object.__setattr__(self, name, str(value))  # of the command line's own kind of string
         if self.map is not None:
             object.__setattr__(self, "map", read_map(self.map))
+        if re.fullmatch(r"[BIESLU]-.+", self.outside):
+            fix = "Name what words outside spans are tagged as, such as O or _, or leave it out."
+            raise InputError(f"{option('outside', self.outside)} is the tag of a word in a span", fix=fix)
         if self.scheme.upper() == "IO":
             object.__setattr__(self, "scheme", "IO")
         elif self.scheme != "auto":

@@ -27,7 +27,7 @@ from test_runtime import (
     sample_texts,
     save,
 )
-from test_runtime_bytes import ENCODERS, RELEASED, TAGS, make_byte_tagger
+from test_runtime_bytes import ENCODERS, TAGS, make_byte_tagger, released
 from test_runtime_bytes import NGRAMS as BYTE_NGRAMS
 from toys import script
 
@@ -312,7 +312,15 @@ def test_beams_of_bytes(tmp_path: Path, rules: dict[str, Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("num_beams", [1, 4])
 def test_a_released_tagger_that_writes(tmp_path: Path, num_beams: int) -> None:
-    assert check(tmp_path, [RELEASED], [*TEXTS, *fuzz_texts(200, 19), *sample_texts(50)], num_beams=num_beams) > 50
+    assert (
+        check(
+            tmp_path,
+            [released(tmp_path / "own", "spans")],
+            [*TEXTS, *fuzz_texts(200, 19), *sample_texts(50)],
+            num_beams=num_beams,
+        )
+        > 50
+    )
 
 
 def test_options_that_there_are_not(tmp_path: Path, tiny_folder: Path, byte_folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from test_export import export
 from test_runtime import FROZEN, TEXTS, assert_same, fuzz_texts, sample_texts
-from test_runtime_bytes import ENCODERS, FEW, NGRAMS, RELEASED, TAGS, make_byte_tagger
+from test_runtime_bytes import ENCODERS, FEW, NGRAMS, TAGS, make_byte_tagger, released
 from toys import assert_one_line, script, tagsmith
 
 import tagsmith as package
@@ -98,7 +98,7 @@ def test_how_beams_are_compared(tmp_path: Path) -> None:
 
 
 def test_one_copy_of_the_weights_in_16_bits(tmp_path: Path) -> None:
-    pipeline = export(RELEASED, tmp_path / "out")
+    pipeline = export(released(tmp_path / "own", "spans"), tmp_path / "out")
     graphs = {"bytes.onnx", "writer.onnx"}
     files = {"config.json", "generation_config.json", "tokenizer_config.json", "manifest.json", "model.safetensors"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == graphs | files
@@ -172,7 +172,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
 def test_conformance_texts(count: int, tmp_path: Path) -> None:
     """Texts of all scripts and the sample's, with a tagger that is released, by its graphs."""
     texts = fuzz_texts(count, seed=7) + sample_texts(count)
-    export(RELEASED, tmp_path / "out")
+    export(released(tmp_path / "own", "spans"), tmp_path / "out")
     expected = package.pipeline(tmp_path / "out", device="cpu")(texts)
     assert sum(map(len, expected)) > count / 2
     assert_same(load(tmp_path / "out", "onnx")(texts), expected)

@@ -26,7 +26,7 @@ def hold_out(file: Path, folder: Path, share: float) -> dict[str, Path]:
 
 
 def main(
-    file: Annotated[Path, typer.Argument(help="A column file, blank lines between sentences.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="A column file.", exists=True, dir_okay=False)],
     folder: Annotated[Path, typer.Argument(help="Where train and dev go.")],
     share: Annotated[float, typer.Option(min=0, max=1, help="The last part of the sentences, for dev.")] = 0.2,
 ) -> None:

@@ -1,4 +1,4 @@
-/** Patches of a window's bytes: what reads about words. Where they begin is what `modeling/byte_patches.py` says. */
+/** Patches of a window's bytes: what reads words. Where they begin is what `modeling/byte_patches.py` says. */
 
 import { Stack } from "./stack.js";
 
@@ -29,7 +29,10 @@ export function patchStarts(bytes) {
 }
 
 export class PatchReader {
-  /** @param {import("./weights.js").Weights} weights @param {number} below how wide the bytes' states are @param {number} size */
+  /**
+   * @param {import("./weights.js").Weights} weights @param {number} below how wide the states of bytes are
+   * @param {number} size of the state of a patch, each way
+   */
   constructor(weights, below, size) {
     this.below = below;
     this.stack = new Stack(weights, "model.patches.stack", "lstm", { width: 2 * below, size, layers: 1 });

@@ -23,8 +23,8 @@ export class ByteWriter {
     this.stack = config.encoder === "shared" ? stack : new Stack(weights, "model.writer", "lstm", shape);
     /** What the first layer makes of each id. */
     this.projected = this.stack.project(reader.embedding);
-    this.bridge =
-      config.encoder === "bidirectional" ? new Linear(weights, "model.bridge", reader.endWidth, 2 * layers * size) : null;
+    const both = config.encoder === "bidirectional";
+    this.bridge = both ? new Linear(weights, "model.bridge", reader.endWidth, 2 * layers * size) : null;
     this.query = config.attention ? new Linear(weights, "query", size, read, false) : null;
     const features = config.attention ? size + read : size;
     this.positions = new Linear(weights, "positions", features, 2 * window + 2);

@@ -27,10 +27,10 @@ from tagsmith.training.tagging.export import export_tagger
 TAGGER = Path(__file__).parent.parent / "model_cards" / "byte-ner-multilingual"
 
 
-def taggers_of(folder: Path, decode: str) -> dict[str, Any]:
-    """The tagger by what computes, to write spans or by the tags of bytes; what that takes goes into a folder."""
+def taggers_of(folder: Path) -> dict[str, Any]:
+    """The tagger, as it writes spans, by what computes; what that takes goes into a folder."""
     pipeline = tagsmith.pipeline(TAGGER, device="cpu")
-    pipeline.model.config.decode = decode
+    pipeline.model.config.decode = "spans"
     pipeline.save_pretrained(folder / "own")
     found = {"torch": pipeline, "numpy": load(folder / "own")}
     for name, int8 in {"ONNX Runtime": False, "with --int8": True}.items():
@@ -72,7 +72,7 @@ def main(
     texts = [sentence.text for sentence in sample_sentences()][:sentences]
     part, single = texts[:: 4 if len(texts) > 3 else 1], texts[:: 10 if len(texts) > 9 else 1]
     with TemporaryDirectory() as folder:
-        taggers = taggers_of(Path(folder), "spans")
+        taggers = taggers_of(Path(folder))
         print(f"| | {' | '.join(taggers)} |\n|---|{'---|' * len(taggers)}")
         for name, own, options in (("greedily", texts, {}), ("by four beams", part, {"num_beams": 4})):
             size = sum(len(text.encode()) for text in own)

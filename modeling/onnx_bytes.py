@@ -84,10 +84,8 @@ def _with_ngrams(build: GraphBuilder, embedded: str, kinds: int) -> str:
 def _with_patches(build: GraphBuilder, states: str) -> tuple[str, list[list[str]]]:
     """The states of bytes and, beside them, of their patches; and what the layer of these ends with."""
     patches = build.input("patches", "INT64", "windows", "bytes")
-    edges, counts = (
-        build.input("edges", "INT64", "windows", "patches", 2),
-        build.input("patch_counts", "INT32", "windows"),
-    )
+    edges = build.input("edges", "INT64", "windows", "patches", 2)
+    counts = build.input("patch_counts", "INT32", "windows")
     two = build.constant(2)
     places = build.add("Unsqueeze", build.add("Reshape", edges, build.constant(0, -1)), two)
     sides = build.add("GatherND", states, places, batch_dims=1)  # (windows, 2 * patches, width)

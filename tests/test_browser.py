@@ -315,7 +315,7 @@ def test_a_released_tagger_that_writes(tmp_path: Path, num_beams: int) -> None:
     assert (
         check(
             tmp_path,
-            [released(tmp_path / "own", "spans")],
+            [released(tmp_path / "own")],
             [*TEXTS, *fuzz_texts(200, 19), *sample_texts(50)],
             num_beams=num_beams,
         )

@@ -98,7 +98,7 @@ def test_how_beams_are_compared(tmp_path: Path) -> None:
 
 
 def test_one_copy_of_the_weights_in_16_bits(tmp_path: Path) -> None:
-    pipeline = export(released(tmp_path / "own", "spans"), tmp_path / "out")
+    pipeline = export(released(tmp_path / "own"), tmp_path / "out")
     graphs = {"bytes.onnx", "writer.onnx"}
     files = {"config.json", "generation_config.json", "tokenizer_config.json", "manifest.json", "model.safetensors"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == graphs | files
@@ -172,7 +172,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
 def test_conformance_texts(count: int, tmp_path: Path) -> None:
     """Texts of all scripts and the sample's, with a tagger that is released, by its graphs."""
     texts = fuzz_texts(count, seed=7) + sample_texts(count)
-    export(released(tmp_path / "own", "spans"), tmp_path / "out")
+    export(released(tmp_path / "own"), tmp_path / "out")
     expected = package.pipeline(tmp_path / "out", device="cpu")(texts)
     assert sum(map(len, expected)) > count / 2
     assert_same(load(tmp_path / "out", "onnx")(texts), expected)

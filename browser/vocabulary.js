@@ -17,11 +17,15 @@ export class Vocabulary {
     this.normalization = reading.normalization ?? null;
     this.splitter = reading.splitter ?? "words";
     this.maxWordCharacters = reading.max_word_characters ?? 128;
+    /** Lines that have no more words than this together are read together; 0 for each by itself. */
+    this.passageWords = reading.passage_words ?? 0;
     if (!SPLITTERS.includes(this.splitter)) throw new Error(`tokenizer_config.json: unknown splitter ${this.splitter}`);
     if (![null, "nfc"].includes(this.normalization))
       throw new Error(`tokenizer_config.json: unknown normalization ${this.normalization}`);
     if (!(Number.isInteger(this.maxWordCharacters) && this.maxWordCharacters >= 2))
       throw new Error(`tokenizer_config.json: max_word_characters is ${this.maxWordCharacters}, and must be at least 2`);
+    if (!(Number.isInteger(this.passageWords) && this.passageWords >= 0))
+      throw new Error(`tokenizer_config.json: passage_words is ${this.passageWords}, and must be a whole number`);
     const ids = (list) => new Map(list.map((entry, place) => [entry, place + FIRST]));
     const words = Array.isArray(content.words) ? { "": content.words } : content.words;
     /** By language; under "" where all texts have the same words. */

@@ -9,7 +9,7 @@ import { makeSpelling } from "./spelling.js";
 import { cellOf, Stack } from "./stack.js";
 import { Softmax, StateChain, StaticChain } from "./tag_chain.js";
 import { Vocabulary } from "./vocabulary.js";
-import { splitLines, stretches } from "./words.js";
+import { sentences } from "./words.js";
 
 const MAX_WORDS = 500; // of a line that are read together
 const KEPT = 10000; // words of a language whose reading is kept from text to text
@@ -107,7 +107,7 @@ export class WordTagger {
   /** @param {string} text @returns what `Tagger.tag` says */
   tag(text) {
     const found = Object.fromEntries(this.heads.map(({ name }) => [name, []]));
-    const lines = splitLines(text, this.vocabulary.splitter).flatMap((line) => [...stretches(line, MAX_WORDS)]);
+    const lines = sentences(text, this.vocabulary, MAX_WORDS);
     for (let first = 0; first < lines.length; first += ROWS)
       this._tagLines(text, lines.slice(first, first + ROWS), found);
     return found[""] ?? found;

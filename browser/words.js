@@ -124,3 +124,19 @@ export function* stretches(words, most) {
   }
   yield words.slice(start);
 }
+
+/**
+ * A text's words as they are read together: its lines, in stretches where they are long, or passages of them.
+ * @param {string} text @param {Vocabulary} vocabulary @param {number} most words
+ * @returns {Word[][]}
+ */
+export function sentences(text, { splitter, passageWords }, most) {
+  const together = Math.min(passageWords, most), passages = [];
+  for (const line of splitLines(text, splitter))
+    for (const words of stretches(line, most)) {
+      const last = passages.at(-1);
+      if (last && last.length + words.length <= together) last.push(...words);
+      else passages.push(words);
+    }
+  return passages;
+}

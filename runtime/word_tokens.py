@@ -33,8 +33,9 @@ class WordTokens(WordReading):
         self.zero_character_digits = content.get("zero_character_digits", False)
         self.normalization, self.splitter = content.get("normalization"), content.get("splitter", "words")
         self.max_word_characters = content.get("max_word_characters", MAX_WORD_CHARACTERS)
+        self.passage_words = content.get("passage_words", 0)
         try:
-            check_reading(self.splitter, self.normalization, self.max_word_characters)
+            check_reading(self.splitter, self.normalization, self.max_word_characters, self.passage_words)
         except ValueError as error:
             raise InputError(str(error).rstrip("."), path=os.path.join(folder, "tokenizer_config.json")) from error
         words, self.characters = read_vocabulary(os.path.join(folder, "vocab.json"))

@@ -57,13 +57,12 @@ const answer = (text) => [...stretches(splitLines(text, "words").flat(), 7)].map
 # Of each text the words as they are read, in stretches, their ids and their characters' ids, or its bytes; and spans.
 TAG = """
 const { Tagger } = await import(`${library}/tagsmith.js`);
-const { splitLines, stretches } = await import(`${library}/words.js`);
+const { sentences } = await import(`${library}/words.js`);
 const { ByteText } = await import(`${library}/byte_text.js`);
 const idsOf = (vocabulary, text) => {
   if (!vocabulary) return Array.from(new ByteText(text).bytes);
   const language = vocabulary.words.keys().next().value;
-  const lines = splitLines(text, vocabulary.splitter).flatMap((line) => [...stretches(line, 500)]);
-  const words = lines.map((line) => line.map((word) => vocabulary.shorten(word.text)));
+  const words = sentences(text, vocabulary, 500).map((line) => line.map((word) => vocabulary.shorten(word.text)));
   return words.map((line) => line.map((word) => [vocabulary.id(word, language), vocabulary.spell(word)]));
 };
 const answer = async ([folder, texts, options]) => {
@@ -211,6 +210,7 @@ MORE: dict[str, dict[str, Any]] = {
     "filters and n-grams": {**NGRAMS, "character_encoder": "cnn", "character_filters": 6},
     "a gazetteer, n-grams, pairs": {**NGRAMS, "gazetteer_size": 9, "transitions": "state", "word_encoder": "sru"},
     "softmax of a gazetteer": {"gazetteer_size": 9, "output": "softmax", "word_encoder": "lstm"},
+    "passages": {"passage_words": 12},
     "calibrated": {"calibration": {"": {"temperature": 1.7, "shift": 0.2, "min_scores": {"PER": 0.6}}}},
 }
 

@@ -100,10 +100,10 @@ def save(folder: Path, tokenizer: HierarchicalTaggerTokenizer, config: Hierarchi
     return folder
 
 
-def make_tagger(folder: Path, scheme: str = "BIOES", **fields: Any) -> Path:
+def make_tagger(folder: Path, scheme: str = "BIOES", passage_words: int = 0, **fields: Any) -> Path:
     """A tagger of a shape, with random weights, saved."""
     gazetteer = Gazetteer({"LOC": ["Lund", "New York City"], "PER": ["Ada"]}) if "gazetteer_size" in fields else None
-    tokenizer = make_tokenizer(gazetteer=gazetteer)
+    tokenizer = make_tokenizer(gazetteer=gazetteer, passage_words=passage_words)
     sizes = {"vocab_size": tokenizer.vocab_size, "character_vocab_size": tokenizer.character_vocab_size}
     config = HierarchicalTaggerConfig.for_tags(SCHEMES[scheme], tag_scheme=scheme, **{**SIZES, **sizes, **fields})
     return save(folder, tokenizer, config)
@@ -183,6 +183,8 @@ READINGS: list[dict[str, Any]] = [
     {"splitter": "punctuation"},
     {"lowercase": False},
     {"lowercase": False, "case_fallback": True},
+    {"passage_words": 6},
+    {"passage_words": 1000},
 ]
 
 

@@ -19,7 +19,7 @@ class GivenSpans:
     def __init__(self, found: dict[str, list[Found]], scheme: str = "BIOES") -> None:
         self.found = found
         self.model = SimpleNamespace(config=HierarchicalTaggerConfig(tag_scheme=scheme))
-        self.tokenizer = SimpleNamespace(split=lambda text: split_words(text, "words"))
+        self.tokenizer = SimpleNamespace(split=lambda text: split_words(text, "words"), passage_words=0)
         self.calls: list[tuple[bool, list[Any]]] = []
 
     def __call__(

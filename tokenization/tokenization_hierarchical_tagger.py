@@ -68,10 +68,13 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             or one for each language.
         max_word_characters: a word with more is read, looked up and matched as its first and last characters, half of
             so many each, as if no others stood between; taggers that were saved without this number have 128.
+        passage_words: lines of a text that have no more words than this together are read together, as a passage; 0
+            for each line by itself.
 
     Raises:
         InputError: a file that is not what `save_pretrained` wrote.
-        ValueError: no vocabulary, an unknown splitter or normalization, or `max_word_characters` below 2.
+        ValueError: no vocabulary, an unknown splitter or normalization, `max_word_characters` below 2, or
+            `passage_words` below 0.
     """
 
     vocab_files_names = {"vocab_file": "vocab.json", "gazetteer_file": "gazetteer.json"}  # noqa: RUF012
@@ -96,11 +99,12 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
         rare_character_id: int | None = None,
         frozen_word_id: int | Mapping[str, int] | None = None,
         max_word_characters: int = MAX_WORD_CHARACTERS,
+        passage_words: int = 0,
         pad_token: str = "[PAD]",
         unk_token: str = "[UNK]",
         **kwargs: Any,
     ) -> None:
-        check_reading(splitter, normalization, max_word_characters)
+        check_reading(splitter, normalization, max_word_characters, passage_words)
         if vocab_file is not None:
             words, characters = read_vocabulary(vocab_file)
         if words is None or characters is None:
@@ -115,7 +119,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
         self.normalization = normalization
         self.rare_word_id, self.rare_character_id = rare_word_id, rare_character_id
         self.frozen_word_id = frozen_word_id
-        self.max_word_characters = max_word_characters
+        self.max_word_characters, self.passage_words = max_word_characters, passage_words
         # By language; under None where all texts have the same words.
         self.vocabularies: dict[str | None, list[str]] = (
             {name: list(own) for name, own in words.items()} if isinstance(words, Mapping) else {None: list(words)}
@@ -135,6 +139,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             **({"normalization": normalization} if normalization else {}),
             **({"case_fallback": True} if case_fallback else {}),
             **({"zero_character_digits": True} if zero_character_digits else {}),
+            **({"passage_words": passage_words} if passage_words else {}),
             splitter=splitter,
             rare_word_id=rare_word_id,
             rare_character_id=rare_character_id,

@@ -13,7 +13,16 @@ from .composed import check_normalization, composed
 from .gazetteers import Gazetteer
 from .input_error import InputError
 from .strict_json import read_json
-from .words import SPLITTERS, Word, check_words, cut_sentence, iterate_sentences, shorten_words, split_words
+from .words import (
+    SPLITTERS,
+    Word,
+    check_words,
+    cut_sentence,
+    iterate_sentences,
+    join_lines,
+    shorten_words,
+    split_words,
+)
 
 PAD_ID, UNK_ID = 0, 1
 FIRST_ID = 2  # of words, and of characters
@@ -33,17 +42,19 @@ def normalize(word: str, lowercase: bool, zero_digits: bool, normalization: str 
     return word.lower() if lowercase else word
 
 
-def check_reading(splitter: str, normalization: str | None, max_word_characters: int) -> None:
+def check_reading(splitter: str, normalization: str | None, max_word_characters: int, passage_words: int) -> None:
     """See that words can be read in this way.
 
     Raises:
-        ValueError: an unknown splitter or normalization, or `max_word_characters` below 2.
+        ValueError: an unknown splitter or normalization, `max_word_characters` below 2, or `passage_words` below 0.
     """
     if splitter not in SPLITTERS:
         raise ValueError(f"Unknown splitter {splitter!r}; choose one of {', '.join(SPLITTERS)}.")
     check_normalization(normalization)
     if not isinstance(max_word_characters, int) or max_word_characters < 2:
         raise ValueError(f"max_word_characters is {max_word_characters!r}; it must be a whole number of at least 2.")
+    if type(passage_words) is not int or passage_words < 0:
+        raise ValueError(f"passage_words is {passage_words!r}; it must be a whole number, 0 for lines by themselves.")
 
 
 class CharacterIds:
@@ -86,6 +97,7 @@ class WordReading:
     normalization: str | None
     splitter: str
     max_word_characters: int
+    passage_words: int
 
     def _index(self) -> None:
         """Be ready to look up, once vocabularies and characters are there."""
@@ -125,8 +137,14 @@ class WordReading:
         return split_words(text, self.splitter)
 
     def sentences(self, text: str, max_words: int) -> Iterator[list[Word]]:
-        """A text's words, line by line, a longer line in stretches of at most `max_words`; constant memory."""
-        return iterate_sentences(text, self.splitter, max_words)
+        """A text's words as they are read together: lines, or passages of them; constant memory.
+
+        A line of more than `max_words` words comes in stretches of at most so many. Lines that have no more than
+        `passage_words` words together are a passage.
+        """
+        lines = iterate_sentences(text, self.splitter, max_words)
+        passage = min(self.passage_words, max_words)
+        return join_lines(lines, passage) if passage else lines
 
     def cut(self, words: Sequence[str], max_words: int) -> int:
         """Where to end a stretch of at most `max_words` of a sentence given as words."""

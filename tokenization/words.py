@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -109,6 +109,18 @@ def iterate_sentences(text: str, splitter: str, max_words: int) -> Iterator[list
                 words = words[cut:]
         if words:
             yield words
+
+
+def join_lines(lines: Iterable[list[Word]], most: int) -> Iterator[list[Word]]:
+    """Lines of words put together, as they follow each other, as long as they have no more than `most` words."""
+    passage: list[Word] = []
+    for words in lines:
+        if passage and len(passage) + len(words) > most:
+            yield passage
+            passage = []
+        passage = [*passage, *words] if passage else words
+    if passage:
+        yield passage
 
 
 def _words_of_line(text: str, start: int, end: int, splitter: str) -> Iterator[Word]:

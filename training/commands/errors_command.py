@@ -54,7 +54,7 @@ def errors(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     head: Head = None,
     by_line: Annotated[
-        bool, typer.Option(help="Tag each sentence by itself, where a byte-to-span tagger reads on over its document.")
+        bool, typer.Option(help="Tag each sentence by itself, where a tagger reads it with others of its document.")
     ] = False,
     batch_size: BatchSize = None,
     *,

@@ -67,7 +67,7 @@ def evaluate(
     precision: Precision = None,
     head: Head = None,
     by_line: Annotated[
-        bool, typer.Option(help="Tag each sentence by itself, where a byte-to-span tagger reads on over its document.")
+        bool, typer.Option(help="Tag each sentence by itself, where a tagger reads it with others of its document.")
     ] = False,
     batch_size: BatchSize = None,
     *,

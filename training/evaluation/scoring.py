@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from datasets import Dataset
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import tags_to_spans
 from tagsmith.training.batches.byte_corpus import Document, documents
+from tagsmith.training.batches.passages import at_their_rows, offsets, one_row, passages
 from tagsmith.training.data.corpora import ALL
 from tagsmith.training.data.corpus import is_plain
 from tagsmith.training.evaluation.bootstrap import intervals, resampled_units, summed
@@ -38,7 +40,7 @@ def score_tagger(
         pipeline: a `SpanTaggingPipeline`; one of a byte-to-span tagger is passed to `score_documents`.
         rows: corpus rows (see `load_corpus`).
         batch_size: sentences that go through the model together (64), or windows (128).
-        by_line: tag each row by itself; only a byte-to-span tagger reads on over a document's rows.
+        by_line: tag each row by itself, and not with those that a tagger of passages, or of bytes, reads with it.
         head: the one to tag by, of a tagger that has several.
         known: `names_in` the training data; the scores of names that are among them, and of those that are not, then
             come apart too.
@@ -189,7 +191,7 @@ def _count(
         return _count_documents(pipeline, rows, batch_size or 128, by_line, known, bootstrap)
     tally = Tally(known, bootstrap)
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
-    for row, found in tagged_rows(pipeline, rows, batch_size or 64, head, plain):
+    for row, found in tagged_rows(pipeline, rows, batch_size or 64, head, plain, by_line):
         if plain:
             gold, positions = tags_to_spans(row["tags"], "plain"), list(range(len(row["tags"])))
         else:
@@ -252,35 +254,40 @@ def tagged_documents(
 
 
 def tagged_rows(
-    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, head: str | None, plain: bool
+    pipeline: Any,
+    rows: Iterable[Mapping[str, Any]],
+    batch_size: int,
+    head: str | None,
+    plain: bool,
+    by_line: bool = False,
 ) -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
     """Each row with the spans found in it; raw and split rows go through the pipeline apart."""
-    for row, scored in scored_rows(pipeline, rows, batch_size, head, plain):
+    for row, scored in scored_rows(pipeline, rows, batch_size, head, plain, by_line):
         yield row, [span for span, _ in scored]
 
 
 def scored_rows(
-    pipeline: Any, rows: Iterable[Mapping[str, Any]], batch_size: int, head: str | None, plain: bool
+    pipeline: Any,
+    rows: Iterable[Mapping[str, Any]],
+    batch_size: int,
+    head: str | None,
+    plain: bool,
+    by_line: bool = False,
 ) -> Iterator[tuple[Mapping[str, Any], list[tuple[Span, float]]]]:
-    """As `tagged_rows`, with the score of each span."""
+    """As `tagged_rows`, with the score of each span. One that crosses a row's end belongs to where it begins."""
+    words = 0 if by_line else pipeline.tokenizer.passage_words
     group: list[Mapping[str, Any]] = []
 
     def flush() -> Iterator[tuple[Mapping[str, Any], list[tuple[Span, float]]]]:
         for raw in (True, False):
-            chosen = [row for row in group if (row["raw"] and not plain) == raw]
-            inputs = [row["text"] if raw else row["tokens"] for row in chosen]
+            read = list(passages((row for row in group if (row["raw"] and not plain) == raw), words))
+            joint = list(map(one_row, read))
+            inputs = [row["text"] if raw else row["tokens"] for row in joint]
             results = pipeline(iter(inputs), batch_size=batch_size, is_split_into_words=not raw, head=head)
-            for row, entities in zip(chosen, results, strict=True):
-                scores = [entity["score"] for entity in entities]
-                if raw:
-                    spans = [Span(entity["start"], entity["end"], entity["entity_group"]) for entity in entities]
-                else:
-                    spans = _word_spans(row["tokens"], entities)
-                    if not plain:  # plain tags stay with their words: those of one multiword token share its place
-                        spans = [
-                            Span(row["starts"][first], row["ends"][end - 1], label) for first, end, label in spans
-                        ]
-                yield row, list(zip(spans, scores, strict=True))
+            for own, row, entities in zip(read, joint, results, strict=True):
+                scored = zip(_spans(row, entities, raw, plain), (entity["score"] for entity in entities), strict=True)
+                borders = _word_borders(own) if plain else offsets(own)
+                yield from zip(own, at_their_rows(scored, borders), strict=True)
         group.clear()
 
     for row in rows:
@@ -288,6 +295,20 @@ def scored_rows(
         if len(group) == 64 * batch_size:
             yield from flush()
     yield from flush()
+
+
+def _spans(row: Mapping[str, Any], entities: Sequence[Mapping[str, Any]], raw: bool, plain: bool) -> list[Span]:
+    """What was found in a row, in its characters; plain tags stay with their words, which may share their place."""
+    if raw:
+        return [Span(entity["start"], entity["end"], entity["entity_group"]) for entity in entities]
+    spans = _word_spans(row["tokens"], entities)
+    if plain:
+        return spans
+    return [Span(row["starts"][first], row["ends"][end - 1], label) for first, end, label in spans]
+
+
+def _word_borders(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    return list(accumulate((len(row["tokens"]) for row in rows), initial=0))
 
 
 def _word_spans(tokens: Sequence[str], entities: Iterable[Mapping[str, Any]]) -> list[Span]:

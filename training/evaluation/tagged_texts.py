@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, groupby
@@ -10,6 +9,7 @@ from typing import Any
 
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import tags_to_spans
+from tagsmith.training.batches.passages import at_their_rows, offsets
 from tagsmith.training.evaluation.scoring import scored_rows, tagged_documents
 from tagsmith.training.families import reads_bytes
 
@@ -64,7 +64,7 @@ def tagged_texts(
     numbered = ({**row, "number": number} for number, row in enumerate(rows))
     waiting: dict[int, TaggedText] = {}
     at = 0
-    for row, found in scored_rows(pipeline, numbered, size, head, plain):
+    for row, found in scored_rows(pipeline, numbered, size, head, plain, by_line):
         waiting[row["number"]] = _plain(row, found) if plain else _row(row, found)
         while at in waiting:  # raw and split rows come apart
             yield waiting.pop(at)
@@ -97,17 +97,7 @@ def _of_documents(
         groups, tagged_documents(pipeline, rows, batch_size, by_line), strict=True
     ):
         own = list(group)
-        sizes = [len(row["text"]) + len(row.get("after", "\n")) for row in own]
-        offsets = list(accumulate(sizes, initial=0))
-        texts = [TaggedText(row["number"], row["document"], row["text"], []) for row in own]
-        for span in document.spans:
-            at = bisect_right(offsets, span.start, hi=len(own)) - 1
-            texts[at].gold.append(_moved(span, -offsets[at]))
-        for span, score in found:
-            at = bisect_right(offsets, span.start, hi=len(own)) - 1
-            texts[at].found.append((_moved(span, -offsets[at]), score))
-        yield from texts
-
-
-def _moved(span: Span, by: int) -> Span:
-    return Span(span.start + by, span.end + by, span.label)
+        borders = offsets(own)
+        gold = at_their_rows(((span, 1.0) for span in document.spans), borders)
+        for row, wanted, scored in zip(own, gold, at_their_rows(found, borders), strict=True):
+            yield TaggedText(row["number"], row["document"], row["text"], [span for span, _ in wanted], scored)

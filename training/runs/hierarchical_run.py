@@ -20,10 +20,12 @@ from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.lessons import LessonCollator
+from tagsmith.training.batches.passages import joined
 from tagsmith.training.batches.preparation import encode_corpus
 from tagsmith.training.cards.run_facts import data_facts, words_per_second
 from tagsmith.training.data.corpora import by_name, check_kinds, said
 from tagsmith.training.data.corpus import Corpus
+from tagsmith.training.data.corpus_cache import private_cache
 from tagsmith.training.evaluation.scoring import score_corpora
 from tagsmith.training.runs.earlier_tagger import EarlierTagger, earlier_tagger, freeze
 from tagsmith.training.runs.pretrained_vectors import reach_of, set_vectors
@@ -125,7 +127,9 @@ def _train(
     if earlier is not None:
         recipe = earlier.shaped(recipe)
     given = _sample(recipe, given, run.arguments.seed)
-    named: dict[Any, Corpus] = dict(given) if joint else {None: _together(given)}
+    with private_cache():
+        read = {name: joined(corpus, recipe.tokenizer.passage_words) for name, corpus in given.items()}
+    named: dict[Any, Corpus] = dict(read) if joint else {None: _together(read)}
     vocabularies = build_vocabularies(recipe, named, earlier, teaching)
     encoded = _encode(vocabularies, named, run.console)
     model = _model(vocabularies, earlier, run.console)
@@ -137,9 +141,9 @@ def _train(
         split: {name: parts[split] for name, parts in encoded.items() if split in parts} for split in ("train", "dev")
     }
     if streamed:
-        data["train"] = encoded_streams(vocabularies, given)
+        data["train"] = encoded_streams(vocabularies, read)
         if not joint:
-            data["train"] = {None: sentence_stream(data["train"], given, order_seed(run.arguments))}
+            data["train"] = {None: sentence_stream(data["train"], read, order_seed(run.arguments))}
     collator, trainer = TaggerCollator(vocabularies.tokenizer), _trainer_class(recipe, joint, teaching)
     if teaching is not None:
         data["train"], collator = _taught(teaching, run, vocabularies, named[None], data["train"])
@@ -153,7 +157,8 @@ def _train(
         processing_class=vocabularies.tokenizer,
     )
     if not streamed:
-        results.train_sentences = sum(map(len, data["train"].values()))
+        in_passages = sum(len(given[name]["train"]) - len(read[name]["train"]) for name in given)
+        results.train_sentences = in_passages + sum(map(len, data["train"].values()))
     results.data = data_facts(given)
     if teaching is not None:
         results.teachers = teaching.facts()
@@ -322,7 +327,8 @@ def _say_sizes(
     for name, rows in encoded.items():
         streamed = isinstance(rows["train"], IterableDataset)
         count = "a stream of" if streamed else f"{len(rows['train']):,}"
-        line = f"{said(name)}{count} training sentences, {len(vocabularies.heads[name].tags)} tags"
+        unit = "passages" if tokenizer.passage_words else "sentences"
+        line = f"{said(name)}{count} training {unit}, {len(vocabularies.heads[name].tags)} tags"
         console.print(line if name else f"{line}, {sizes}", highlight=False)
     if None not in encoded:
         console.print(sizes, highlight=False)

@@ -39,7 +39,11 @@ def model_fields(config: Any) -> list[str]:
 
 @dataclass
 class TokenizerOptions:
-    """How words are made: see `HierarchicalTaggerTokenizer`. The splitter "auto" is chosen on the training data."""
+    """How words are made: see `HierarchicalTaggerTokenizer`. The splitter "auto" is chosen on the training data.
+
+    With `passage_words`, neighbouring sentences of a document that have no more words than this together are read
+    together, wherever a corpus is trained on or scored.
+    """
 
     splitter: str = "auto"
     lowercase: bool = True
@@ -48,6 +52,7 @@ class TokenizerOptions:
     zero_character_digits: bool = False
     normalization: str | None = field(default="nfc", metadata={"kinds": (str, type(None))})
     max_word_characters: int = 128
+    passage_words: int = 0
     min_count: int = 1
     rare_count: int = 1
 

@@ -200,6 +200,9 @@ def _options(
         check_normalization(options["normalization"])
     except ValueError as error:
         raise InputError(f"the recipe's tokenizer does not fit: {error}") from error
+    if options["passage_words"] < 0:
+        found = f"tokenizer.passage_words is {options['passage_words']}"
+        raise InputError(found, fix="Give a number of words; 0 reads each sentence by itself.")
     if options["max_word_characters"] < 2:
         found = f"tokenizer.max_word_characters is {options['max_word_characters']}"
         raise InputError(found, fix="Give 2 or more; 128 is the default.")

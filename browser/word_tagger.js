@@ -14,6 +14,16 @@ import { sentences } from "./words.js";
 const MAX_WORDS = 500; // of a line that are read together
 const KEPT = 10000; // words of a language whose reading is kept from text to text
 
+/** Of a word's places, the mean of the states at the others behind the state at each. */
+function addOthers(places, states, both, width) {
+  for (let i = 0; i < width; i++) {
+    let sum = 0;
+    for (const place of places) sum += states[place * width + i];
+    for (const place of places)
+      both[(2 * place + 1) * width + i] = (sum - states[place * width + i]) / (places.length - 1);
+  }
+}
+
 /** The words of a language, each read once, and the encoder that reads them in their sentence. */
 class Reader {
   constructor(weights, config, language, vocabulary, spelling, ngrams) {
@@ -31,6 +41,7 @@ class Reader {
     const { hidden_size: size, num_hidden_layers: layers } = config, shape = { width: this.width, size, layers };
     this.stack = new Stack(weights, `${place}.recurrent`, cellOf(config.word_encoder, config), shape);
     this.known = new Map();
+    this.remembers = config.word_memory;
   }
 
   /** @param {string[][]} sentences @returns {Float32Array[]} states of each `(words, 2 * hidden_size)` */
@@ -39,7 +50,22 @@ class Reader {
     const fresh = [...new Set(sentences.flat())].filter((word) => !this.known.has(word));
     const made = this.stack.project(this._features(fresh));
     fresh.forEach((word, place) => this.known.set(word, made[place]));
-    return this.stack.run(sentences.map((words) => words.map((word) => this.known.get(word))));
+    const states = this.stack.run(sentences.map((words) => words.map((word) => this.known.get(word))));
+    return this.remembers ? sentences.map((words, place) => this._remembering(words, states[place])) : states;
+  }
+
+  /** The states of a sentence, and behind each the mean of those that the same word has at its other places. */
+  _remembering(words, states) {
+    const places = new Map(), width = states.length / words.length, both = new Float32Array(2 * states.length);
+    words.forEach((word, place) => {
+      const kind = this.vocabulary.spell(word).join();
+      if (!places.has(kind)) places.set(kind, []);
+      places.get(kind).push(place);
+      both.set(states.subarray(place * width, (place + 1) * width), 2 * place * width);
+    });
+    for (const own of places.values())
+      if (own.length > 1) addOthers(own, states, both, width);
+    return both;
   }
 
   /** What is made of words apart from their sentence: `(words, width)`. */
@@ -70,7 +96,7 @@ class Head {
       const steps = weights.get(`${place}.crf.transitions`, [count, count]);
       this.chain = new StaticChain(tags, scheme, weights.get(`${place}.crf.start`, [count]), steps);
     }
-    const width = 2 * config.hidden_size + config.gazetteer_size;
+    const width = 2 * config.hidden_size * (config.word_memory ? 2 : 1) + config.gazetteer_size;
     this.linear = new Linear(weights, `${place}.output`, width, this.chain.outputs);
   }
 

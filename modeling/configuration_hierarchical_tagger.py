@@ -54,6 +54,8 @@ class HierarchicalTaggerConfig(Pushed, TaggerShape, PreTrainedConfig):
             once except for a recurrence without matrices.
         hidden_size: state of the word encoder, for each direction.
         num_hidden_layers: its layers.
+        word_memory: whether the mean of the states that a word has at its other places in a sentence or passage joins
+            its own.
         gru_reset: where a GRU, of words or characters, applies its reset gate: "after" the product with the state, as
             cuDNN and PyTorch do, or "before" it, `U (r * h)`, as Cho et al. (2014) and Yang et al. write it.
         sru_gates: what the gates of SRU look at: "words" alone, so that the state runs in blocks, or the "state"
@@ -106,6 +108,7 @@ class HierarchicalTaggerConfig(Pushed, TaggerShape, PreTrainedConfig):
     word_encoder: Literal["gru", "lstm", "rnn", "sru", "linear-rnn"] = "gru"
     hidden_size: int = 300
     num_hidden_layers: int = 2
+    word_memory: bool = False
     gru_reset: Literal["before", "after"] = "after"
     sru_gates: Literal["words", "state"] = "words"
     linear_rnn: Literal["gated", "plain"] = "gated"
@@ -168,6 +171,8 @@ class HierarchicalTaggerConfig(Pushed, TaggerShape, PreTrainedConfig):
             raise ValueError('A softmax has no transitions: leave transitions "static", or set output to "crf".')
         if self.word_embedding_size == 0 and self.character_encoder == "none" and not self.ngram_sizes:
             raise ValueError("The tagger reads nothing: give word_embedding_size, character_encoder or ngram_sizes.")
+        if self.word_memory and self.character_encoder == "none" and not self.ngram_sizes:
+            raise ValueError("word_memory tells words by their characters: give character_encoder or ngram_sizes.")
 
     def validate_rates(self) -> None:
         """Dropout within [0, 1), costs not negative."""

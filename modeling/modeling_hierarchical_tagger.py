@@ -11,7 +11,7 @@ its configuration also the BiLSTM taggers that it grew out of (Lample et al. 201
         +-----------------------+------------------------+
                                 v  one row a word, no padding
                      word encoder, both ways
-                                v  gazetteer features join here
+                                v  what a word was elsewhere in the passage joins here, and gazetteer features
                      emissions (batch, words, tags)
                                 v
                      CRF: loss, tags, posteriors
@@ -41,6 +41,7 @@ from .packing import Packing
 from .recurrent import RecurrentLayer
 from .remote_code import SavedModel
 from .tagger_head import TaggerHead
+from .word_memory import elsewhere
 from .word_reader import CharacterEncoder, WordNgrams, WordReader
 
 SHARED = "shared"  # the name of a module that all heads have in common
@@ -55,7 +56,8 @@ class HierarchicalTaggerOutput(ModelOutput):
         logits: emissions, `(batch, words, tags)`, zeros at padding. With `transitions: state` there are none, and
             these are the scores of pairs of tags, `(batch, words, 1 + tags, tags)`: from the tag before, START first.
         tags: the best legal tag of each word, `(batch, words)` long, -100 at padding; None while training.
-        hidden_states: the word encoder's states, `(batch, words, 2 * hidden_size)`, zeros at padding.
+        hidden_states: the word encoder's states, `(batch, words, 2 * hidden_size)`, zeros at padding; with
+            `word_memory` behind them the mean of those at the word's other places, as wide.
     """
 
     loss: Tensor | None = None
@@ -103,7 +105,7 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         self.readers = nn.ModuleDict(
             {name or SHARED: WordReader(config, name, spelling_size) for name in config.vocabularies}
         )
-        self.output_size = 2 * config.hidden_size
+        self.output_size = 2 * config.hidden_size * (2 if config.word_memory else 1)
         self.post_init()
 
     def reader(self, language: str | None = None) -> WordReader:
@@ -185,7 +187,7 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
             language: of the sentences, where each has its own words.
 
         Returns:
-            `(batch, words, 2 * hidden_size)`, zeros at padding.
+            `(batch, words, output_size)`, zeros at padding, as `hidden_states` has them.
         """
         packing = Packing.of(self.valid(input_ids, attention_mask))
         return packing.unpack(self.encode(input_ids, character_ids, packing, language))
@@ -201,17 +203,25 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         packing: Packing,
         language: str | None = None,
         table: Tensor | None = None,
+        kinds: Tensor | None = None,
     ) -> Tensor:
-        """Words to states, packed: `(steps, 2 * hidden_size)`; with a table, ids are rows of that."""
+        """Words to states, packed: `(steps, output_size)`; with a table, ids are rows of that, of words of kinds."""
         reader, ids, spelling = self.reader(language), packing.pack(input_ids), None
         if table is not None:
-            states: Tensor = reader.recurrent.outputs(ids, packing, table)
-            return states
+            words = ids if kinds is None else packing.pack(kinds)
+            return self._remembering(reader.recurrent.outputs(ids, packing, table), words, packing)
+        words = ids
         if self._spellers:
             if character_ids is None:
                 raise ValueError("This tagger reads characters: pass character_ids, which its tokenizer gives.")
-            spelling = self._spell_once(packing.pack(character_ids))
-        return reader(ids, spelling, packing)
+            spelling, words = self._spell_once(packing.pack(character_ids))
+        return self._remembering(reader(ids, spelling, packing), words, packing)
+
+    def _remembering(self, states: Tensor, words: Tensor, packing: Packing) -> Tensor:
+        """States, and with `word_memory` behind them what the same words are elsewhere."""
+        if not self.config.word_memory:
+            return states
+        return torch.cat([states, elsewhere(states, words, packing)], dim=-1)
 
     @property
     def _spellers(self) -> list[CharacterEncoder | WordNgrams]:
@@ -223,13 +233,13 @@ class HierarchicalTaggerModel(HierarchicalTaggerPreTrainedModel):
         parts = [part(character_ids) for part in self._spellers]
         return torch.cat(parts, dim=-1) if parts else None
 
-    def _spell_once(self, ids: Tensor) -> Tensor | None:
-        """As `spell`, of packed words `(steps, characters)`; one that recurs in the batch is spelled once."""
+    def _spell_once(self, ids: Tensor) -> tuple[Tensor | None, Tensor]:
+        """As `spell`, of packed words `(steps, characters)`, one that recurs once; and which are alike, `(steps,)`."""
         if not ids.numel():  # `unique` refuses what has no elements
-            return self.spell(ids)
+            return self.spell(ids), ids.new_zeros(len(ids))
         distinct, inverse = torch.unique(ids, dim=0, return_inverse=True)
         spelling = self.spell(distinct)
-        return None if spelling is None else spelling[inverse]
+        return None if spelling is None else spelling[inverse], inverse
 
     @torch.no_grad()
     def word_table(self, input_ids: Tensor, spelling: Tensor | None = None, language: str | None = None) -> Tensor:
@@ -359,6 +369,7 @@ class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPre
         attention_mask: Tensor | None = None,
         gazetteer_features: Tensor | None = None,
         table: Tensor | None = None,
+        kinds: Tensor | None = None,
     ) -> dict[str | None, tuple[Tensor, Tensor]]:
         """As `predict_spans`, by several heads that read the same words: sentences are encoded once.
 
@@ -369,6 +380,8 @@ class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPre
             attention_mask: as `forward` takes it.
             gazetteer_features: as `forward` takes them.
             table: of `encoder.word_table`, in place of character ids; `input_ids` then are its rows.
+            kinds: with a table, `(batch, words)`, equal where words have the same characters; by default, where rows
+                are.
         """
         if self.training:
             raise RuntimeError("The tagger is training, and dropout would blur its scores. Call eval() first.")
@@ -378,6 +391,6 @@ class HierarchicalTaggerForTokenClassification(Exportable, HierarchicalTaggerPre
             raise ValueError(f"The heads {', '.join(map(str, heads))} are of several languages: predict them apart.")
         mask = self.encoder.valid(input_ids, attention_mask)
         packing = Packing.of(mask)
-        states = self.encoder.encode(input_ids, character_ids, packing, languages.pop(), table)
+        states = self.encoder.encode(input_ids, character_ids, packing, languages.pop(), table, kinds)
         top = self._top(states, gazetteer_features, packing)
         return {name: head.spans(packing.unpack(head(top)), mask) for name, head in chosen.items()}

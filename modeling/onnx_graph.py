@@ -4,7 +4,8 @@ The whole ends at emissions; what comes after them, CRF and spans, is small, and
 
     words (batch, time)                  ids; of a tagger whose languages have words of their own `words.LANGUAGE`
     lengths (batch,)                     words of each sentence
-    spelling (batch, time)               for each word its row among the distinct words of the batch
+    spelling (batch, time)               for each word its row among the distinct words of the batch; words with
+                                         the same characters have one row
     characters (distinct, characters)    their character ids, 0 where a word is shorter
     character_lengths (distinct,)
     ngrams (distinct, n)                 rows of the table of n-grams, 0 for none
@@ -20,7 +21,8 @@ weights of the first layer included:
     forward, backward (n, width)         tables of such products
     rows (time, batch)                   of these tables, a word each
     lengths (batch,)
-      -> states (time, batch, 2 * size)  which a head's output layer makes emissions of; padding means nothing
+      -> states (time, batch, 2 * size)  which a head's output layer makes emissions of, with what the same words have
+                                         elsewhere behind them for `word_memory`; padding means nothing
 
 "sentence" is as "sentences", for one that is by itself: without lengths.
 """
@@ -100,6 +102,8 @@ def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, versi
         place, cell = f"{_reader(language)}.recurrent", config.cell(config.word_encoder)
         states, _ = add_stack(build, place, cell, config.num_hidden_layers, x, lengths)
         top = build.add("Transpose", states, perm=[1, 0, 2])
+        if config.word_memory:
+            top = build.join([top, _elsewhere(build, top, spelling, lengths)], axis=2)
         tops[language] = top if gazetteer is None else build.add("Concat", top, gazetteer, axis=2)
     names = config.head_names[:1] if config.sharing == "all" else config.head_names
     for name in names:
@@ -107,6 +111,22 @@ def tagger_graph(config: Any, stored: Mapping[str, Stored], location: str, versi
         emissions = build.dense(f"heads.{key}.output", tops[config.language(name)])
         build.output(emissions, emissions_of(key), "batch", "time", stored[f"heads.{key}.output.bias"].shape[0])
     return build.model(version)
+
+
+def _elsewhere(build: GraphBuilder, states: str, words: str, lengths: str) -> str:
+    """The mean of the states `(batch, time, size)` that a word `(batch, time)` has at its other places."""
+    time = build.add("Gather", build.add("Shape", words), build.index(1))
+    places = build.add("Range", build.index(0), time, build.index(1))
+    there = build.add("Less", places, build.add("Unsqueeze", build.long(lengths), build.constant(1)))
+    alike = build.add("Equal", *(build.add("Unsqueeze", words, build.constant(axis)) for axis in (2, 1)))
+    apart = build.add(
+        "Not", build.add("Equal", *(build.add("Unsqueeze", places, build.constant(axis)) for axis in (1, 0)))
+    )
+    alike = build.add("And", build.add("And", alike, apart), build.add("Unsqueeze", there, build.constant(1)))
+    others = build.float(alike)
+    count = build.add("ReduceSum", others, build.constant(2), keepdims=1)
+    known = build.add("Where", build.add("Unsqueeze", there, build.constant(2)), states, build.scalar(0))
+    return str(build.add("Div", build.add("MatMul", others, known), build.add("Max", count, build.scalar(1))))
 
 
 def _reader(language: str | None) -> str:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -130,6 +131,9 @@ class SpanTaggingPipeline(Pushed, SpanTagging, Pipeline):
                 for feature, part in zip(features, sentences, strict=True):
                     feature["gazetteer_features"] = self.tokenizer.gazetteer.match(part.words)
             arrays = self.tokenizer.pad_sentences(features)
+            if cache.kinds is not None:
+                rows = arrays["input_ids"]
+                arrays["kinds"] = np.array(cache.kinds.of(rows.ravel().tolist()), dtype=np.int64).reshape(rows.shape)
             batch = {key: torch.from_numpy(value).to(self.device) for key, value in arrays.items()}
             found.update(self.model.predict_heads(names, **batch, table=cache.table))
         return {**input_tensors, "found": found}

@@ -11,6 +11,7 @@ from torch.export import Dim
 from .ngram_embedding import word_codes
 from .onnx_names import emissions_of, words_of
 from .twin_layers import check_inputs, ends_of_words, mask_of, read_stack, sum_of_rows
+from .word_memory import elsewhere_padded
 
 _AXES = {
     "lengths": ("batch",),
@@ -80,6 +81,8 @@ class WordTwin(nn.Module):
             if reader.words is not None:
                 parts.insert(0, reader.look_up(inputs[words_of(language)]))
             states = read_stack(reader.recurrent, torch.cat(parts, -1), mask)
+            if self.config.word_memory:
+                states = torch.cat([states, elsewhere_padded(states, inputs["spelling"], mask)], -1)
             features = [inputs["gazetteer"].to(states)] if self.config.gazetteer_size else []
             tops[language] = torch.cat([states, *features], -1)
         emissions = {}

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .unchanged import Unchanged
+from .word_kinds import WordKinds
 
 _ROWS = 10_000  # words that are kept; where more are wanted at a time, so many
 _CELLS = 30_000  # character ids that are read at a time, padding included
@@ -27,6 +28,7 @@ class WordCache:
     Attributes:
         rows: each word's row of the table.
         table: `(directions, rows, ...)`, of `encoder.word_table`, as `predict_heads` takes it.
+        kinds: of the rows' words, for a tagger with `word_memory`; else None.
     """
 
     table: Tensor
@@ -34,6 +36,7 @@ class WordCache:
     def __init__(self, encoder: Any, tokenizer: Any, language: str | None) -> None:
         self.encoder, self.tokenizer, self.language = encoder, tokenizer, language
         self.rows: dict[str, int] = {}
+        self.kinds = WordKinds(tokenizer) if encoder.config.word_memory else None
         self._unchanged = Unchanged(encoder)
 
     @property
@@ -59,6 +62,8 @@ class WordCache:
             first = len(self.rows)
             self.table[:, first : first + len(chunk)] = made
             self.rows.update(zip(chunk, range(first, first + len(chunk)), strict=True))
+            if self.kinds is not None:
+                self.kinds.add(chunk)
 
     def _make_room(self, known: list[str], new: int) -> None:
         kept = self.table[:, [self.rows[word] for word in known]]
@@ -66,6 +71,9 @@ class WordCache:
             self.table = self.table.new_empty(len(kept), len(known) + new, *kept.shape[2:])
         self.table[:, : len(known)] = kept
         self.rows = {word: row for row, word in enumerate(known)}
+        if self.kinds is not None:
+            self.kinds = WordKinds(self.tokenizer)
+            self.kinds.add(known)
 
     def _read(self, words: list[str]) -> Tensor:
         device = self.encoder.device

@@ -42,6 +42,7 @@ class WordConfig(TaggerShape):
     word_encoder: str = "gru"
     hidden_size: int = 300
     num_hidden_layers: int = 2
+    word_memory: bool = False
     gru_reset: str = "after"
     sru_gates: str = "words"
     linear_rnn: str = "gated"
@@ -103,7 +104,8 @@ class WordConfig(TaggerShape):
                 shapes |= {f"{place}.crf.start": (tags,), f"{place}.crf.transitions": (tags, tags)}
             elif self.output == "crf":
                 outputs = (1 + tags) * tags
-            shapes[f"{place}.output.weight"] = (outputs, 2 * self.hidden_size + self.gazetteer_size)
+            width = 2 * self.hidden_size * (2 if self.word_memory else 1)
+            shapes[f"{place}.output.weight"] = (outputs, width + self.gazetteer_size)
             shapes[f"{place}.output.bias"] = (outputs,)
         return shapes
 

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..modeling.span_tagging import Entity, Sentence, SpanTagging
+from ..modeling.word_kinds import WordKinds
 from ..tokenization.word_lookup import padded
 from .packed_rows import Packed
+from .recurring_words import elsewhere
 from .word_tokens import WordTokens
 
 _ROWS = 10_000  # words that are kept; where more are wanted at a time, so many
@@ -26,12 +28,14 @@ class WordTable:
     Attributes:
         rows: each word's row of the table.
         table: float32 `(2, rows, width)`.
+        kinds: of the rows' words, for a tagger with `word_memory`; else None.
     """
 
     def __init__(self, network: Any, tokens: WordTokens, language: str | None) -> None:
         self.network, self.tokens, self.language = network, tokens, language
         self.rows: dict[str, int] = {}
         self.table = np.empty((2, 0, 0), dtype=np.float32)  # until the first words
+        self.kinds = WordKinds(tokens) if network.config.word_memory else None
 
     def read(self, words: Iterable[str]) -> None:
         """Have a row for each of these words."""
@@ -47,6 +51,8 @@ class WordTable:
                 self.table = np.empty((len(made), max(_ROWS, len(new)), made.shape[2]), dtype=np.float32)
             self.table[:, first : first + len(part)] = made
             self.rows.update(zip(part, range(first, first + len(part)), strict=True))
+            if self.kinds is not None:
+                self.kinds.add(part)
 
     def _make_room(self, known: list[str], new: int) -> None:
         kept = self.table[:, [self.rows[word] for word in known]]
@@ -54,6 +60,9 @@ class WordTable:
             self.table = np.empty((len(kept), len(known) + new, kept.shape[2]), dtype=np.float32)
         self.table[:, : len(known)] = kept
         self.rows = {word: row for row, word in enumerate(known)}
+        if self.kinds is not None:
+            self.kinds = WordKinds(self.tokens)
+            self.kinds.add(known)
 
     def _make(self, words: list[str]) -> np.ndarray:
         ids = np.array(self.tokens.look_up(words, self.language), dtype=np.int64)
@@ -119,7 +128,13 @@ class WordTagger(SpanTagging):
             words: WordTable = batch["caches"][language]
             rows = np.array([words.rows[word] for part in sentences for word in part.words], dtype=np.int64)
             states = self.network.encode(words.table, rows[packed.gather], packed, language)
-            top = states if features is None else np.concatenate([states, features], axis=1)
+            parts = [states]
+            if words.kinds is not None:
+                kinds = np.array(words.kinds.of(rows.tolist()), dtype=np.int64)
+                parts.append(elsewhere(states, kinds[packed.gather], packed))
+            if features is not None:
+                parts.append(features)
+            top = np.concatenate(parts, axis=1) if len(parts) > 1 else states
             for name in names:
                 chosen = self.network.head(name)
                 found[name] = chosen.spans(chosen.emissions(top), packed)

@@ -129,6 +129,8 @@ def test_several_heads(sharing: str) -> None:
         {"output": "softmax"},
         {"frozen_word_id": 9},
         {"word_embedding_size": 0},
+        {"word_memory": True, "character_vocab_size": 3},
+        {"word_memory": True, "character_vocab_size": 3, "character_encoder": "none", **EVERYTHING},
         {"word_embedding_size": 0, "character_encoder": "none", **NGRAMS},
     ],
     ids=lambda options: ", ".join(options),

@@ -62,6 +62,8 @@ MODEL_CODE = {
     "tagger_shape.py",
     "unchanged.py",
     "word_cache.py",
+    "word_kinds.py",
+    "word_memory.py",
     "word_reader.py",
 }
 WORD_CODE = {

@@ -64,6 +64,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "transitions of the state": {"transitions": "state"},
     "softmax": {"output": "softmax"},
     "frozen words": {"frozen_word_id": 9},
+    "word memory": {"word_memory": True, "passage_words": 30},
+    "memory of n-grams": {**NGRAMS, "word_memory": True, "character_encoder": "none", "gazetteer_size": 9},
     "a gazetteer": {"gazetteer_size": 9},
 }
 SCHEMES = {

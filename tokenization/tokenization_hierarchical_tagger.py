@@ -243,10 +243,9 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             ValueError: an empty word, or a language without words here; the message has those that are.
         """
         words = self._read(words)
-        known = self._character_ids
         encoded: dict[str, Any] = {
             "input_ids": self.look_up(words, language),
-            "character_ids": [[known.get(character, UNK_ID) for character in self.spelled(word)] for word in words],
+            "character_ids": list(map(self.character_ids, words)),
         }
         if self.gazetteer is not None:
             encoded["gazetteer_features"] = self.gazetteer.match(words)

@@ -127,6 +127,10 @@ class WordReading:
         """A word's characters, as they are looked up."""
         return spelled(word, self.normalization, self.zero_character_digits)
 
+    def character_ids(self, word: str) -> list[int]:
+        """The ids of the characters of a word as it is read."""
+        return [self._character_ids.get(character, UNK_ID) for character in self.spelled(word)]
+
     def split(self, text: str) -> list[Word]:
         """Split a text into words with character offsets."""
         if not isinstance(text, str):

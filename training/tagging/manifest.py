@@ -83,6 +83,7 @@ def _of_words(model: Any, tokenizer: Any) -> dict[str, Any]:
             "inputs": {words_of(language): language for language in config.vocabularies},
         },
         "ngrams": ngrams,
+        "word_memory": config.word_memory,
         "gazetteer": "gazetteer.json" if config.gazetteer_size else None,
         "heads": [_head(model, name) for name in names],
         "head_names": config.head_names,

@@ -121,7 +121,7 @@ def test_training_and_scoring_by_passages(tmp_path: Path, plain: bool, streaming
     }
     recipe = Recipe(
         model={**SMALL, "ngram_sizes": [2]},
-        training={"max_steps": 60, "per_device_train_batch_size": 4, "learning_rate": 0.02, "seed": 1},
+        training={"max_steps": 60, "per_device_train_batch_size": 16, "learning_rate": 0.02, "seed": 1},
     )
     recipe.tokenizer.passage_words = 40
     corpus = load_corpus(files, streaming=streaming)

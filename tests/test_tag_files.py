@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import unicodedata
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.tag_schemes import tag_names
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.training.tagging.tag_files import write_tagged
+from tagsmith.training.tagging.tag_files import as_documents, write_tagged
 
 
 def tagger_of(labels: list[str], scheme: str = "BIOES", **tokenizer_options: str | None) -> SpanTaggingPipeline:
@@ -75,3 +76,30 @@ def test_forms_of_unicode_get_the_same_tags() -> None:
 
 def test_a_lone_surrogate_is_one_line_on_the_command_line(tiny_folder: Path) -> None:
     assert_one_line(tagsmith("tag", tiny_folder, "-", stdin=b"a\xed\xa0\x80\n"), "is not UTF-8")
+
+
+def test_lines_of_documents() -> None:
+    lines = ["a", "b", "", "  ", "c", None, "d", None, "e"]
+    texts = list(as_documents(iter(lines)))
+    assert texts == ["a\nb", "", "  ", "c", None, "d", None, "e"]
+    assert "\n".join(filter(lambda text: text is not None, texts)) == "a\nb\n\n  \nc\nd\ne"
+
+
+def test_a_document_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tagsmith.training.tagging.tag_files._DOCUMENT", 2)
+    assert list(as_documents(iter("abcde"))) == ["a\nb", "c\nd", "e"]
+
+
+def test_documents_on_the_command_line(tiny_folder: Path, tmp_path: Path) -> None:
+    text = "It rains .\nIn Lund it rains .\n\nAda saw it .\n"
+    outcome = tagsmith("tag", tiny_folder, "-", "--documents", "--format", "jsonl", stdin=text.encode())
+    first, empty, last = map(json.loads, outcome.out.splitlines())
+    assert first["text"] == "It rains .\nIn Lund it rains ." and empty["text"] == "" and last["text"] == "Ada saw it ."
+    (span,) = first["entities"]
+    assert first["text"][span["start"] : span["end"]] == "Lund"
+    as_text = tagsmith("tag", tiny_folder, "-", "--documents", stdin=text.encode())
+    assert as_text.out == tagsmith("tag", tiny_folder, "-", stdin=text.encode()).out
+    (tmp_path / "in.txt").write_text(text, encoding="utf-8")
+    shards = ("--shards", 2, "--output", tmp_path / "out.txt")
+    refused = tagsmith("tag", tiny_folder, tmp_path / "in.txt", "--documents", *shards)
+    assert_one_line(refused, "shards are cut between lines", "--shards")

@@ -61,6 +61,12 @@ def tag(
     ] = None,
     format_: Annotated[TagFormat, typer.Option("--format", help="How to write the spans.")] = TagFormat.text,
     head: Head = None,
+    documents: Annotated[
+        bool,
+        typer.Option(
+            help="Take lines up to an empty one as one text, which a tagger of passages or of bytes reads together."
+        ),
+    ] = False,
     min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Leave out spans that score below.")] = None,
     recall_bias: Annotated[
         float | None, typer.Option(help="Of a byte-to-span tagger: above 0 for more spans, below 0 for fewer.")
@@ -87,10 +93,12 @@ def tag(
 ) -> None:
     """Tag raw text; each line is tagged by itself."""
     from tagsmith.training.tagging.sharded_tagging import check_output, join_processes, tag_shards
-    from tagsmith.training.tagging.tag_files import read_texts, write_tagged
+    from tagsmith.training.tagging.tag_files import as_documents, read_texts, write_tagged
 
     model, files = _model_and_files(model, files or [])
     check_output(files, format_.value, output, shards)
+    if documents and shards is not None:
+        raise InputError("shards are cut between lines, and documents hold several", fix="Leave out --shards.")
     check_redaction(redact, redact_numbered, redact_map, output, shards is not None)
     state = join_processes() if shards else None
     pipeline = load_by_runtime(model, runtime, threads, int8, device, shards is not None)
@@ -108,6 +116,7 @@ def tag(
     else:
         with tagging_bar(files, output) as watch, _opened(output) as out:
             texts = with_notice(pipeline, model, read_texts(files, watch), say, warn)
+            texts = as_documents(texts) if documents else texts
             write_tagged(pipeline, texts, format_.value, out, redaction, **options)
     if pipeline.shortened:
         say(f"warning: {pipeline.tokenizer.describe_shortened(pipeline.shortened)}", style="yellow")

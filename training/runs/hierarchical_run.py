@@ -127,8 +127,7 @@ def _train(
     if earlier is not None:
         recipe = earlier.shaped(recipe)
     given = _sample(recipe, given, run.arguments.seed)
-    with private_cache():
-        read = {name: joined(corpus, recipe.tokenizer.passage_words) for name, corpus in given.items()}
+    read = _in_passages(recipe, given, run)
     named: dict[Any, Corpus] = dict(read) if joint else {None: _together(read)}
     vocabularies = build_vocabularies(recipe, named, earlier, teaching)
     encoded = _encode(vocabularies, named, run.console)
@@ -170,6 +169,23 @@ def _train(
         results.set_scores("dev", score_corpora(pipeline, dev, bootstrap=True))
         results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
     return run.finish(results)
+
+
+def _in_passages(recipe: Recipe, corpora: Mapping[str, Corpus], run: TrainingRun) -> dict[str, Corpus]:
+    """The corpora as they are read; a batch has as many passages as come nearest to its number of sentences."""
+    if not recipe.tokenizer.passage_words:
+        return dict(corpora)
+    with private_cache():
+        read = {name: joined(corpus, recipe.tokenizer.passage_words) for name, corpus in corpora.items()}
+    sentences, passages = (sum(_count(corpus["train"]) for corpus in own.values()) for own in (corpora, read))
+    if sentences:
+        size = run.arguments.per_device_train_batch_size * passages / sentences
+        run.arguments.per_device_train_batch_size = max(round(size), 1)
+    return read
+
+
+def _count(rows: Dataset | IterableDataset) -> int:
+    return len(rows) if isinstance(rows, Dataset) else sum(1 for _ in rows)
 
 
 def _trainer_class(recipe: Recipe, joint: bool, teaching: Teaching | None) -> Callable[..., TaggerTrainer]:

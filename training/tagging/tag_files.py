@@ -25,6 +25,7 @@ Tagged = tuple[str, Any]  # a text and its spans; where several heads tag it, th
 _GZIP = b"\x1f\x8b"
 _AHEAD = 4096  # lines of standard input that are read before they are wanted
 _WATCHED = 64  # lines after which a reader says how far it is
+_DOCUMENT = 1_000  # lines that are held together
 _MOMENT = 0.01  # seconds without another line, after which those that have come are tagged
 
 
@@ -57,6 +58,26 @@ def read_texts(files: Iterable[str], watch: Callable[[int], Any] = int) -> Itera
             if file.seekable():
                 before += file.tell()
                 watch(before)
+
+
+def as_documents(lines: Iterable[str | None]) -> Iterator[str | None]:
+    """Lines up to an empty one as one text, of `_DOCUMENT` lines at most; empty lines stay texts of their own.
+
+    Args:
+        lines: as `read_texts` gives them. Where no more input waits, what has come goes on as it is.
+    """
+    document: list[str] = []
+    for line in lines:
+        ends = line is None or not line.strip()
+        if document and (ends or len(document) == _DOCUMENT):
+            yield "\n".join(document)
+            document.clear()
+        if line is None or ends:
+            yield line
+        else:
+            document.append(line)
+    if document:
+        yield "\n".join(document)
 
 
 def check_file(name: str, regular: bool = False) -> None:

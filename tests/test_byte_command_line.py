@@ -112,7 +112,7 @@ def test_the_curve(toys: Toys, tmp_path: Path) -> None:
     assert float(row["f1"]) == best
     assert f1_of(tagsmith("evaluate", tagger, dev, "--json")) == pytest.approx(best)
     outcome = tagsmith("evaluate", tagger, dev, "--curve", tmp_path / "curve.png")
-    assert_one_line(outcome, "curve.png: this file is there already", "--overwrite")
+    assert_one_line(outcome, "curve.png: there is such a file already", "--overwrite")
     said = "data (the checkpoint was chosen on these), with `min_score=0.0` and `recall_bias=0.0`:"
     assert said in card_of(tagger) and f"`recall_bias={config.recall_bias}` (higher" in card_of(tagger)
     assert tagsmith("card", tagger, f"--dev=en={dev}", f"--dev=de={toys.folder}/de-dev.conll").code == 0
@@ -135,7 +135,7 @@ def test_plot_states(toys: Toys, tmp_path: Path) -> None:
     assert {row["group"] for row in rows} == {"en", "de"}
     assert_one_line(tagsmith("plot", "states", toys.tagger, files[0], "--output", tmp_path / "states.bmp"), ".png")
     outcome = tagsmith("plot", "states", toys.tagger, files[0], "--output", tmp_path / "states.svg")
-    assert_one_line(outcome, "states.csv: this file is there already", "--overwrite")
+    assert_one_line(outcome, "states.csv: there is such a file already", "--overwrite")
 
 
 def test_plot_characters(tiny_folder: Path, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_plot_characters(tiny_folder: Path, tmp_path: Path) -> None:
     words = tmp_path / "words.csv"
     again = ("plot", "characters", tiny_folder, words, "--output", tmp_path / "other.svg")
     (tmp_path / "other.csv").write_text("mine", encoding="utf-8")
-    assert_one_line(tagsmith(*again), "other.csv: this file is there already", "--overwrite")
+    assert_one_line(tagsmith(*again), "other.csv: there is such a file already", "--overwrite")
     assert not (tmp_path / "other.svg").exists()
     assert tagsmith(*again, "--overwrite").code == 0
     assert (tmp_path / "other.csv").read_text(encoding="utf-8").startswith("x,y,")

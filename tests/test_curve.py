@@ -17,7 +17,7 @@ SETTINGS = [Setting(0.0, 0.0, 0.5, 1.0, 0.67), Setting(0.0, 0.5, 1.0, 0.5, 0.67)
 @pytest.mark.parametrize("name", ["results.csv", "results.png"])
 def test_what_is_there_is_not_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(InputError, match=rf"{name}: this file is there already.*--overwrite"):
+    with pytest.raises(InputError, match=rf"{name}: there is such a file already.*--overwrite"):
         draw_curve(SETTINGS, tmp_path / "results.png")
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text(encoding="utf-8") == "a,b\n1,2\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tagsmith.tokenization.input_error import InputError
-from tagsmith.training.machine.whole_files import whole_file, whole_path
+from tagsmith.training.machine.whole_files import check_new, whole_file, whole_path
 
 FEWEST_POINTS = 5  # with fewer there are no neighbours to keep
 _MARKERS = "o^sDvPX*<>ph"  # all of them filled
@@ -35,10 +34,8 @@ def check_output(output: str | Path, *, overwrite: bool = False, read: Iterable[
         if any(target.exists() and Path(file).exists() and target.samefile(file) for target in files):
             found = "the picture or its numbers would overwrite this file, which is read"
             raise InputError(found, path=file, fix="Give the picture another name.")
-    for file in files:
-        if not overwrite and os.path.lexists(file):
-            fix = "Give the picture another name, or replace it and its numbers with --overwrite."
-            raise InputError("this file is there already", path=file, fix=fix)
+    for file in files if not overwrite else ():
+        check_new(file, "Give the picture another name, or replace it and its numbers with --overwrite.")
     return path
 
 

@@ -7,8 +7,8 @@ export const DEFAULTS = {
     sharing: null, heads: null, languages: null, id2label: null, vocab_size: 2, character_vocab_size: 2,
     word_embedding_size: 50, character_embedding_size: 25, character_encoder: "gru", character_hidden_size: 80,
     character_num_layers: 2, character_filters: 30, character_window: 3, ngram_sizes: null, ngram_rows: 0,
-    ngram_embedding_size: 50, word_encoder: "gru", hidden_size: 300, num_hidden_layers: 2, word_memory: false, gru_reset: "after",
-    sru_gates: "words", linear_rnn: "gated", gazetteer_size: 0, output: "crf", transitions: "static",
+    ngram_embedding_size: 50, word_encoder: "gru", hidden_size: 300, num_hidden_layers: 2, gru_reset: "after",
+    word_memory: false, sru_gates: "words", linear_rnn: "gated", gazetteer_size: 0, output: "crf", transitions: "static",
     tag_scheme: "BIOES", frozen_word_id: null, calibration: null,
   },
   "byte-to-span": {

@@ -11,7 +11,7 @@ from toys import people_and_places, quiet, tagsmith
 import tagsmith as package
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
-from tagsmith.tokenization.words import iterate_sentences, join_lines
+from tagsmith.tokenization.words import iterate_sentences, join_lines, split_words
 from tagsmith.training.batches.passages import at_their_rows, joined, offsets, one_row, passages
 from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.evaluation.scoring import score_tagger
@@ -55,13 +55,17 @@ def rows_of_a_corpus(draw: st.DrawFn) -> list[dict[str, Any]]:
     return rows
 
 
+def words_of(row: dict[str, Any]) -> int:
+    return len(split_words(row["text"]) if row["raw"] or not row["tokens"] else row["tokens"])
+
+
 @given(rows_of_a_corpus(), st.integers(0, 12))
 def test_passages_are_the_rows_in_order_within_their_bounds(rows: list[dict[str, Any]], words: int) -> None:
     found = list(passages(rows, words))
     assert [row for passage in found for row in passage] == rows
     for passage in found:
         assert len({(row["document"], row["raw"]) for row in passage}) == 1
-        assert len(passage) == 1 or sum(len(row["tokens"]) for row in passage) <= words
+        assert len(passage) == 1 or 0 < words >= sum(map(words_of, passage))
 
 
 @given(rows_of_a_corpus())
@@ -83,8 +87,11 @@ def test_a_span_that_crosses_a_rows_end_is_of_the_row_where_it_begins() -> None:
 
 
 def test_a_row_without_words_of_its_own_counts_those_of_its_text() -> None:
-    rows = [{"document": 0, "text": "a b c", "raw": True, "tokens": []}] * 3
-    assert list(map(len, passages(rows, 6))) == [2, 1]
+    for text in ("a b c", "\u6771\u4eac\u90fd"):  # three characters of Han are three words
+        rows = [{"document": 0, "text": text, "raw": True, "tokens": []}] * 3
+        assert list(map(len, passages(rows, 6))) == [2, 1]
+    empty = [{"document": 0, "text": "", "raw": True, "tokens": []}] * 3
+    assert list(map(len, passages(empty, 0))) == [1, 1, 1]
 
 
 @given(st.lists(st.sampled_from(["a", "b c", "d e f", "", " "]), max_size=12), st.integers(1, 8))

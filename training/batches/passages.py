@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from tagsmith.tokenization.spans import Span
+from tagsmith.tokenization.words import split_words
 from tagsmith.training.data.corpus import Corpus
 
 _ALIKE = ("document", "raw")  # what rows of a passage have in common
@@ -20,13 +21,15 @@ def passages(rows: Iterable[Mapping[str, Any]], words: int) -> Iterator[list[Map
 
     Args:
         rows: corpus rows (see `load_corpus`).
-        words: how many a passage may have; a longer row is one by itself. At 0 each row is.
+        words: how many a passage may have, as texts are split, or as given where there is no text; a longer row is
+            one by itself. At 0 each row is.
     """
     passage: list[Mapping[str, Any]] = []
     size = 0
     for row in rows:
-        own = len(row["tokens"]) or len(row["text"].split())
-        if passage and (size + own > words or any(row.get(key) != passage[0].get(key) for key in _ALIKE)):
+        own = len(row["tokens"]) if row["tokens"] and not row["raw"] else len(split_words(row["text"]))
+        apart = passage and any(row.get(key) != passage[0].get(key) for key in _ALIKE)
+        if passage and (not words or apart or size + own > words):
             yield passage
             passage, size = [], 0
         passage.append(row)

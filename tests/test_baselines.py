@@ -288,6 +288,7 @@ def test_scores_as_tagsmith_does(sentences: list[Any], corpus: Callable[[str, st
 
     class Pipeline:
         model = SimpleNamespace(config=HierarchicalTaggerConfig())
+        tokenizer = SimpleNamespace(passage_words=0)
 
         def __call__(self, inputs: Any, **options: Any) -> Any:
             for tokens in inputs:

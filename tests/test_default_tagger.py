@@ -70,8 +70,8 @@ def test_it_is_small() -> None:
 def test_released_taggers_are_small_and_load() -> None:
     folders = [path.parent for path in FOLDER.parent.glob("*/model.safetensors")]
     assert FOLDER in folders
-    assert sum(path.stat().st_size for folder in folders for path in folder.iterdir()) < 25e6
     for folder in folders:
+        assert sum(path.stat().st_size for path in folder.iterdir()) < 14e6, folder.name
         found = [(span["entity_group"], span["word"]) for span in tagsmith.pipeline(folder)(TEXT)]
         expected = (
             [("PROPN", "Angela"), ("VERB", "met")] if folder.name.startswith("pos") else [("PER", "Angela Merkel")]

@@ -229,8 +229,9 @@ class TestCharacters:
         assert characters is not None
         seen: list[Tensor] = []
         handle = characters.register_forward_hook(lambda _, inputs, output: seen.append(inputs[0]))
-        packed = model.encoder._spell_once(words)
+        packed, alike = model.encoder._spell_once(words)
         handle.remove()
+        assert packed is not None and alike.tolist() == [0, 2, 0, 1, 2, 0]
         assert len(seen) == 1 and sorted(seen[0].tolist()) == [[3, 4, 0], [3, 4, 5], [5, 0, 0]]
         for word, features in zip(words, packed, strict=True):
             torch.testing.assert_close(characters(word[word > 0][None])[0], features)

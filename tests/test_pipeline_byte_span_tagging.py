@@ -431,6 +431,7 @@ class TestLoading:
                 "tag_chain",
                 "tag_grammar",
                 "tag_rules",
+                "word_kinds",
                 "tag_spans",
                 "unchanged",
                 "word_cache",

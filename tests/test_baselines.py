@@ -1,26 +1,24 @@
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toys import script
 from typer.testing import CliRunner
 
 from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTaggerConfig
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.data.corpora import load_corpus
 from tagsmith.training.evaluation.scoring import score_tagger
-
-SCRIPT = Path(__file__).parent.parent / "benchmarks" / "baselines.py"
 
 SPANS = """\
 Ada B-PER
@@ -50,16 +48,7 @@ in O
 """
 PLAIN = "Ada PROPN\nsleeps VERB\n. PUNCT\n\nGrace PROPN\nsees AUX\nLund NOUN\n. PUNCT\n"
 
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("baselines", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-baselines = _load()
+baselines = script("baselines")
 
 
 @pytest.fixture

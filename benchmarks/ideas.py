@@ -69,6 +69,11 @@ def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
         setattr(owner, name, original)
 
 
+def spell_each(model: HierarchicalTaggerModel, ids: Tensor) -> tuple[Tensor | None, Tensor]:
+    """In place of `_spell_once`: every word by itself."""
+    return model.spell(ids), torch.arange(len(ids), device=ids.device)
+
+
 def embed_each(
     stack: RecurrentStack, embedding: nn.Embedding, dropout: nn.Dropout, ids: Tensor, packing: Packing, *states: Any
 ) -> Any:
@@ -180,7 +185,7 @@ def ideas(text: str | None = None) -> list[Idea]:
     each_byte = partial(patched, RecurrentStack, "read", embed_each)
     apart = partial(patched, recurrent, "scan", scan_apart)
     plain_loop = partial(patched, recurrent, "scan", scan_by_autograd)
-    every_word = partial(patched, HierarchicalTaggerModel, "_spell_once", HierarchicalTaggerModel.spell)
+    every_word = partial(patched, HierarchicalTaggerModel, "_spell_once", spell_each)
     by_steps = partial(patched, recurrent, "fits_fused", lambda like, packing, ends: False)
     tanh = partial(patched, recurrent_cells, "_tanh", lambda x, out: torch.tanh(x, out=out))
     logarithms = partial(patched, ConditionalRandomField, "_partition", partition_by_logarithms)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import people_and_places, quiet, tagsmith
+from test_runtime import make_tagger
+from toys import assert_one_line, people_and_places, quiet, tagsmith
 
 import tagsmith as package
 from tagsmith.tokenization.spans import Span
@@ -127,13 +128,15 @@ def test_training_and_scoring_by_passages(tmp_path: Path, plain: bool, streaming
         "dev": people_and_places(tmp_path / "dev.tsv", 30, 2, plain),
     }
     recipe = Recipe(
-        model={**SMALL, "ngram_sizes": [2]},
+        model={**SMALL, "ngram_sizes": [2], "word_memory": True},
         training={"max_steps": 60, "per_device_train_batch_size": 16, "learning_rate": 0.02, "seed": 1},
     )
     recipe.tokenizer.passage_words = 40
     corpus = load_corpus(files, streaming=streaming)
     results = train_tagger(recipe, corpus, tmp_path / "out", console=quiet())
     assert streaming or results["train_sentences"] == 60
+    in_passages = len(joined(load_corpus(files), 40)["train"])
+    assert results.trainer.args.per_device_train_batch_size == round(16 * in_passages / 60) < 16
     pipeline = package.pipeline(tmp_path / "out")
     assert pipeline.tokenizer.passage_words == 40
     rows = load_corpus(files["dev"])["train"]
@@ -171,3 +174,24 @@ def test_a_recipe_with_a_number_below_zero_is_refused(tmp_path: Path) -> None:
     )
     assert outcome.code
     assert "tokenizer.passage_words is -5" in outcome.err
+
+
+@pytest.mark.usefixtures("datasets_cache")
+@pytest.mark.parametrize("memory", [False, True])
+def test_a_tagger_that_goes_on_keeps_its_memory(tmp_path: Path, memory: bool) -> None:
+    corpus = load_corpus({"train": people_and_places(tmp_path / "train.tsv", 20, 1)})
+    training = {"max_steps": 2, "per_device_train_batch_size": 4, "seed": 1}
+    first = Recipe(model={**SMALL, "word_memory": memory}, training=training)
+    train_tagger(first, corpus, tmp_path / "first", console=quiet())
+    second = Recipe(model={**SMALL, "word_memory": not memory}, training=training, start_from=str(tmp_path / "first"))
+    train_tagger(second, corpus, tmp_path / "second", console=quiet())
+    assert package.pipeline(tmp_path / "second").model.config.word_memory == memory
+
+
+@pytest.mark.parametrize("runtime", ["numpy", "torch"])
+def test_a_damaged_number_is_refused(tmp_path: Path, runtime: str) -> None:
+    folder = make_tagger(tmp_path, passage_words=7)
+    path = folder / "tokenizer_config.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"passage_words": 7', '"passage_words": -7'), "utf-8")
+    outcome = tagsmith("tag", folder, "-", "--runtime", runtime, stdin=b"Ada")
+    assert_one_line(outcome, "passage_words is -7")

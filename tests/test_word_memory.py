@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tagsmith.runtime import load
 from tagsmith.runtime.packed_rows import Packed
 from tagsmith.runtime.recurring_words import elsewhere as elsewhere_in_numpy
 from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
+from tagsmith.training.tagging.export import export_tagger
 
 SIZE = 3
 SENTENCES = st.lists(st.lists(st.integers(0, 3), max_size=9), min_size=1, max_size=5)
@@ -138,3 +140,11 @@ def test_kinds_stay_with_their_words_when_others_need_room(tmp_path: Path, monke
     assert cache.kinds is not None
     kinds = dict(zip(cache.rows, cache.kinds.of(cache.rows.values()), strict=True))
     assert kinds["été"] == kinds["e\u0301te\u0301"] != kinds["Lund"]
+
+
+def test_an_export_says_how_its_tagger_reads(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    folder = make_tagger(tmp_path / "own", word_memory=True, passage_words=9)
+    export_tagger(tagsmith.pipeline(folder), tmp_path / "exported", str(folder))
+    manifest = json.loads((tmp_path / "exported" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["word_memory"] is True and manifest["words"]["passage_words"] == 9

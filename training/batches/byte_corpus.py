@@ -14,6 +14,7 @@ import numpy as np
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.span_codec import ByteText, check_spans
 from tagsmith.tokenization.spans import Span
+from tagsmith.training.batches.passages import joined_text, offsets
 from tagsmith.training.batches.script_counts import letters_by_script
 
 
@@ -42,11 +43,11 @@ def documents(rows: Iterable[Mapping[str, Any]], plain: bool = False, by_line: b
     """
     numbers = count()
     for _, group in groupby(rows, key=lambda row: next(numbers) if by_line else row["document"]):
-        parts: list[str] = []
+        own = list(group)
         spans: list[Span] = []
         starts: list[int] = []
-        shared = offset = 0
-        for row in group:
+        shared = 0
+        for offset, row in zip(offsets(own), own, strict=False):
             found = sorted(Span(span["start"], span["end"], span["label"]) for span in row["spans"])
             if plain:
                 kept = _first_of_each_place(row)
@@ -54,9 +55,7 @@ def documents(rows: Iterable[Mapping[str, Any]], plain: bool = False, by_line: b
                 found = kept
             spans += [Span(start + offset, end + offset, label) for start, end, label in found]
             starts += [start + offset for start in row["starts"]]
-            parts += [row["text"], row.get("after", "\n")]
-            offset += len(parts[-2]) + len(parts[-1])
-        text = "".join(parts[:-1])
+        text = joined_text(own)
         if not plain:
             _check(spans, text, maxsize if by_line else len(text))
         yield Document(text, spans, starts, plain, shared)

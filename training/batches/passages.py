@@ -43,16 +43,20 @@ def offsets(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     return list(accumulate((len(row["text"]) + len(row.get("after", "\n")) for row in rows), initial=0))
 
 
+def joined_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The texts of rows that follow each other, joined by what stood between them."""
+    parts = [part for row in rows for part in (row["text"], row.get("after", "\n"))]
+    return "".join(parts[:-1])
+
+
 def one_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Rows of a document, which follow each other, as one: their texts are joined by what stood between them."""
     if len(rows) == 1:
         return dict(rows[0])
-    text = "".join(part for row in rows for part in (row["text"], row.get("after", "\n")))
-    after = rows[-1].get("after", "\n")
     joined: dict[str, Any] = {
         "document": rows[0].get("document"),
-        "text": text.removesuffix(after),
-        "after": after,
+        "text": joined_text(rows),
+        "after": rows[-1].get("after", "\n"),
         "raw": rows[0]["raw"],
         "tokens": [token for row in rows for token in row["tokens"]],
         "tags": [tag for row in rows for tag in row["tags"]],

@@ -96,9 +96,7 @@ def tag(
     from tagsmith.training.tagging.tag_files import as_documents, read_texts, write_tagged
 
     model, files = _model_and_files(model, files or [])
-    check_output(files, format_.value, output, shards)
-    if documents and shards is not None:
-        raise InputError("shards are cut between lines, and documents hold several", fix="Leave out --shards.")
+    check_output(files, format_.value, output, shards, documents)
     check_redaction(redact, redact_numbered, redact_map, output, shards is not None)
     state = join_processes() if shards else None
     pipeline = load_by_runtime(model, runtime, threads, int8, device, shards is not None)

@@ -191,7 +191,8 @@ def _count(
         return _count_documents(pipeline, rows, batch_size or 128, by_line, known, bootstrap)
     tally = Tally(known, bootstrap)
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
-    for row, found in tagged_rows(pipeline, rows, batch_size or 64, head, plain, by_line):
+    for row, scored in scored_rows(pipeline, rows, batch_size or 64, head, plain, by_line):
+        found = [span for span, _ in scored]
         if plain:
             gold, positions = tags_to_spans(row["tags"], "plain"), list(range(len(row["tags"])))
         else:
@@ -253,19 +254,6 @@ def tagged_documents(
         yield waiting.popleft(), found
 
 
-def tagged_rows(
-    pipeline: Any,
-    rows: Iterable[Mapping[str, Any]],
-    batch_size: int,
-    head: str | None,
-    plain: bool,
-    by_line: bool = False,
-) -> Iterator[tuple[Mapping[str, Any], list[Span]]]:
-    """Each row with the spans found in it; raw and split rows go through the pipeline apart."""
-    for row, scored in scored_rows(pipeline, rows, batch_size, head, plain, by_line):
-        yield row, [span for span, _ in scored]
-
-
 def scored_rows(
     pipeline: Any,
     rows: Iterable[Mapping[str, Any]],
@@ -274,7 +262,10 @@ def scored_rows(
     plain: bool,
     by_line: bool = False,
 ) -> Iterator[tuple[Mapping[str, Any], list[tuple[Span, float]]]]:
-    """As `tagged_rows`, with the score of each span. One that crosses a row's end belongs to where it begins."""
+    """Each row with the spans found in it and their scores; raw and split rows go through the pipeline apart.
+
+    A span that crosses a row's end belongs to the row where it begins.
+    """
     words = 0 if by_line else pipeline.tokenizer.passage_words
     group: list[Mapping[str, Any]] = []
 

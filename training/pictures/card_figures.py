@@ -12,7 +12,7 @@ import numpy as np
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import tags_to_spans
-from tagsmith.training.evaluation.scoring import tagged_documents, tagged_rows
+from tagsmith.training.evaluation.scoring import scored_rows, tagged_documents
 from tagsmith.training.evaluation.span_alignment import align_spans
 from tagsmith.training.families import reads_bytes
 from tagsmith.training.pictures.figures import new_figure, save_figure
@@ -65,7 +65,8 @@ def gold_and_found(
             yield document.spans, [span for span, _ in found]
         return
     plain = pipeline.model.config.head(head).tag_scheme == "plain"
-    for row, spans in tagged_rows(pipeline, rows, 32, head, plain):
+    for row, scored in scored_rows(pipeline, rows, 32, head, plain):
+        spans = [span for span, _ in scored]
         if plain:
             yield tags_to_spans(row["tags"], "plain"), spans
         else:

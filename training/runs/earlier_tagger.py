@@ -21,7 +21,10 @@ from tagsmith.training.tagging.load_tagger import load_tagger
 _CHARACTERS = ["character_embedding_size", "character_encoder", "character_hidden_size", "character_num_layers"]
 _CHARACTERS += ["character_filters", "character_window", "ngram_sizes", "ngram_embedding_size"]
 _SHAPE = {
-    "all": ["word_embedding_size", "hidden_size", "num_hidden_layers", "word_encoder", "output", *_CHARACTERS],
+    "all": [
+        *("word_embedding_size", "hidden_size", "num_hidden_layers", "word_encoder", "word_memory", "output"),
+        *_CHARACTERS,
+    ],
     "characters": _CHARACTERS,
 }
 

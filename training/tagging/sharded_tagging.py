@@ -51,7 +51,9 @@ class Stretch(NamedTuple):
 Shard = list[Stretch]
 
 
-def check_output(files: Sequence[str], style: str, output: Path | None, shards: int | None) -> None:
+def check_output(
+    files: Sequence[str], style: str, output: Path | None, shards: int | None, documents: bool = False
+) -> None:
     """See that what is to be written can be.
 
     Args:
@@ -59,6 +61,7 @@ def check_output(files: Sequence[str], style: str, output: Path | None, shards: 
         style: the format.
         output: the file to write, standard output if None.
         shards: how many, or None.
+        documents: whether several lines are one text.
 
     Raises:
         InputError: why it cannot.
@@ -69,6 +72,8 @@ def check_output(files: Sequence[str], style: str, output: Path | None, shards: 
         raise InputError(found, fix="Give --output and --shards.")
     if shards is not None and output is None:
         raise InputError("--shards is for files, and there is none to write", fix="Give --output.")
+    if shards is not None and documents:
+        raise InputError("shards are cut between lines, and documents hold several", fix="Leave out --shards.")
     if shards is not None and style == "html":
         raise InputError("a page of HTML cannot be joined from shards", fix="Write jsonl, conll or text.")
     if shards is not None and "-" in files:

@@ -19,6 +19,8 @@ export class Vocabulary {
     this.maxWordCharacters = reading.max_word_characters ?? 128;
     /** Lines that have no more words than this together are read together; 0 for each by itself. */
     this.passageWords = reading.passage_words ?? 0;
+    /** Whether a line that is all in capitals is read in lower case. */
+    this.lowerCapitals = reading.lower_capitals ?? false;
     if (!SPLITTERS.includes(this.splitter)) throw new Error(`tokenizer_config.json: unknown splitter ${this.splitter}`);
     if (![null, "nfc"].includes(this.normalization))
       throw new Error(`tokenizer_config.json: unknown normalization ${this.normalization}`);
@@ -41,6 +43,15 @@ export class Vocabulary {
   /** How many ids characters have. */
   get characterSize() {
     return this.characters.size + FIRST;
+  }
+
+  /**
+   * A sentence's words as they are read.
+   * @param {string[]} words @returns {string[]}
+   */
+  read(words) {
+    if (this.lowerCapitals && inCapitals(words)) words = words.map((word) => word.toLowerCase());
+    return words.map((word) => this.shorten(word));
   }
 
   /** A word as it is read: of one with too many characters, its first and its last. */
@@ -71,4 +82,10 @@ export class Vocabulary {
     if (this.normalization) word = word.normalize("NFC");
     return zeroDigits ? word.replace(/\p{Nd}/gu, "0") : word;
   }
+}
+
+/** Whether a sentence is written in capitals: every letter is one, and two words or more have two of them. */
+function inCapitals(words) {
+  return !words.some((word) => /[\p{Lowercase}\p{Lt}\p{Lm}\p{Lo}]/u.test(word)) &&
+    words.filter((word) => /\p{Lu}.*\p{Lu}/su.test(word)).length > 1;
 }

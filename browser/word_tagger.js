@@ -140,7 +140,7 @@ export class WordTagger {
   }
 
   _tagLines(text, lines, found) {
-    const read = lines.map((words) => words.map((word) => this.vocabulary.shorten(word.text))), states = new Map();
+    const read = lines.map((words) => this.vocabulary.read(words.map((word) => word.text))), states = new Map();
     for (const { language } of this.heads)
       if (!states.has(language)) states.set(language, this._match(read, this.readers.get(language).read(read)));
     for (const head of this.heads)

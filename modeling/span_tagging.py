@@ -276,7 +276,7 @@ class SpanTagging:
             start, position = start + len(rest), starts[-1]
 
     def _shorten(self, words: list[str]) -> list[str]:
-        read, shortened = self.tokenizer.shorten(words)
+        read, shortened = self.tokenizer.read(words)
         self.shortened += shortened
         return list(read)
 

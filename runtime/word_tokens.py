@@ -10,7 +10,6 @@ from ..tokenization.strict_json import read_json
 from ..tokenization.word_lookup import (
     MAX_WORD_CHARACTERS,
     WordReading,
-    check_reading,
     read_gazetteer,
     read_vocabulary,
 )
@@ -34,8 +33,9 @@ class WordTokens(WordReading):
         self.normalization, self.splitter = content.get("normalization"), content.get("splitter", "words")
         self.max_word_characters = content.get("max_word_characters", MAX_WORD_CHARACTERS)
         self.passage_words = content.get("passage_words", 0)
+        self.lower_capitals = content.get("lower_capitals", False)
         try:
-            check_reading(self.splitter, self.normalization, self.max_word_characters, self.passage_words)
+            self._check_reading()
         except ValueError as error:
             raise InputError(str(error).rstrip("."), path=os.path.join(folder, "tokenizer_config.json")) from error
         words, self.characters = read_vocabulary(os.path.join(folder, "vocab.json"))

@@ -211,6 +211,7 @@ MORE: dict[str, dict[str, Any]] = {
     "a gazetteer, n-grams, pairs": {**NGRAMS, "gazetteer_size": 9, "transitions": "state", "word_encoder": "sru"},
     "softmax of a gazetteer": {"gazetteer_size": 9, "output": "softmax", "word_encoder": "lstm"},
     "passages": {"passage_words": 12},
+    "capitals": {"lower_capitals": True},
     "calibrated": {"calibration": {"": {"temperature": 1.7, "shift": 0.2, "min_scores": {"PER": 0.6}}}},
 }
 

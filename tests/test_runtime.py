@@ -36,6 +36,7 @@ TEXTS = [
     "e\u0301te\u0301 in Straße 12,5 — “Grace” went to 東京都 and ไทย 👨\u200d👩\u200d👧 .",
     " ".join(random.Random(1).choices(["Ada", "went", "to", "Lund", ".", "saw", "Grace", "in", "New", "York"], k=520)),
     "x" * 300 + " saw " + "y" * 200,
+    "ADA SAW NEW YORK AND LUND , ΟΔΟΣ .\nNBA 東京 CBA\nÉTÉ À LUND\nADA\nⓐ ADA LUND\nADA LUND Ⅳ",
 ]
 SIZES: dict[str, Any] = {
     "word_embedding_size": 7,
@@ -102,10 +103,11 @@ def save(folder: Path, tokenizer: HierarchicalTaggerTokenizer, config: Hierarchi
     return folder
 
 
-def make_tagger(folder: Path, scheme: str = "BIOES", passage_words: int = 0, **fields: Any) -> Path:
+def make_tagger(folder: Path, scheme: str = "BIOES", **fields: Any) -> Path:
     """A tagger of a shape, with random weights, saved."""
+    reading = {name: fields.pop(name) for name in ("passage_words", "lower_capitals") if name in fields}
     gazetteer = Gazetteer({"LOC": ["Lund", "New York City"], "PER": ["Ada"]}) if "gazetteer_size" in fields else None
-    tokenizer = make_tokenizer(gazetteer=gazetteer, passage_words=passage_words)
+    tokenizer = make_tokenizer(gazetteer=gazetteer, **reading)
     sizes = {"vocab_size": tokenizer.vocab_size, "character_vocab_size": tokenizer.character_vocab_size}
     config = HierarchicalTaggerConfig.for_tags(SCHEMES[scheme], tag_scheme=scheme, **{**SIZES, **sizes, **fields})
     return save(folder, tokenizer, config)
@@ -187,6 +189,8 @@ READINGS: list[dict[str, Any]] = [
     {"lowercase": False, "case_fallback": True},
     {"passage_words": 6},
     {"passage_words": 1000},
+    {"lower_capitals": True},
+    {"lower_capitals": True, "lowercase": False},
 ]
 
 

@@ -183,7 +183,8 @@ def test_bad_rows_are_an_error_before_the_first_step(recipe: Any, files: dict[st
     [
         ({"training": WORD_TRAINING}, "a stream has no epochs to count"),
         ({"labelling_rate": 0.5}, "labelling_rate draws sentences"),
-        ({"mention_replacement": 0.5}, "mention_replacement takes spans of all training data"),
+        ({"mention_replacement": 0.5}, "mention_replacement draws from all training data"),
+        ({"lowercase_share": 0.5}, "lowercase_share draws from all training data"),
         ({"epoch_decay": 0.05}, "epoch_decay counts epochs"),
         ({"halving_from": 1.0}, "halving_from counts epochs"),
         ({"model": HEADS.model, "epoch_head": "a"}, "epoch_head counts epochs"),

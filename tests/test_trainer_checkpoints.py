@@ -27,16 +27,25 @@ def toy() -> Toy:
 
 
 @pytest.mark.parametrize(
-    "workers, replacement, strategy",
-    [(0, 0.0, "group_by_length"), (1, 0.0, "group_by_length"), (1, 0.5, "group_by_length"), (0, 0.5, "random")],
+    "workers, options, strategy",
+    [
+        (0, {}, "group_by_length"),
+        (1, {}, "group_by_length"),
+        (1, {"mention_replacement": 0.5}, "group_by_length"),
+        (0, {"mention_replacement": 0.5}, "random"),
+        (0, {"lowercase_share": 0.5}, "group_by_length"),
+        (0, {"mention_replacement": 0.5, "lowercase_share": 0.5}, "random"),
+    ],
 )
-def test_a_resumed_run_is_bit_exact(toy: Toy, tmp_path: Path, workers: int, replacement: float, strategy: str) -> None:
+def test_a_resumed_run_is_bit_exact(
+    toy: Toy, tmp_path: Path, workers: int, options: dict[str, float], strategy: str
+) -> None:
     def start() -> TaggerTrainer:
         return make_trainer(
             toy,
             tmp_path,
             model=make_model(toy, **DROPOUT),
-            trainer={"average_decay": 0.9, "mention_replacement": replacement},
+            trainer={"average_decay": 0.9, **options},
             num_train_epochs=3,
             lr_scheduler_type="cosine",
             train_sampling_strategy=strategy,

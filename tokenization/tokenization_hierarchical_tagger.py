@@ -34,7 +34,6 @@ from .word_lookup import (
     UNK_ID,
     WordReading,
     Words,
-    check_reading,
     normalize,
     read_gazetteer,
     read_vocabulary,
@@ -68,13 +67,14 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             or one for each language.
         max_word_characters: a word with more is read, looked up and matched as its first and last characters, half of
             so many each, as if no others stood between; taggers that were saved without this number have 128.
+        lower_capitals: read a sentence that is all in capitals (see `in_capitals`) in lower case.
         passage_words: lines of a text that have no more words than this together are read together, as a passage; 0
             for each line by itself.
 
     Raises:
         InputError: a file that is not what `save_pretrained` wrote.
-        ValueError: no vocabulary, an unknown splitter or normalization, `max_word_characters` below 2, or
-            `passage_words` below 0.
+        ValueError: no vocabulary, an unknown splitter or normalization, `max_word_characters` below 2,
+            `passage_words` below 0, or above it beside `lower_capitals`.
     """
 
     vocab_files_names = {"vocab_file": "vocab.json", "gazetteer_file": "gazetteer.json"}  # noqa: RUF012
@@ -99,12 +99,12 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
         rare_character_id: int | None = None,
         frozen_word_id: int | Mapping[str, int] | None = None,
         max_word_characters: int = MAX_WORD_CHARACTERS,
+        lower_capitals: bool = False,
         passage_words: int = 0,
         pad_token: str = "[PAD]",
         unk_token: str = "[UNK]",
         **kwargs: Any,
     ) -> None:
-        check_reading(splitter, normalization, max_word_characters, passage_words)
         if vocab_file is not None:
             words, characters = read_vocabulary(vocab_file)
         if words is None or characters is None:
@@ -116,10 +116,11 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             gazetteer = read_gazetteer(gazetteer_file)
         self.lowercase, self.zero_digits, self.splitter = lowercase, zero_digits, splitter
         self.case_fallback, self.zero_character_digits = case_fallback, zero_character_digits
-        self.normalization = normalization
+        self.normalization, self.lower_capitals = normalization, lower_capitals
         self.rare_word_id, self.rare_character_id = rare_word_id, rare_character_id
         self.frozen_word_id = frozen_word_id
         self.max_word_characters, self.passage_words = max_word_characters, passage_words
+        self._check_reading()
         # By language; under None where all texts have the same words.
         self.vocabularies: dict[str | None, list[str]] = (
             {name: list(own) for name, own in words.items()} if isinstance(words, Mapping) else {None: list(words)}
@@ -139,6 +140,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
             **({"normalization": normalization} if normalization else {}),
             **({"case_fallback": True} if case_fallback else {}),
             **({"zero_character_digits": True} if zero_character_digits else {}),
+            **({"lower_capitals": True} if lower_capitals else {}),
             **({"passage_words": passage_words} if passage_words else {}),
             splitter=splitter,
             rare_word_id=rare_word_id,
@@ -254,7 +256,7 @@ class HierarchicalTaggerTokenizer(WordReading, SentencePadding, SavedTokenizer):
     def _read(self, words: Sequence[str]) -> Sequence[str]:
         """Given words as they are read, after a look at all of each."""
         check_words(words)
-        return self.shorten(words)[0]
+        return self.read(words)[0]
 
     def __call__(
         self,

@@ -42,19 +42,12 @@ def normalize(word: str, lowercase: bool, zero_digits: bool, normalization: str 
     return word.lower() if lowercase else word
 
 
-def check_reading(splitter: str, normalization: str | None, max_word_characters: int, passage_words: int) -> None:
-    """See that words can be read in this way.
-
-    Raises:
-        ValueError: an unknown splitter or normalization, `max_word_characters` below 2, or `passage_words` below 0.
-    """
-    if splitter not in SPLITTERS:
-        raise ValueError(f"Unknown splitter {splitter!r}; choose one of {', '.join(SPLITTERS)}.")
-    check_normalization(normalization)
-    if not isinstance(max_word_characters, int) or max_word_characters < 2:
-        raise ValueError(f"max_word_characters is {max_word_characters!r}; it must be a whole number of at least 2.")
-    if type(passage_words) is not int or passage_words < 0:
-        raise ValueError(f"passage_words is {passage_words!r}; it must be a whole number, 0 for lines by themselves.")
+def in_capitals(words: Sequence[str]) -> bool:
+    """Whether a sentence is written in capitals: every letter is one, and two words or more have two of them."""
+    text = "".join(words)
+    if not text.isupper() or any(character.isalpha() and not character.isupper() for character in text):
+        return False  # the second for letters that have no case
+    return sum(sum(map(str.isalpha, word)) > 1 for word in words) > 1
 
 
 class CharacterIds:
@@ -98,6 +91,27 @@ class WordReading:
     splitter: str
     max_word_characters: int
     passage_words: int
+    lower_capitals: bool
+
+    def _check_reading(self) -> None:
+        """See that words can be read in this way.
+
+        Raises:
+            ValueError: an unknown splitter or normalization, `max_word_characters` below 2, `passage_words` below 0,
+                or above it beside `lower_capitals`.
+        """
+        longest, passage = self.max_word_characters, self.passage_words
+        if self.splitter not in SPLITTERS:
+            raise ValueError(f"Unknown splitter {self.splitter!r}; choose one of {', '.join(SPLITTERS)}.")
+        check_normalization(self.normalization)
+        if not isinstance(longest, int) or longest < 2:
+            raise ValueError(f"max_word_characters is {longest!r}; it must be a whole number of at least 2.")
+        if type(passage) is not int or passage < 0:
+            raise ValueError(f"passage_words is {passage!r}; it must be a whole number, 0 for lines by themselves.")
+        if not isinstance(self.lower_capitals, bool):
+            raise ValueError(f"lower_capitals is {self.lower_capitals!r}; it must be true or false.")
+        if self.lower_capitals and passage:
+            raise ValueError("lower_capitals looks at lines by themselves, and passage_words joins them; choose one.")
 
     def _index(self) -> None:
         """Be ready to look up, once vocabularies and characters are there."""
@@ -157,6 +171,16 @@ class WordReading:
     def check(self, words: Sequence[str]) -> None:
         """See that the words of a sentence can be read: see `check_words`."""
         check_words(words)
+
+    def read(self, words: Sequence[str]) -> tuple[Sequence[str], int]:
+        """A sentence's words as they are read, and how many of them have more than `max_word_characters`.
+
+        With `lower_capitals` a sentence in capitals is read in lower case (see `in_capitals`); then each word is
+        shortened, as `shorten` says.
+        """
+        if self.lower_capitals and in_capitals(words):
+            words = list(map(str.lower, words))
+        return self.shorten(words)
 
     def shorten(self, words: Sequence[str]) -> tuple[Sequence[str], int]:
         """Words as they are read, and how many of them have more than `max_word_characters`: see `shorten_words`."""

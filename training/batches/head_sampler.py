@@ -30,7 +30,7 @@ class HeadBatchSampler(Sampler[list[int]]):
         epoch_head: the number of the head that an epoch passes over once; by default the one that lasts longest.
         head_batches: of each head in a turn; one by default.
         group_by_length: whether sentences of similar length come together.
-        numbered: count sentences on from pass to pass, as `ReplacedMentions` wants them.
+        numbered: count sentences on from pass to pass, as `NumberedRows` wants them.
 
     Raises:
         ValueError: a head without sentences or without batches, or a batch that cannot be divided so.

@@ -22,7 +22,7 @@ class LengthGroupedSampler(Sampler[int]):
         lengths: words of each sentence.
         batch_size: sentences that go through the model together.
         seed: of the order.
-        numbered: count sentences on from pass to pass, as `ReplacedMentions` wants them.
+        numbered: count sentences on from pass to pass, as `NumberedRows` wants them.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, numbered: bool = False) -> None:

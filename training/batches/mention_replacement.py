@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from datasets import Dataset
 
 from tagsmith.modeling.tagger_shape import HeadShape
 from tagsmith.tokenization.spans import Span
 from tagsmith.tokenization.tag_schemes import spans_to_tags, tags_to_spans
+from tagsmith.training.batches.numbered_rows import NumberedRows
 
 
 class _Mention(NamedTuple):
@@ -21,13 +20,11 @@ class _Mention(NamedTuple):
     character_ids: list[list[int]]
 
 
-class ReplacedMentions(torch.utils.data.Dataset[dict[str, Any]]):
+class ReplacedMentions(NumberedRows):
     """Encoded sentences, in which each span is, with a probability, another one of its label, tags and all.
 
     A span makes way for any of the different ones that the training data of its head have under its label, each as
-    likely as the others; of a label with one alone, that stays. Plain tags stay as they are. What is drawn is a
-    function of seed, pass and sentence: sentence n in pass p is the item `p * len(self) + n`, so that a resumed run,
-    and several processes, have what one run has.
+    likely as the others; of a label with one alone, that stays. Plain tags stay as they are.
 
     Args:
         rows: encoded sentences (see `encode_corpus`), with the name of their `head` where there are several.
@@ -41,14 +38,10 @@ class ReplacedMentions(torch.utils.data.Dataset[dict[str, Any]]):
     """
 
     def __init__(self, rows: Any, heads: Mapping[str | None, HeadShape], rate: float, seed: int) -> None:
-        if not 0 < rate <= 1:
-            raise ValueError(f"mention_replacement is {rate}, and must lie between 0 and 1")
-        if not isinstance(rows, Dataset):
-            kind = type(rows).__name__
-            raise ValueError(f"mention_replacement takes spans of all training data, a Dataset, and this is a {kind}")
-        if "gazetteer_features" in rows.column_names:
+        super().__init__(rows, rate, seed, "mention_replacement")
+        if "gazetteer_features" in self.rows.column_names:
             raise ValueError("mention_replacement does not go with gazetteers, which match words beside a span too")
-        self.rows, self.heads, self.rate, self.seed = rows, heads, rate, seed
+        self.heads = heads
         self.tag_ids = {name: {tag: number for number, tag in enumerate(head.tags)} for name, head in heads.items()}
         self.mentions: dict[tuple[str | None, str], list[_Mention]] = {}
         self.spans = self._collect()
@@ -74,31 +67,18 @@ class ReplacedMentions(torch.utils.data.Dataset[dict[str, Any]]):
             found.append(spans)
         return found
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, item: int) -> dict[str, Any]:
-        return self.__getitems__([item])[0]
-
-    def __getitems__(self, items: Sequence[int]) -> list[dict[str, Any]]:
-        """Several items at once, as a `DataLoader` wants those of a batch."""
-        columns = self.rows[[item % len(self) for item in items]]
-        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        return [self._replaced(row, item) for row, item in zip(rows, items, strict=True)]
-
-    def _replaced(self, row: dict[str, Any], item: int) -> dict[str, Any]:
-        """A row, which is not changed, with what is drawn for an item."""
-        spans = self.spans[item % len(self)]
-        chances, draws = np.random.default_rng([self.seed, item]).random((2, len(spans)))
+    def _drawn(self, row: dict[str, Any], place: int, chance: np.random.Generator) -> dict[str, Any]:
+        spans = self.spans[place]
+        chances, draws = chance.random((2, len(spans)))
         if not (chances < self.rate).any():
             return row
         head, last = row.get("head"), 0
         moved: list[Span] = []
         words: list[int] = []
         spellings: list[list[int]] = []
-        for (span, number), chance, draw in zip(spans, chances, draws, strict=True):
+        for (span, number), drawn, draw in zip(spans, chances, draws, strict=True):
             mentions = self.mentions[head, span.label]
-            if chance < self.rate and len(mentions) > 1:  # any but itself
+            if drawn < self.rate and len(mentions) > 1:  # any but itself
                 number = (number + 1 + int(draw * (len(mentions) - 1))) % len(mentions)
             words += row["input_ids"][last : span.start] + mentions[number].input_ids
             spellings += row["character_ids"][last : span.start] + mentions[number].character_ids

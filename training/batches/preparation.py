@@ -137,7 +137,7 @@ def encode_corpus(
             "labels": [tag_ids[tag] for tag in sentence.tags],
             "length": len(sentence.words),
             "misaligned": sentence.misaligned,
-            "shortened": tokenizer.shorten(sentence.words)[1],
+            "shortened": tokenizer.read(sentence.words)[1],
         }
 
     def encode(row: dict[str, Any]) -> dict[str, Any]:
@@ -192,12 +192,13 @@ def _encode_sentences(
     sentences: Sequence[Sequence[str]], tokenizer: HierarchicalTaggerTokenizer, language: str | None
 ) -> dict[str, pa.Array]:
     """What `encode_words` gives of each sentence; a word is looked up once, however often it occurs in them."""
+    check_words(list(dict.fromkeys(chain.from_iterable(sentences))))
+    sentences = [tokenizer.read(words)[0] for words in sentences]
     places = {word: place for place, word in enumerate(dict.fromkeys(chain.from_iterable(sentences)))}
     words = list(places)
-    check_words(words)
     where = np.fromiter(map(places.__getitem__, chain.from_iterable(sentences)), dtype=np.int64)
     borders = _borders(np.fromiter(map(len, sentences), dtype=np.int32))
-    word_ids = np.array(tokenizer.look_up(tokenizer.shorten(words)[0], language), dtype=np.int32)
+    word_ids = np.array(tokenizer.look_up(words, language), dtype=np.int32)
     character_ids, lengths = tokenizer.spell_out(words)
     spelled = pa.ListArray.from_arrays(_borders(lengths), pa.array(character_ids))
     encoded = {
@@ -205,8 +206,7 @@ def _encode_sentences(
         "character_ids": pa.ListArray.from_arrays(borders, spelled.take(pa.array(where))),
     }
     if (gazetteer := tokenizer.gazetteer) is not None:
-        matches = (gazetteer.match(tokenizer.shorten(own)[0]) for own in sentences)
-        encoded["gazetteer_features"] = pa.array([list(match) for match in matches])
+        encoded["gazetteer_features"] = pa.array([list(gazetteer.match(words)) for words in sentences])
     return encoded
 
 

@@ -112,7 +112,7 @@ def ask(pipeline: Any, sentences: Sequence[Audited], head: str | None = None) ->
 def _of_words(pipeline: Any, sentences: Sequence[Audited], name: str | None) -> Iterator[Opinion]:
     model, tokenizer = pipeline.model.eval(), pipeline.tokenizer
     shape, head = model.config.head(name), model.head(name)
-    read = [list(tokenizer.shorten(list(sentence.words))[0]) for sentence in sentences]
+    read = [list(tokenizer.read(list(sentence.words))[0]) for sentence in sentences]
     arrays = tokenizer.pad_sentences([tokenizer.encode_words(words, shape.language) for words in read])
     batch = {key: torch.from_numpy(value).to(model.device) for key, value in arrays.items()}
     batch = {key: value for key, value in batch.items() if key != "length"}

@@ -148,12 +148,11 @@ def _spell(
 ) -> tuple[np.ndarray, int]:
     """Words' vectors `(words, features)`, and how many words have a character that is unknown."""
     parts, unknown = [], 0
-    language = next(iter(tokenizer.vocabularies))  # any: characters are the same in all
     for first in range(0, len(words), _BATCH):
-        features = tokenizer.encode_words(words[first : first + _BATCH], language)
-        unknown += sum(UNK_ID in ids for ids in features["character_ids"])
-        ids = torch.from_numpy(tokenizer.pad_sentences([features])["character_ids"][0]).to(model.device)
-        parts.append(model.encoder.characters(ids).float().cpu())  # type: ignore[misc]
+        ids = tokenizer.spell(words[first : first + _BATCH])
+        unknown += int((ids == UNK_ID).any(axis=1).sum())
+        spelled = torch.from_numpy(ids).to(model.device)
+        parts.append(model.encoder.characters(spelled).float().cpu())  # type: ignore[misc]
     return torch.cat(parts).numpy(), unknown
 
 

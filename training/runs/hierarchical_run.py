@@ -99,6 +99,10 @@ def train_tagger(
         return _train(recipe, corpora, output_dir, resume, console, callbacks, teaching)
 
 
+# Options of a recipe that its trainer takes.
+_OF_TRAINER = ("mention_replacement", "lowercase_share", "consistency")
+
+
 def _train(
     recipe: Recipe,
     corpora: DatasetDict | Mapping[str, DatasetDict],
@@ -147,7 +151,7 @@ def _train(
     if teaching is not None:
         data["train"], collator = _taught(teaching, run, vocabularies, named[None], data["train"])
     results = run.train(
-        partial(trainer, mention_replacement=recipe.mention_replacement, consistency=recipe.consistency),
+        partial(trainer, **{name: getattr(recipe, name) for name in _OF_TRAINER}),
         vocabularies.recipe,
         model,
         train_dataset=data["train"] if joint else data["train"][None],

@@ -41,8 +41,9 @@ def model_fields(config: Any) -> list[str]:
 class TokenizerOptions:
     """How words are made: see `HierarchicalTaggerTokenizer`. The splitter "auto" is chosen on the training data.
 
-    With `passage_words`, neighbouring sentences of a document that have no more words than this together are read
-    together, wherever a corpus is trained on or scored.
+    With `lower_capitals` a sentence that is all in capitals is read in lower case. With `passage_words`, neighbouring
+    sentences of a document that have no more words than this together are read together, wherever a corpus is trained
+    on or scored.
     """
 
     splitter: str = "auto"
@@ -52,6 +53,7 @@ class TokenizerOptions:
     zero_character_digits: bool = False
     normalization: str | None = field(default="nfc", metadata={"kinds": (str, type(None))})
     max_word_characters: int = 128
+    lower_capitals: bool = False
     passage_words: int = 0
     min_count: int = 1
     rare_count: int = 1
@@ -137,6 +139,7 @@ class Recipe(RunRecipe):
             and its encoder of characters, without its words and heads.
         mention_replacement: how likely each span of a training sentence is replaced by another one of its label, each
             time the sentence comes; 0 for never.
+        lowercase_share: how likely a training sentence comes all in lower case, each time; 0 for never.
         consistency: weight of how far two draws of dropout lie apart in what they say of a sentence; 0 for one draw.
         freeze: what is not trained: "characters" (and their n-grams), "words", "word_encoder".
     """
@@ -152,6 +155,7 @@ class Recipe(RunRecipe):
     head_batches: dict[str, int] = field(default_factory=dict)
     start_with: str = "all"
     mention_replacement: float = field(default=0.0, metadata={"most": 1})
+    lowercase_share: float = field(default=0.0, metadata={"most": 1})
     consistency: float = field(default=0.0, metadata={"below": math.inf})
     freeze: list[str] = field(default_factory=list)
 

@@ -53,9 +53,10 @@ def for_a_stream(recipe: _Recipe) -> _Recipe:
         if recipe.labelling_rate != 1:
             found = "labelling_rate draws sentences, and a stream is not known beforehand"
             raise InputError(found, fix="Leave it out.")
-        if recipe.mention_replacement:
-            found = "mention_replacement takes spans of all training data, and a stream is not known beforehand"
-            raise InputError(found, fix="Leave it out.")
+        for name in ("mention_replacement", "lowercase_share"):
+            if getattr(recipe, name):
+                found = f"{name} draws from all training data, and a stream is not known beforehand"
+                raise InputError(found, fix="Leave it out.")
         if recipe.epoch_head is not None:
             raise InputError("epoch_head counts epochs, and a stream has none", fix="Leave it out.")
     if recipe.training.get("train_sampling_strategy", "random") != "random":

@@ -149,7 +149,7 @@ class Teaching:
                 count = len(sentence)
                 writer.write({**tokenizer.encode_words(sentence), "labels": [-100] * count, "length": count})
                 sentences, words = sentences + 1, words + count
-                shortened += tokenizer.shorten(sentence)[1]
+                shortened += tokenizer.read(sentence)[1]
             writer.finalize()
         if shortened:
             console.print(f"raw text: {tokenizer.describe_shortened(shortened)}", style="yellow")

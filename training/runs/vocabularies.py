@@ -79,7 +79,7 @@ def build_vocabularies(
         if teaching is not None:
             sentences = chain(sentences, teaching.more_words(options["splitter"]))
         if recipe.model.get("ngram_sizes"):
-            sentences = _noted(sentences, spellings, options["max_word_characters"])
+            sentences = _noted(sentences, spellings, options["max_word_characters"], recipe.lowercase_share > 0)
         words[language] = chain(words.get(language, ()), sentences)
     tokenizer = HierarchicalTaggerTokenizer.train(
         words if by_language else words[None], gazetteer=_gazetteer(recipe, earlier), earlier=before, **options
@@ -92,10 +92,16 @@ def build_vocabularies(
     return Vocabularies(settled, tokenizer, heads, vectors, _ngrams(recipe, spellings, earlier))
 
 
-def _noted(sentences: Iterable[list[str]], spellings: set[str], limit: int) -> Iterator[list[str]]:
-    """Sentences as they come, and their words, no more than `limit` characters of each, as they are spelt."""
+def _noted(sentences: Iterable[list[str]], spellings: set[str], limit: int, lowered: bool) -> Iterator[list[str]]:
+    """Sentences as they come, and their words as they are spelt, no more than `limit` characters of each.
+
+    With `lowered`, in lower case too.
+    """
     for words in sentences:
-        spellings.update(shorten_words(words, limit)[0])
+        read = shorten_words(words, limit)[0]
+        spellings.update(read)
+        if lowered:
+            spellings.update(map(str.lower, read))
         yield words
 
 
@@ -200,6 +206,9 @@ def _options(
         check_normalization(options["normalization"])
     except ValueError as error:
         raise InputError(f"the recipe's tokenizer does not fit: {error}") from error
+    if options["lower_capitals"] and options["passage_words"]:
+        found = "tokenizer.lower_capitals looks at sentences by themselves, and passage_words joins them"
+        raise InputError(found, fix="Leave out one of the two.")
     if options["passage_words"] < 0:
         found = f"tokenizer.passage_words is {options['passage_words']}"
         raise InputError(found, fix="Give a number of words; 0 reads each sentence by itself.")

@@ -76,6 +76,7 @@ def _of_words(model: Any, tokenizer: Any) -> dict[str, Any]:
             "normalization": tokenizer.normalization,
             "max_word_characters": tokenizer.max_word_characters,
             "max_words": 500,
+            "lower_capitals": tokenizer.lower_capitals,
             "passage_words": tokenizer.passage_words,
             "vocabulary": "vocab.json",
             "first_id": 2,

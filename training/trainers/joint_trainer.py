@@ -13,7 +13,7 @@ from transformers.trainer_utils import PredictionOutput
 
 from tagsmith.training.batches.endless import EndlessStream, in_turns, passes
 from tagsmith.training.batches.head_sampler import HeadBatchSampler
-from tagsmith.training.batches.mention_replacement import ReplacedMentions
+from tagsmith.training.batches.numbered_rows import NumberedRows
 from tagsmith.training.trainers.named_data_trainer import NamedDataTrainer, named_metrics
 from tagsmith.training.trainers.span_scores import Scores, scores_of_each, span_scores
 from tagsmith.training.trainers.trainer_arguments import order_seed
@@ -117,7 +117,7 @@ class JointTaggerTrainer(NamedDataTrainer):
             epoch_head=self.epoch_head,
             head_batches=self.head_batches,
             group_by_length=grouped,
-            numbered=isinstance(self.train_dataset, ReplacedMentions),
+            numbered=isinstance(self.train_dataset, NumberedRows),
         )
 
     def _steps_per_epoch(self) -> int:

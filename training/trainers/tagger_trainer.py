@@ -21,7 +21,9 @@ from transformers.trainer_utils import rotate_checkpoints
 from tagsmith.tokenization.input_error import InputError
 from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.length_sampler import LengthGroupedSampler
+from tagsmith.training.batches.lowered_sentences import LoweredSentences
 from tagsmith.training.batches.mention_replacement import ReplacedMentions
+from tagsmith.training.batches.numbered_rows import NumberedRows
 from tagsmith.training.trainers.checkpoints import (
     CHECKPOINT_PART,
     RAW_WEIGHTS_FILE,
@@ -58,6 +60,7 @@ class TaggerTrainer(PublishingTrainer):
         halving_from: if above 0, the learning rate is constant for so many epochs, and then halves every half epoch
             (Sutskever et al. 2014, section 3.4), in place of `lr_scheduler_type`.
         mention_replacement: how likely a span of a training sentence is replaced (see `ReplacedMentions`); 0: never.
+        lowercase_share: how likely a training sentence comes all in lower case (see `LoweredSentences`); 0: never.
         consistency: if above 0, a batch is read twice, with two draws of dropout; the loss is the mean of both and, by
             this weight, how far they lie apart (see `divergence.disagreement`). For hierarchical taggers with static
             transitions.
@@ -79,6 +82,7 @@ class TaggerTrainer(PublishingTrainer):
         epoch_decay: float = 0.0,
         halving_from: float = 0.0,
         mention_replacement: float = 0.0,
+        lowercase_share: float = 0.0,
         consistency: float = 0.0,
         **kwargs: Any,
     ) -> None:
@@ -112,15 +116,22 @@ class TaggerTrainer(PublishingTrainer):
             self.compute_metrics = self._own_metrics = self._default_metrics()
             self._check_best_metric()
         self.add_callback(_AverageCallback(self))
-        if mention_replacement:
-            self._replace_mentions(mention_replacement)
+        self._number("mention_replacement", mention_replacement)
+        self._number("lowercase_share", lowercase_share)
 
-    def _replace_mentions(self, rate: float) -> None:
-        config, strategy = self.model.config, self.args.train_sampling_strategy
+    def _number(self, option: str, rate: float) -> None:
+        """Have training sentences come otherwise in each pass, if the option is on."""
+        if not rate:
+            return
+        config, strategy, seed = self.model.config, self.args.train_sampling_strategy, order_seed(self.args)
         if strategy not in ("random", "group_by_length"):
-            raise ValueError(f"mention_replacement does not go with train_sampling_strategy {strategy!r}")
-        heads = {name: config.head(name) for name in config.head_names}
-        self.train_dataset = ReplacedMentions(self.train_dataset, heads, rate, order_seed(self.args))
+            raise ValueError(f"{option} does not go with train_sampling_strategy {strategy!r}")
+        if option == "mention_replacement":
+            heads = {name: config.head(name) for name in config.head_names}
+            self.train_dataset = ReplacedMentions(self.train_dataset, heads, rate, seed)
+        else:
+            languages = {name: config.language(name) for name in config.head_names}
+            self.train_dataset = LoweredSentences(self.train_dataset, self.processing_class, languages, rate, seed)
 
     def _default_collator(self) -> Any:
         tokenizer = self.processing_class
@@ -143,10 +154,10 @@ class TaggerTrainer(PublishingTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         grouped = self.args.train_sampling_strategy == "group_by_length"
-        replaced = isinstance(dataset, ReplacedMentions)
-        if not (grouped or replaced) or not hasattr(dataset, "__len__"):
+        numbered = isinstance(dataset, NumberedRows)
+        if not (grouped or numbered) or not hasattr(dataset, "__len__"):
             return super()._get_train_sampler(train_dataset)
-        dataset = dataset.rows if replaced else dataset
+        dataset = dataset.rows if numbered else dataset
         lengths: list[int]
         if isinstance(dataset, Dataset):
             column = self.args.length_column_name
@@ -156,7 +167,7 @@ class TaggerTrainer(PublishingTrainer):
         seed = order_seed(self.args)
         # What makes one step, in all processes, is of similar length, and the same however many they are.
         batch = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
-        return LengthGroupedSampler(lengths, batch if grouped else 1, seed, numbered=replaced)
+        return LengthGroupedSampler(lengths, batch if grouped else 1, seed, numbered=numbered)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
         # Predictions come in the order of the data set; packed layers lose nothing by mixed lengths.

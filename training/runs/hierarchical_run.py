@@ -18,6 +18,7 @@ from tagsmith.modeling.configuration_hierarchical_tagger import HierarchicalTagg
 from tagsmith.modeling.modeling_hierarchical_tagger import HierarchicalTaggerForTokenClassification
 from tagsmith.modeling.pipeline_span_tagging import SpanTaggingPipeline
 from tagsmith.tokenization.input_error import InputError
+from tagsmith.tokenization.tokenization_hierarchical_tagger import HierarchicalTaggerTokenizer
 from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.lessons import LessonCollator
 from tagsmith.training.batches.passages import joined
@@ -166,13 +167,23 @@ def _train(
     if teaching is not None:
         results.teachers = teaching.facts()
     if data["dev"]:
-        pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=vocabularies.tokenizer, task="span-tagging")
-        pipeline.says_shortened = False  # it is said of the data
-        started = time.monotonic()
-        dev = {name: corpus["dev"] for name, corpus in given.items() if "dev" in corpus}
-        results.set_scores("dev", score_corpora(pipeline, dev, bootstrap=True))
-        results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
+        _score(results, model, vocabularies.tokenizer, given)
     return run.finish(results)
+
+
+def _score(
+    results: FinishedRun,
+    model: HierarchicalTaggerForTokenClassification,
+    tokenizer: HierarchicalTaggerTokenizer,
+    corpora: Mapping[str, Corpus],
+) -> None:
+    """Score the finished tagger on all dev data, as any tagger is scored."""
+    pipeline = SpanTaggingPipeline(model=model.eval(), tokenizer=tokenizer, task="span-tagging")
+    pipeline.says_shortened = False  # it is said of the data
+    started = time.monotonic()
+    dev = {name: corpus["dev"] for name, corpus in corpora.items() if "dev" in corpus}
+    results.set_scores("dev", score_corpora(pipeline, dev, bootstrap=True))
+    results.words_per_second = words_per_second(results.data, "dev", time.monotonic() - started)
 
 
 def _in_passages(recipe: Recipe, corpora: Mapping[str, Corpus], run: TrainingRun) -> dict[str, Corpus]:

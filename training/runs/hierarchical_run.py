@@ -23,6 +23,7 @@ from tagsmith.training.batches.collator import TaggerCollator
 from tagsmith.training.batches.lessons import LessonCollator
 from tagsmith.training.batches.passages import joined
 from tagsmith.training.batches.preparation import encode_corpus
+from tagsmith.training.cards.results import Results
 from tagsmith.training.cards.run_facts import data_facts, words_per_second
 from tagsmith.training.data.corpora import by_name, check_kinds, said
 from tagsmith.training.data.corpus import Corpus
@@ -172,7 +173,7 @@ def _train(
 
 
 def _score(
-    results: FinishedRun,
+    results: Results,
     model: HierarchicalTaggerForTokenClassification,
     tokenizer: HierarchicalTaggerTokenizer,
     corpora: Mapping[str, Corpus],

@@ -201,6 +201,12 @@ def test_plain_tags_and_the_teachers_alone(room: Path, tmp_path: Path) -> None:
     assert results["dev"]["accuracy"] > 0.8 and results["teachers"]["weight"] == 1.0
 
 
+def test_a_student_of_sentences_in_lower_case(room: Path, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, lowercase_share=0.5)
+    results = taught(room, tmp_path / "lowered", recipe=recipe)
+    assert results["dev"]["f1"] > 0.5
+
+
 def test_raw_text(tmp_path: Path) -> None:
     first, second = tmp_path / "a.txt", tmp_path / "b.txt.gz"
     first.write_text("\n Ada left. \r\n" + "x " * 1200 + "\n", encoding="utf-8")

@@ -57,6 +57,9 @@ DEFAULTS = {
     "ddp_broadcast_buffers": False,
 }
 
+# Options of a recipe that its trainer takes.
+_OF_TRAINER = ("mention_replacement", "lowercase_share", "consistency")
+
 
 def train_tagger(
     recipe: Recipe,
@@ -99,10 +102,6 @@ def train_tagger(
     """
     with claimed_folder(output_dir, resume=resume, overwrite=overwrite_output_dir):
         return _train(recipe, corpora, output_dir, resume, console, callbacks, teaching)
-
-
-# Options of a recipe that its trainer takes.
-_OF_TRAINER = ("mention_replacement", "lowercase_share", "consistency")
 
 
 def _train(
